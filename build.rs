@@ -1,9 +1,9 @@
 //! Compiles the protos (feature `wire`). Without that feature the build is that of `cargo bench`,
-//! which starts programs built before: then it warns of a missing model or program and says how to
-//! get it. Nothing fails or is built for it.
+//! which starts programs built earlier: it then warns of a missing model or program and says how to
+//! get it. Nothing fails and nothing else is built.
 //!
 //! Nothing here becomes a constant of the worker: a commit, a flag, a profile or a date would make
-//! two builds of equal code differ. All of them live in the build manifest instead.
+//! two builds of equal code differ. All of these are in the build manifest instead.
 
 fn main() {
     println!("cargo::rerun-if-changed=build.rs");
@@ -14,8 +14,8 @@ fn main() {
     help();
 }
 
-/// Warns of what `cargo bench` will miss. Only what is missing is watched, so that a program that
-/// is built again does not rebuild the benchmarks.
+/// Warns of missing prerequisites of `cargo bench`. Only missing files are watched, so that
+/// rebuilding a program does not rebuild the benchmarks.
 #[cfg(not(feature = "wire"))]
 fn help() {
     use std::path::{Path, PathBuf};
@@ -64,7 +64,7 @@ fn compile_protos() {
     let files = ["bench/v1/session.proto", "bench/record/v1/record.proto"];
     let set = protox::compile(files, ["proto"]).expect("the protos of this repository compile");
     let out = std::env::var("OUT_DIR").expect("cargo sets OUT_DIR for build scripts");
-    // Served by gRPC reflection, so that `grpcurl` and its like can talk to a coordinator.
+    // Served by gRPC reflection, so that tools such as `grpcurl` can talk to a coordinator.
     std::fs::write(
         std::path::Path::new(&out).join("descriptor.bin"),
         prost::Message::encode_to_vec(&set),
@@ -74,8 +74,8 @@ fn compile_protos() {
     record
         .file
         .retain(|file| file.package() == "bench.record.v1");
-    // The session's messages hold some of the record's, which are made once, and last: this leaves
-    // an empty file of that name.
+    // Session messages contain some record messages, which are generated once. Last, because this
+    // leaves an empty file of that name.
     tonic_prost_build::configure()
         .extern_path(".bench.record.v1", "crate::record::pb")
         .compile_fds(set)

@@ -1,5 +1,5 @@
-//! That a benchmark takes nothing for a time that is none, and lets programs run in turns. The
-//! programs are scripts.
+//! A benchmark never takes a failed run for a time, and programs alternate. The programs here are
+//! scripts.
 #![cfg(unix)]
 #![expect(
     clippy::print_stderr,
@@ -35,9 +35,9 @@ fn folder(name: &str) -> PathBuf {
     folder
 }
 
-/// Another process writes the program: a descriptor that is open for writing here would be
-/// inherited by what other tests start at that moment, and the kernel refuses to execute a file
-/// that anybody holds open so.
+/// Another process writes the program: a descriptor open for writing here would be inherited by
+/// processes that other tests start at that moment, and the kernel refuses to execute a file that
+/// is open for writing.
 fn script(folder: &Path, name: &'static str, body: &str) -> Program {
     let (text, path) = (folder.join("text"), folder.join(name));
     fs::write(&text, format!("#!/bin/sh\n{body}\n")).expect("it is writable");

@@ -20,7 +20,7 @@ use self::prepare::Prepared;
 use self::program::Demand;
 use self::turns::Turns;
 
-/// A group of the seed: its name and levels.
+/// A benchmark group of the original crate: its name and levels.
 struct Group {
     name: &'static str,
     levels: &'static [(&'static str, Demand)],
@@ -42,8 +42,8 @@ const fn alone(prompt_tokens: u32) -> Demand {
     }
 }
 
-/// The same work as the coordinator's presets `single`, `medium` and `high`. Too much for this
-/// machine's memory? Take levels out here, or run some alone: `cargo bench --package pgo-benchmarks
+/// The same work as the coordinator's presets `single`, `medium` and `high`. If this machine has
+/// too little memory, remove levels here, or run some alone: `cargo bench --package pgo-benchmarks
 /// -- medium`.
 const GROUPS: [Group; 3] = [
     Group {
@@ -64,17 +64,17 @@ const GROUPS: [Group; 3] = [
     },
 ];
 
-/// Rounds of every level; the least that Criterion accepts.
+/// Rounds of every level: the fewest that Criterion accepts.
 const ROUNDS: usize = 10;
 
-/// The runs lie outside what Criterion times (see [`turns`]); it needs times greater than zero
-/// here.
+/// Programs run outside the interval that Criterion times (see [`turns`]); it requires a time above
+/// zero here.
 const NO_WARM_UP: Duration = Duration::from_nanos(1);
 const NO_PLANNING: Duration = Duration::from_micros(100);
 
 fn main() -> ExitCode {
-    // `cargo test --all-targets` comes here too, without the flag of `cargo bench`: this is no
-    // test.
+    // `cargo test --all-targets` also runs this program, without the flag of `cargo bench`: this is
+    // not a test.
     if std::env::args().all(|word| word != "--bench")
         || std::env::args().any(|word| word == "--list")
     {

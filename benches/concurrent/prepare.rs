@@ -1,5 +1,5 @@
-//! What the benchmarks start from: a model and the built programs, two of which must differ. Says
-//! what is missing and the command that brings it. It must not build anything.
+//! Prerequisites of the benchmarks: a model and the built programs, two of which must differ.
+//! Reports what is missing and the command that makes it. Must not build anything.
 
 use std::path::{Path, PathBuf};
 
@@ -19,7 +19,7 @@ const MODELS: [&str; 2] = [
 const BUILD: &str =
     "cargo build --release --package inference --example concurrent_inference --features examples";
 
-/// Enough to see that a program works and which build it is.
+/// A small run: enough to see that a program works and which build it is.
 const TRIAL: Demand = Demand {
     concurrent: 2,
     prompt_tokens: 8,
@@ -32,7 +32,7 @@ pub(crate) struct Prepared {
     pub(crate) programs: Vec<Program>,
 }
 
-/// Why there is nothing to measure.
+/// Why nothing can be measured.
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum PrepareError {
     #[error(
@@ -55,7 +55,7 @@ pub(crate) enum PrepareError {
     Broken { name: &'static str, error: RunError },
 }
 
-/// Looks for everything, tries each program once and says on stderr what is measured.
+/// Checks everything, tries each program once and reports on stderr what is measured.
 pub(crate) fn prepare() -> Result<Prepared, PrepareError> {
     let root = Path::new(env!("CARGO_MANIFEST_DIR"));
     let target = target(root);
@@ -92,8 +92,8 @@ pub(crate) fn prepare() -> Result<Prepared, PrepareError> {
     Ok(prepared)
 }
 
-/// This program lies in `TARGET/PROFILE/deps`. Shown as the user would type it where it is below
-/// the workspace.
+/// The target directory; this program is in `TARGET/PROFILE/deps`. Shown as the user would type it
+/// if it is below the workspace.
 fn target(root: &Path) -> PathBuf {
     let own = std::env::current_exe().ok();
     let target = own
@@ -140,7 +140,7 @@ fn baseline(target: &Path) -> Result<Program, PrepareError> {
     }
 }
 
-/// Nobody needs one, but whoever named one wants it.
+/// The PGO program. It is optional, unless the user named one.
 fn pgo(target: &Path) -> Result<Option<Program>, PrepareError> {
     let named = variable(PGO_VARIABLE);
     let wanted = named.is_some();

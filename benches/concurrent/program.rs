@@ -1,18 +1,18 @@
-//! A built `concurrent_inference` as a program that is started: what it is asked, what it answers.
-//! A run with a failed request is an error and never a time. It must not know Criterion.
+//! Runs a built `concurrent_inference` and parses its report. A run with a failed request is an
+//! error and never a time. Must not know Criterion.
 
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
 use std::time::Duration;
 
-/// What a run has to do.
+/// The work of a run.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Demand {
     /// Requests released together.
     pub(crate) concurrent: u32,
     /// Tokens of each prompt.
     pub(crate) prompt_tokens: u32,
-    /// Tokens each request makes.
+    /// A built program.
     pub(crate) output_tokens: u32,
 }
 
@@ -24,19 +24,19 @@ pub(crate) struct Program {
     pub(crate) path: PathBuf,
 }
 
-/// What a run reported of itself.
+/// The report of a run.
 #[derive(Debug, PartialEq)]
 pub(crate) struct Report {
-    /// From the release of all requests to the end of the last: process start and loading are not
-    /// in it.
+    /// Time from the release of all requests to the end of the last, without process start and
+    /// loading.
     pub(crate) wall: Duration,
-    /// Of the program's file.
+    /// SHA-256 of the program's file.
     pub(crate) sha256: String,
-    /// Whether it collects a profile.
+    /// Whether it is instrumented for profiling.
     pub(crate) instrumented: bool,
 }
 
-/// Why a run is no measurement.
+/// Why a run is not a measurement.
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum RunError {
     #[error("{path} cannot be started: {source}")]
@@ -44,7 +44,7 @@ pub(crate) enum RunError {
         path: PathBuf,
         source: std::io::Error,
     },
-    /// It said why; some request failed if the code is 1.
+    /// It reported the reason; exit code 1 means that a request failed.
     #[error("{path} ended with {status}:\n{text}")]
     Ended {
         path: PathBuf,

@@ -1,7 +1,7 @@
-//! The runs of one level, all programs in turns: whatever drifts on the machine meets them alike.
-//! Criterion would measure all of one program and then all of the other; so a round runs every
-//! program once, in an order that alternates, and what is not asked for yet is kept until it is. It
-//! must not know Criterion.
+//! The runs of one level, alternating between programs, so that drift of the machine affects all
+//! alike. Criterion would measure all of one program and then all of the other. Therefore a round
+//! runs every program once, in alternating order, and keeps the times that Criterion has not asked
+//! for yet. Must not know Criterion.
 
 use std::collections::VecDeque;
 use std::path::Path;
@@ -15,13 +15,13 @@ pub(crate) struct Turns<'a> {
     programs: &'a [Program],
     model: &'a Path,
     demand: Demand,
-    /// By program: times measured and not yet taken.
+    /// For each program: times measured but not consumed yet.
     ready: Vec<VecDeque<Duration>>,
     rounds: usize,
 }
 
 impl<'a> Turns<'a> {
-    /// No run is made before one is asked for.
+    /// Nothing is run before the first time is requested.
     pub(crate) fn new(
         label: String,
         programs: &'a [Program],
@@ -42,7 +42,7 @@ impl<'a> Turns<'a> {
     /// The next time of a program, from another round if none is left.
     ///
     /// # Panics
-    /// When a run is no measurement: a benchmark that goes on would show times that nobody had.
+    /// If a run is not a measurement: continuing would show times that were not measured.
     pub(crate) fn next(&mut self, program: usize) -> Duration {
         if self.ready[program].is_empty() {
             self.round();

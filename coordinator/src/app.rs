@@ -1,5 +1,5 @@
-//! What each command does, wired together: parse → this → exit code. It decides nothing about
-//! measurements; it knows which room does what.
+//! Connects the modules for each command: parsed arguments in, exit code out. Decides nothing about
+//! measurements.
 
 mod builds;
 mod calibrate;
@@ -37,17 +37,17 @@ use crate::store::Store;
 /// The exit code of a command that has an answer.
 type ExitCode = u8;
 
-/// What commands share.
+/// State shared by the commands.
 struct App<'a> {
     reporter: Reporter<'a>,
     store_dir: Option<PathBuf>,
     store: Option<Arc<Store>>,
 }
 
-/// Carries out a command and gives its exit code.
+/// Runs a command and returns its exit code.
 ///
 /// # Errors
-/// Whatever keeps the command from its answer; [`AppError::exit_code`] says which code that is.
+/// Any failure that prevents an answer; [`AppError::exit_code`] maps it to an exit code.
 pub fn carry_out(cli: Cli, reporter: Reporter<'_>) -> Result<u8, AppError> {
     memory::keep_freed();
     let mut app = App {
@@ -108,10 +108,10 @@ impl App<'_> {
     }
 }
 
-/// A flag that would change nothing is a mistake of somebody who thinks that it does.
+/// Refuses flags that would have no effect: the user expects one.
 ///
 /// # Errors
-/// When there is one.
+/// When there is such a flag.
 fn all_used(unused: &[&str], by: impl FnOnce() -> String) -> Result<(), AppError> {
     if unused.is_empty() {
         Ok(())
@@ -123,11 +123,11 @@ fn all_used(unused: &[&str], by: impl FnOnce() -> String) -> Result<(), AppError
     }
 }
 
-/// The exit code of findings. Without a gate any comparison that can be believed is a success,
-/// whatever it found.
+/// The exit code for findings. Without a gate, any comparison that can be trusted is a success,
+/// whatever its verdict.
 ///
 /// # Errors
-/// When a gate is to judge what was not compared.
+/// When a gate is to judge something that was not compared.
 fn verdict(findings: &Findings, gate: GateArgs) -> Result<ExitCode, AppError> {
     let code = exit_code(&findings.validity, findings.verdict(), gate);
     if !gate.gate || code != exit::OK {
@@ -141,10 +141,10 @@ fn verdict(findings: &Findings, gate: GateArgs) -> Result<ExitCode, AppError> {
     answered(open.map(|cell| cell.title.clone()).collect(), code)
 }
 
-/// The exit code of runs of different times, likewise.
+/// The exit code for runs of different times, by the same rule.
 ///
 /// # Errors
-/// When a gate is to judge what not all of them measured.
+/// When a gate is to judge something that not all runs measured.
 fn verdict_across(found: &Across, gate: GateArgs) -> Result<ExitCode, AppError> {
     let code = exit_code(&found.validity, Some(found.verdict()), gate);
     if gate.gate && code == exit::OK {
@@ -154,7 +154,7 @@ fn verdict_across(found: &Across, gate: GateArgs) -> Result<ExitCode, AppError> 
     }
 }
 
-/// A gate passes what was compared, and nothing else.
+/// A gate accepts only what was compared.
 fn answered(open: Vec<String>, code: ExitCode) -> Result<ExitCode, AppError> {
     if open.is_empty() {
         Ok(code)
@@ -175,7 +175,7 @@ fn exit_code(
         Validity::Valid => {}
     }
     match found {
-        // The control differed: no gate is needed to distrust that.
+        // The control differed, so the answer is invalid even without a gate.
         Some(Found::Invalid) => exit::INVALID,
         Some(Found::Slower) if gate.gate => exit::SLOWER,
         Some(Found::Undecided) if gate.gate && gate.inconclusive == Inconclusive::Fail => {

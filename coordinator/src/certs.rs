@@ -1,7 +1,7 @@
-//! The fleet's own certificate authority: makes it, has it vouch for parties, and replaces it
-//! without a moment in which nobody trusts anybody: the coordinator changes over first, and until
-//! the next time knows who has not yet. Every party gets a directory of its own with all it needs
-//! and nothing more. Must not know how certificates are checked.
+//! The fleet's certificate authority: creates it, issues certificates, and rotates it without
+//! interrupting trust. On rotation the coordinator changes over first and accepts old agents until
+//! the next rotation. Every party gets a directory with exactly what it needs. Must not know how
+//! certificates are checked.
 //!
 //! ```text
 //! DIR/authority/  ca.pem  key.pem token names [key.previous token.previous]     stays where runs are started
@@ -24,27 +24,27 @@ use rcgen::{
 };
 use time::{Duration, OffsetDateTime};
 
-/// The party that serves.
+/// Name of the serving party.
 pub const COORDINATOR: &str = "coordinator";
-/// The party that dials in: agents, and the workers that they start.
+/// Name of the connecting party: agents, and the workers that they start.
 pub const AGENT: &str = "agent";
 const AUTHORITY: &str = "authority";
-/// The key of the authority before.
+/// Key of the previous authority.
 const PREVIOUS_KEY_FILE: &str = "key.previous";
-/// Under which names the coordinator is dialled, one a line.
+/// Names under which the coordinator is reached, one on each line.
 const NAMES_FILE: &str = "names";
 
-/// How long an authority's word holds.
+/// Validity of an authority, days.
 const AUTHORITY_DAYS: i64 = 3650;
-/// How long a party's certificate holds.
+/// Validity of a party's certificate, days.
 const PARTY_DAYS: i64 = 397;
-/// Clocks of hosts differ; what is valid from now on is valid a little earlier.
+/// Certificates are valid from slightly before now, because the clocks of hosts differ.
 const SLACK: Duration = Duration::days(1);
 
-/// Why there are no certificates.
+/// Why certificates could not be made or read.
 #[derive(Debug, thiserror::Error)]
 pub enum CertsError {
-    /// A file or directory.
+    /// A file or directory could not be accessed.
     #[error("write or read {}: {source}", path.display())]
     File {
         /// The certificate, key or directory.
@@ -52,14 +52,14 @@ pub enum CertsError {
         /// What the system said.
         source: std::io::Error,
     },
-    /// There is one already.
+    /// The directory already has an authority.
     #[error("make an authority in {}: one exists already; `certs rotate` replaces \
              certificates", path.display())]
     Exists {
         /// The directory.
         path: PathBuf,
     },
-    /// Its name would leave the directory.
+    /// The name would lead out of the directory.
     #[error(
         "issue a certificate for `{name}`: a name of letters, digits, `-` and `_` is expected, and not `authority`"
     )]
@@ -67,7 +67,7 @@ pub enum CertsError {
         /// As given.
         name: String,
     },
-    /// The certificates themselves.
+    /// A certificate could not be made.
     #[error("make a certificate: {0}")]
     Certificate(#[from] rcgen::Error),
 }
@@ -78,12 +78,12 @@ pub struct Authority {
     dir: PathBuf,
     key: KeyPair,
     previous: Option<Previous>,
-    /// Its certificate, and while it is new that of the one before.
+    /// Its certificate and, after a rotation, that of the previous authority.
     pem: String,
     token: String,
 }
 
-/// What was replaced last. Parties that have not changed over trust its word alone.
+/// The previous authority. Parties that have not changed over trust only it.
 #[derive(Debug)]
 struct Previous {
     key: KeyPair,
@@ -91,8 +91,8 @@ struct Previous {
 }
 
 impl Authority {
-    /// Makes one, with directories for the coordinator, reachable under these names, and for
-    /// agents.
+    /// Creates an authority, with directories for agents and for the coordinator, which is
+    /// reachable under these names.
     ///
     /// # Errors
     /// When there is one already, or files cannot be written.
@@ -119,7 +119,7 @@ impl Authority {
         Ok(authority)
     }
 
-    /// Reads one.
+    /// Reads an authority.
     ///
     /// # Errors
     /// When its files cannot be read.
@@ -147,17 +147,17 @@ impl Authority {
         })
     }
 
-    /// Under which names the coordinator was last said to be dialled.
+    /// The names under which the coordinator was last said to be reached.
     #[must_use]
     pub fn names(&self) -> Vec<String> {
         let names = read(&self.dir.join(AUTHORITY).join(NAMES_FILE)).unwrap_or_default();
         names.lines().map(str::to_owned).collect()
     }
 
-    /// Gives a party its directory, reachable under these names; one that it had is replaced.
+    /// Writes a party's directory, reachable under these names; an existing one is replaced.
     ///
     /// # Errors
-    /// When the name is none, or files cannot be written.
+    /// When the name is not allowed, or files cannot be written.
     pub fn issue(&self, party: &str, names: &[String]) -> Result<PathBuf, CertsError> {
         let fits = !party.is_empty()
             && party != AUTHORITY
@@ -176,7 +176,8 @@ impl Authority {
             vec![party.to_owned()]
         };
         all.extend(names.iter().filter(|name| !here.contains(name)).cloned());
-        // Who has changed over trusts the authority before as well; who has not trusts no other.
+        // A party that has changed over trusts the previous authority as well; one that has not
+        // trusts no other.
         let voucher = self.previous.as_ref().filter(|_| party == COORDINATOR);
         let signer = voucher.map_or(&self.key, |previous| &previous.key);
         let issuer = Issuer::new(params(AUTHORITY, &[], AUTHORITY_DAYS)?, signer);
@@ -202,9 +203,9 @@ impl Authority {
         Ok(home)
     }
 
-    /// A new authority and a new token. The coordinator, which changes over first, shows what the
-    /// old one vouches for and takes its word and its token as well until the next time, so that
-    /// agents may follow one after the other.
+    /// Creates a new authority and a new token. The coordinator changes over first: until the next
+    /// rotation it presents a certificate of the old authority, and also accepts certificates and
+    /// tokens of the old one, so that agents can follow one after the other.
     ///
     /// # Errors
     /// When files cannot be written.
@@ -213,7 +214,7 @@ impl Authority {
         let new = params(AUTHORITY, &[], AUTHORITY_DAYS)?
             .self_signed(&key)?
             .pem();
-        // Of the old authorities only the last: the one before it has had its time.
+        // Only the last of the old authorities is kept.
         let end = "-----END CERTIFICATE-----\n";
         let last = self.pem.split_inclusive(end).next().unwrap_or_default();
         let previous = Some(Previous {
@@ -273,7 +274,7 @@ fn params(name: &str, reachable: &[String], days: i64) -> Result<CertificatePara
     Ok(params)
 }
 
-/// For its owner alone.
+/// Creates a directory that only its owner can access.
 fn directory(path: &Path) -> Result<(), CertsError> {
     let made = fs::DirBuilder::new()
         .recursive(true)
@@ -285,7 +286,7 @@ fn directory(path: &Path) -> Result<(), CertsError> {
     })
 }
 
-/// Whole or not at all, and for its owner alone.
+/// Writes a file atomically, accessible only to its owner.
 fn write(path: &Path, text: &str) -> Result<(), CertsError> {
     let failed = |source| CertsError::File {
         path: path.to_owned(),

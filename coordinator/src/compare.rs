@@ -1,8 +1,8 @@
-//! From a stored run to findings: merges parts into trials, pairs the arms of each round, calls
-//! `stats`, and says whether the measurement is to be believed. Pure over a [`RunRecord`]; it must
-//! not know how anything is shown.
+//! Turns a stored run into findings: merges parts into trials, pairs the arms of each round, calls
+//! `stats`, and decides whether the measurement can be trusted. Pure over a [`RunRecord`]; must not
+//! know how anything is shown.
 //!
-//! Everything here is derived: whoever doubts a number recomputes it from the parts.
+//! Everything here is derived from the parts, so every figure can be recomputed.
 
 mod cells;
 mod explain;
@@ -53,70 +53,72 @@ use crate::plan::Plan;
 use crate::schedule::{Block, Lineup};
 use crate::store::RunRecord;
 
-/// All that a run says.
+/// Everything derived from a run.
 #[derive(Clone, Debug)]
 pub struct Findings {
-    /// How it began, went and ended. Its parts are in [`Findings::trials`].
+    /// The stored record without its parts, which are in [`Findings::trials`].
     pub record: RunRecord,
-    /// What was planned.
+    /// The plan of the run.
     pub plan: Plan,
-    /// Complete, stopped, failed; `None` while it goes on and after a crash.
+    /// Complete, stopped or failed; `None` during the run and after a crash.
     pub state: Option<RunState>,
-    /// Whether the run as a whole is to be believed.
+    /// Whether the run as a whole can be trusted.
     pub validity: Validity,
-    /// Reasons beside those of the cells.
+    /// Reasons that concern the run as a whole, in addition to those of the cells.
     pub reasons: Vec<String>,
-    /// How everything was estimated.
+    /// Settings of all estimates.
     pub settings: Settings,
-    /// One comparison a scenario and candidate, in the plan's order; those of layouts are apart.
+    /// One comparison for each scenario and candidate, in the plan's order. The layouts' cells are
+    /// in `layout`.
     pub cells: Vec<Cell>,
     /// The layout control, if the run has one.
     pub layout: Option<LayoutControl>,
     /// The interim analysis planned before the run, if there was one.
     pub interim: Option<Planned>,
-    /// What everything was derived from.
+    /// The trials that everything was derived from.
     pub trials: Trials,
 }
 
 /// One scenario with one candidate.
 #[derive(Clone, Debug)]
 pub struct Cell {
-    /// Index, as in every trial's key.
+    /// Index of the cell, as in every trial's key.
     pub index: u32,
     /// Name of the scenario.
     pub scenario: String,
-    /// What it is called: its scenario, and the candidate where there are several.
+    /// Title: the scenario, and the candidate if there are several.
     pub title: String,
     /// Requests of one trial.
     pub requests: u32,
-    /// How long those of all trials were; unset where a part was recorded before it was counted.
+    /// Lengths of the requests of all trials; `None` if a part was recorded by a version that did
+    /// not count them.
     pub sent: Option<Sent>,
     /// Baseline's name.
     pub baseline: String,
-    /// Candidate's name, where there is one.
+    /// Candidate's name, if there is one.
     pub candidate: Option<String>,
-    /// Two-sided error of every interval: 0.05, and another with an interim analysis.
+    /// Two-sided error of every interval: 0.05, or another level with an interim analysis.
     pub alpha: f64,
-    /// Rounds that are done, of those planned.
+    /// Rounds done, and rounds planned.
     pub rounds: (u32, u32),
-    /// Is this measurement to be believed?
+    /// Whether this measurement can be trusted.
     pub assessment: Assessment,
-    /// Every check that applied to an arm, whatever it found.
+    /// Every check that applied to an arm, with its result.
     pub checks: Vec<(Arm, Checked)>,
-    /// What each arm did, all rounds together.
+    /// Summary of each arm over all rounds.
     pub arms: Vec<ArmSummary>,
-    /// One comparison a measure, the primary first.
+    /// One comparison for each measure, the primary first.
     pub metrics: Vec<MetricComparison>,
-    /// The primary measure slot by slot, where there are several.
+    /// The primary measure for each slot, if there are several.
     pub places: Option<SlotEffects>,
-    /// What the rounds say of the host over time.
+    /// Changes of the host over the rounds.
     pub signals: Signals,
 }
 
-/// Why a run cannot be read as one.
+/// Why a stored run cannot be compared.
 #[derive(Debug, thiserror::Error)]
 pub enum CompareError {
-    /// The plan within is of another age.
+    /// The stored plan is from an incompatible version.
     #[error("read the plan of run {run}: {source}")]
     Plan {
         /// Id of the run.
@@ -124,7 +126,7 @@ pub enum CompareError {
         /// Why its stored plan cannot be used.
         source: crate::plan::PlanError,
     },
-    /// Who was compared with whom cannot be told.
+    /// The variants do not say what was compared with what.
     #[error("read the variants of run {run}: {source}")]
     Lineup {
         /// Id of the run.
@@ -134,17 +136,17 @@ pub enum CompareError {
     },
 }
 
-/// Draws what must be drawn (bootstrap, large permutation checks); split from the run's seed.
+/// Seed for the bootstrap and for large permutation checks; split from the run's seed.
 fn seed(plan: &Plan) -> Seed {
     Seed(plan.seed).child("compare")
 }
 
-/// Why a run of layouts alone says nothing.
+/// Why a run that has only layouts gives no answer.
 const UNKNOWN_NOISE: &str = "fewer than two layouts have a VALID measurement: the code-layout noise is \
                              unknown";
 
-/// A run that is being read: its parts come one at a time, and none is held once it was merged into
-/// its trial.
+/// A run that is being read. Parts arrive one at a time and are dropped once they are merged into
+/// their trial.
 #[derive(Debug)]
 pub struct FindingsBuilder {
     record: RunRecord,
@@ -154,10 +156,10 @@ pub struct FindingsBuilder {
 }
 
 impl FindingsBuilder {
-    /// Begins with what a run is beside its parts; parts within the record are not looked at.
+    /// Begins with the run's header and ending; parts within the record are ignored.
     ///
     /// # Errors
-    /// When the plan or the variants within the record cannot be understood.
+    /// When the plan or the variants in the record cannot be understood.
     pub fn of(outline: RunRecord) -> Result<Self, CompareError> {
         let run = || outline.header.run.to_string();
         let plan = Plan::from_json(&outline.header.plan_json)
@@ -175,19 +177,19 @@ impl FindingsBuilder {
         })
     }
 
-    /// Whether the run is just where its planned interim analysis is due.
+    /// Whether the run has just reached its planned interim analysis.
     #[must_use]
     pub fn is_at_interim(&self) -> bool {
         let planned = interim::planned(&self.plan, &self.blocks, &self.record.blocks);
         planned.is_some_and(|planned| planned.stage == Stage::Interim)
     }
 
-    /// Takes the next part; those of one trial come one after the other.
+    /// Adds the next part. The parts of a trial must be consecutive.
     pub fn take(&mut self, part: Part) {
         self.gather.take(part);
     }
 
-    /// Derives everything once all parts have come.
+    /// Derives the findings once all parts have been added.
     #[must_use]
     pub fn findings(self) -> Findings {
         let Self {
@@ -223,8 +225,8 @@ impl FindingsBuilder {
         } else {
             reasons(&record, &blocks, state)
         };
-        // Layouts never speak against candidates; a run of nothing else must not read as a
-        // measurement where they fail.
+        // Layouts never count against candidates. A run that has only layouts must not read as a
+        // measurement if they fail.
         let failed = layout
             .as_ref()
             .filter(|control| cells.is_empty() && !control.is_known());
@@ -249,7 +251,7 @@ impl FindingsBuilder {
     }
 }
 
-/// Derives everything from a run that is held whole.
+/// Derives the findings of a run that is entirely in memory.
 ///
 /// # Errors
 /// As [`FindingsBuilder::of`].
@@ -261,7 +263,7 @@ pub fn findings(mut record: RunRecord) -> Result<Findings, CompareError> {
     Ok(reading.findings())
 }
 
-/// Who was compared with whom: the header names the builds, baseline first.
+/// The builds that were compared: the header names them, baseline first.
 fn lineup(record: &RunRecord) -> Result<Lineup, crate::schedule::LineupError> {
     let names: Vec<String> = record
         .header
@@ -272,7 +274,7 @@ fn lineup(record: &RunRecord) -> Result<Lineup, crate::schedule::LineupError> {
     Lineup::new(&names, record.header.is(Role::SameBuild))
 }
 
-/// One block of each cell, in the plan's order.
+/// One block for each cell, in the plan's order.
 fn cells(blocks: &[Block]) -> Vec<&Block> {
     let mut first: Vec<&Block> = blocks.iter().filter(|block| block.round == 0).collect();
     first.sort_by_key(|block| block.cell);
@@ -298,7 +300,7 @@ fn reasons(record: &RunRecord, blocks: &[Block], state: Option<RunState>) -> Vec
     reasons
 }
 
-/// The worst of the cells; a run that could not go on is INVALID, one that is not complete
+/// The worst validity of the cells. A run that could not continue is INVALID, an incomplete one
 /// INCONCLUSIVE.
 fn overall(cells: &[Cell], reasons: &[String], state: Option<RunState>) -> Validity {
     if state == Some(RunState::Failed) {
@@ -322,18 +324,18 @@ fn overall(cells: &[Cell], reasons: &[String], state: Option<RunState>) -> Valid
 }
 
 impl Findings {
-    /// The verdict that a gate acts on: the worst of the primary verdicts.
+    /// The verdict that a gate uses: the worst of the primary verdicts.
     #[must_use]
     pub fn verdict(&self) -> Option<Verdict> {
         Verdict::worst(self.cells.iter().filter_map(Cell::verdict))
     }
 
-    /// The cells in which something is compared.
+    /// The cells that compare a candidate.
     pub fn compared(&self) -> impl Iterator<Item = &Cell> {
         self.cells.iter().filter(|cell| cell.candidate.is_some())
     }
 
-    /// Notices of losses and late messages, which a reader must know.
+    /// Notices of losses and late messages, which every report must show.
     pub fn losses(&self) -> impl Iterator<Item = &Notice> {
         self.record
             .notices
@@ -349,15 +351,14 @@ impl Cell {
         self.metrics.iter().find(|metric| metric.primary)
     }
 
-    /// Whether its primary measure was compared, whatever came of it.
+    /// Whether the primary measure was compared, with any result.
     #[must_use]
     pub fn is_answered(&self) -> bool {
         self.primary()
             .is_some_and(|metric| metric.compared().is_some())
     }
 
-    /// The primary metric's verdict. A measurement that cannot answer says INVALID or UNDECIDED
-    /// itself.
+    /// The primary metric's verdict: INVALID or UNDECIDED if the measurement cannot answer.
     #[must_use]
     pub fn verdict(&self) -> Option<Verdict> {
         self.candidate.as_ref()?;

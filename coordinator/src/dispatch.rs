@@ -1,9 +1,9 @@
-//! Carries out a schedule on a fleet: [`core`] decides, [`driver`] acts.
+//! Runs a schedule on a fleet: [`core`] decides, [`driver`] acts.
 //!
-//! The core is a pure state machine, events in and effects out, so that every hard order of events
-//! is a plain test: it alone decides who is let in, where slots are, whose turn it is and what a
-//! loss costs. The driver turns sessions, timers, signals and the store into events and performs
-//! the effects. Neither knows what a number means.
+//! The core is a pure state machine: events in, effects out. It alone decides which peers are
+//! admitted, which host each slot is on, which trial runs next and what a loss costs. Because it is
+//! pure, every difficult order of events is a plain unit test. The driver turns sessions, timers,
+//! signals and the store into events and performs the effects. Neither interprets a measured value.
 
 pub mod core;
 pub mod driver;

@@ -1,5 +1,5 @@
-//! Every prerequisite of building, running and storing: found, or how to get it. Looks and changes
-//! nothing that stays; must not print, and must not decide what a missing piece means for a
+//! Checks every prerequisite of building, running and storing: found, or how to get it. Leaves
+//! nothing changed; must not print, and must not decide what a missing prerequisite means for a
 //! command.
 
 mod machine;
@@ -13,7 +13,7 @@ use crate::build::{
 use crate::layout::Layout;
 use crate::plan::model;
 
-/// Where to look.
+/// Places to check.
 #[derive(Debug, Clone)]
 pub struct Surroundings {
     /// The workspace.
@@ -22,35 +22,35 @@ pub struct Surroundings {
     pub out: PathBuf,
     /// Directory of the store.
     pub store: PathBuf,
-    /// Model that is named; the default places are searched without one.
+    /// Model to check; without one, the default places are searched.
     pub model: Option<PathBuf>,
 }
 
 /// One prerequisite.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Check {
-    /// What was looked for.
+    /// Name of the prerequisite.
     pub name: &'static str,
-    /// What became of it.
+    /// Result.
     pub state: State,
     /// What was found, or what is wrong; one line.
     pub detail: String,
-    /// The command or step that helps; `None` when nothing has to be done.
+    /// The command or step that helps; `None` if nothing has to be done.
     pub remedy: Option<String>,
 }
 
-/// What became of a check.
+/// Result of a check.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum State {
-    /// There and fit for use.
+    /// Present and usable.
     Found,
-    /// Not there, and needed.
+    /// Absent, but required.
     Missing,
-    /// Usable, but something should be known.
+    /// Usable, with a warning.
     Warning,
 }
 
-/// Looks for everything from the working directory, in the order in which a newcomer needs it.
+/// Checks everything from the working directory, in the order in which a newcomer needs it.
 #[must_use]
 pub fn examine(store: &Path) -> Vec<Check> {
     examine_at(&Surroundings::here(store))
@@ -129,7 +129,7 @@ impl Check {
         }
     }
 
-    /// Missing for this reason; what the reason itself says to do goes before what is said here.
+    /// Missing for this reason. Advice in the reason itself takes precedence over `remedy`.
     fn failed(name: &'static str, error: &BuildError, remedy: &str) -> Self {
         let (what, way) = error.apart();
         Self::missing(name, what, way.unwrap_or_else(|| remedy.to_owned()))
@@ -225,7 +225,7 @@ fn the_model(place: &Surroundings) -> Check {
     }
 }
 
-/// What keeps a worker from taking this for a model, as far as names tell.
+/// Why a worker would not accept this as a model, judged by file names only.
 fn lacking(path: &Path) -> Option<String> {
     let (is_file, is_dir) = (path.is_file(), path.is_dir());
     if !is_file && !is_dir {
@@ -281,7 +281,7 @@ fn variants(out: &Path) -> Check {
     }
 }
 
-/// Where nothing is built of the working tree: what is of revisions.
+/// Builds of revisions, if nothing of the working tree is built.
 fn revisions(out: &Path) -> Option<Check> {
     let built = Revisions::read(out).ok()??;
     let names: Vec<String> = built

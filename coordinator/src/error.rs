@@ -1,5 +1,5 @@
-//! Everything that can keep a command from its answer, and the exit code of each. Messages are one
-//! sentence with the way out.
+//! Every reason for a command to fail, and the exit code of each. Messages are one sentence and
+//! include the way out.
 //!
 //! | code | meaning |
 //! |---|---|
@@ -7,7 +7,7 @@
 //! | 1 | with `--gate`: SLOWER |
 //! | 2 | wrong usage, missing prerequisites, or the operating system refused |
 //! | 3 | INCONCLUSIVE or unfinished; with `--gate`: UNDECIDED |
-//! | 4 | INVALID: what was measured must not be believed, or could not be |
+//! | 4 | INVALID: the measurement is wrong, or nothing could be measured |
 //! | 130 | stopped at once, by the third Ctrl-C, SIGTERM or SIGHUP |
 
 mod execute;
@@ -36,37 +36,37 @@ use crate::report::export::ExportError;
 use crate::schedule::LineupError;
 use crate::store::StoreError;
 
-/// Why a command has no answer.
+/// Why a command failed.
 #[derive(Debug, thiserror::Error)]
 pub enum AppError {
-    /// The plan.
+    /// An error of the plan.
     #[error("failed to {0}")]
     Plan(#[from] PlanError),
-    /// The variants asked for.
+    /// An error of the requested variants.
     #[error("failed to {0}")]
     Lineup(#[from] LineupError),
-    /// The model.
+    /// The model was not found.
     #[error(transparent)]
     Model(#[from] ModelNotFound),
-    /// The builds.
+    /// An error of the builds.
     #[error(transparent)]
     Build(#[from] BuildError),
-    /// The store.
+    /// An error of the store.
     #[error("failed to {0}")]
     Store(#[from] StoreError),
-    /// The host.
+    /// An error on this host.
     #[error("failed to {0}")]
     Execute(#[from] ExecuteError),
-    /// The fleet.
+    /// An error of the fleet's address.
     #[error("failed to {0}")]
     Listen(#[from] ListenError),
-    /// The certificates.
+    /// An error of the certificates.
     #[error("failed to {0}")]
     Certs(#[from] CertsError),
     /// The project to begin with.
     #[error("failed to {0}")]
     Init(#[from] InitError),
-    /// A run goes on with as many slots as it began with.
+    /// A resumed run must have as many slots as it began with.
     #[error(
         "failed to resume on {now} slots: the run began on {then}; give the same --launcher, --hosts or --agents"
     )]
@@ -76,61 +76,61 @@ pub enum AppError {
         /// Slots of this command.
         now: u32,
     },
-    /// The training.
+    /// An error of the training.
     #[error("failed to {0}")]
     Train(#[from] TrainError),
-    /// The record.
+    /// An error in the stored record.
     #[error("failed to {0}")]
     Compare(#[from] CompareError),
-    /// Runs of different times.
+    /// An error of comparing runs of different times.
     #[error("failed to {0}")]
     Across(#[from] AcrossError),
-    /// The metric to explain.
+    /// The metric to explain does not exist.
     #[error("failed to {0}")]
     Explain(#[from] NoSuchMetric),
-    /// The history.
+    /// An error of the history.
     #[error("failed to {0}")]
     Trend(#[from] TrendError),
-    /// A file for another tool.
+    /// An error of an export.
     #[error("failed to {0}")]
     Export(#[from] ExportError),
-    /// Part of a run was selected for a page that shows all of it.
+    /// A selection was given for a page that shows the whole run.
     #[error(
         "failed to select: --scenario, --candidate, --arm, --round and --metric need --output csv, hlog, \
          hgrm, openmetrics or trace"
     )]
     NothingToSelect,
-    /// An explanation in a form for build servers.
+    /// Explanations have no form for build servers.
     #[error("failed to explain in that form: --explain needs --output human, json or quiet")]
     NoSuchForm,
-    /// Flags that would change nothing.
+    /// Flags that would have no effect.
     #[error("failed to use {flags}: {by} would ignore it; leave it out")]
     Unused {
-        /// As they are written.
+        /// The flags, as written.
         flags: String,
-        /// Who has no use for them.
+        /// The command that does not use them.
         by: String,
     },
-    /// A gate over a run of one build.
+    /// A gate on a run of a single build.
     #[error(
         "failed to judge: a single variant is compared with nothing, so --gate has no answer; run a \
          candidate as well (--variants baseline,pgo) or leave --gate out"
     )]
     NothingToGate,
-    /// A gate over questions without an answer.
+    /// A gate on comparisons without an answer.
     #[error(
         "failed to judge {}: the primary measure was not compared there, so --gate has no answer; see the \
          report for what is missing",
         .0.join(", ")
     )]
     NotCompared(Vec<String>),
-    /// Credentials that are to be handed on.
+    /// An error of the credentials.
     #[error("failed to {0}")]
     Credentials(#[from] CredentialsError),
-    /// The manifests.
+    /// An error of the manifests.
     #[error(transparent)]
     Deploy(#[from] DeployError),
-    /// A worker cannot do what is asked, however often it is asked.
+    /// A worker cannot do what was requested, and trying again would not help.
     #[error("{0}")]
     Worker(Failure),
     /// The run ended before its first engine was open: there is nothing to store.
@@ -148,7 +148,7 @@ pub enum AppError {
          --resume`"
     )]
     Kept {
-        /// Why it cannot be read, as a clause.
+        /// The store's reason, as a clause.
         reason: String,
     },
     /// A resumed run would mix two builds under one name.
@@ -159,25 +159,25 @@ pub enum AppError {
         now.short()
     )]
     OtherBuild {
-        /// Which variant.
+        /// The variant.
         variant: String,
         /// Hash in the run.
         then: Sha256,
         /// Hash on disk.
         now: Sha256,
     },
-    /// The manifest was edited by hand.
+    /// The manifest contains an unreadable hash.
     #[error(
         "failed to read the hashes of `{variant}` in the build manifest: run `coordinator build`"
     )]
     ManifestHash {
-        /// Which variant.
+        /// The variant.
         variant: String,
     },
-    /// There is no place for data.
+    /// There is no data directory.
     #[error("failed to find the user's data directory: give --store DIR or set PGO_BENCH_STORE")]
     NoDataDirectory,
-    /// A file.
+    /// A file could not be read.
     #[error("failed to read {}: {source}", path.display())]
     Io {
         /// The file or directory.
@@ -185,7 +185,7 @@ pub enum AppError {
         /// The system's error.
         source: std::io::Error,
     },
-    /// A file.
+    /// A file could not be written.
     #[error("failed to write {}: {source}", path.display())]
     Write {
         /// The file.
@@ -193,15 +193,15 @@ pub enum AppError {
         /// The system's error.
         source: std::io::Error,
     },
-    /// A file that is not to be lost.
+    /// An existing file must not be overwritten.
     #[error("failed to write {}: {source}; give another name, or --force to replace it", path.display())]
     Occupied {
-        /// The file that is there already.
+        /// The existing file.
         path: PathBuf,
-        /// What is there.
+        /// The reason.
         source: std::io::Error,
     },
-    /// The results cannot be shown.
+    /// The output could not be written.
     #[error("failed to print the results: {0}")]
     Print(#[from] std::io::Error),
 }
@@ -223,7 +223,7 @@ pub mod exit {
 }
 
 impl AppError {
-    /// The exit code that tells a script which kind of failure it was.
+    /// The exit code for this kind of failure.
     #[must_use]
     pub fn exit_code(&self) -> u8 {
         match self {

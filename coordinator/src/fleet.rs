@@ -1,5 +1,5 @@
-//! The hosts: [`launch`] starts agents and never talks to them, [`session`] talks to agents and
-//! workers and never starts anything, [`clock`] knows how their clocks relate to ours.
+//! The hosts: [`launch`] starts agents and never talks to them; [`session`] talks to agents and
+//! workers and never starts anything; [`clock`] relates their clocks to the coordinator's.
 
 pub mod clock;
 pub mod launch;

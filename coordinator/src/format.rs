@@ -1,5 +1,4 @@
-//! The forms of output that a command can be asked for. The command line offers them, and the
-//! report writes them.
+//! The output formats of commands. The command line offers them, and the report writes them.
 
 /// How results are printed. Data goes to stdout, progress to stderr.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -1,6 +1,6 @@
-//! The names of the layout control: builds of the baseline's sources that differ in nothing but the
+//! The layouts of the layout control: builds of the baseline's sources that differ only in the
 //! order in which their functions are linked (docs/method.md). Owns number, name and seed of each,
-//! and how many there may be; must not know how they are built, run or judged.
+//! and how many are allowed; must not know how they are built, run or judged.
 
 use std::fmt;
 use std::str::FromStr;
@@ -9,24 +9,24 @@ use std::str::FromStr;
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Layout(u8);
 
-/// How many of them stand beside the baseline.
+/// Number of layouts in a run.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Layouts(u8);
 
-/// Not a number of layouts.
+/// The number of layouts is not allowed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 #[error("a number from {FEWEST} to {MOST}: fewer than {FEWEST} layouts have no spread")]
 pub struct NoLayouts;
 
-/// What they are layouts of. There are none of optimised variants: shuffling undoes the order of
-/// hot and cold functions that is part of what a profile does.
+/// The variant that layouts are made of. Optimised variants have none: shuffling would undo the
+/// order of hot and cold functions, which is part of what a profile does.
 pub const ORIGIN: &str = "baseline";
 
-/// Of a single layout there is no spread.
+/// A single layout has no spread.
 const FEWEST: u8 = 2;
 const MOST: u8 = 8;
 
-/// What all names have before their number.
+/// Text before the number in all names.
 const STEM: &str = "-layout";
 const NAMES: [&str; MOST as usize] = [
     "baseline-layout1",
@@ -40,40 +40,40 @@ const NAMES: [&str; MOST as usize] = [
 ];
 
 impl Layout {
-    /// All that may be built.
+    /// All layouts that can be built.
     pub fn all() -> impl Iterator<Item = Self> {
         Layouts(MOST).iter()
     }
 
-    /// The layout of that name, whatever revision it is built from.
+    /// The layout of that name, for any revision.
     #[must_use]
     pub fn named(name: &str) -> Option<Self> {
         let (recipe, _) = apart(name);
         Self::all().find(|layout| layout.name() == recipe)
     }
 
-    /// The name it has beside this baseline: of the same revision.
+    /// Its name beside this baseline, of the same revision.
     #[must_use]
     pub fn beside(self, baseline: &str) -> String {
         let (_, revision) = apart(baseline);
         format!("{}{revision}", self.name())
     }
 
-    /// The name in commands, records and reports.
+    /// Its name in commands, records and reports.
     #[must_use]
     pub fn name(self) -> &'static str {
         NAMES[usize::from(self.0) - 1]
     }
 
-    /// What the linker draws the order of functions from: the number in the name, so that the same
-    /// name is the same order of the same functions wherever it is built.
+    /// The linker's seed for the order of functions: the number in the name, so that the same name
+    /// gives the same order of the same functions on every machine.
     #[must_use]
     pub fn seed(self) -> u32 {
         self.0.into()
     }
 
-    /// Whether a name is made like that of a layout and is none: one too many, or one of another
-    /// variant.
+    /// Whether a name has the form of a layout's but is none: the number is too high, or it is of
+    /// another variant.
     #[must_use]
     pub fn is_misnamed(name: &str) -> bool {
         let number = apart(name).0.rsplit_once(STEM).map(|(_, number)| number);
@@ -82,20 +82,20 @@ impl Layout {
     }
 }
 
-/// Whether a variant is what layouts are made of, and these are of the same revision.
+/// Whether a variant is the baseline of layouts, and these are of the same revision.
 #[must_use]
 pub fn are_of(baseline: &str, layouts: &[&str]) -> bool {
     let (recipe, revision) = apart(baseline);
     recipe == ORIGIN && layouts.iter().all(|layout| apart(layout).1 == revision)
 }
 
-/// The recipe in a variant's name, and the rest, which is the revision with its sign.
+/// Splits a variant's name into the recipe, and the revision with its sign.
 fn apart(name: &str) -> (&str, &str) {
     name.split_at(name.find('@').unwrap_or(name.len()))
 }
 
 impl Layouts {
-    /// That many; `None` where there is no spread or no name.
+    /// A number of layouts; `None` if it is too small for a spread or too large for the names.
     #[must_use]
     pub fn new(count: u8) -> Option<Self> {
         (FEWEST..=MOST).contains(&count).then_some(Self(count))

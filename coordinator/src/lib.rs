@@ -1,4 +1,4 @@
-//! The coordinator: plans a stress test, spreads it over workers, keeps what they measured,
+//! The coordinator: plans a stress test, spreads it over workers, stores their measurements,
 //! compares builds.
 //!
 //! Data goes one way: [`plan`] → [`schedule`] → [`dispatch`] → [`record`] → [`store`] → [`compare`]

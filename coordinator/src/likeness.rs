@@ -1,50 +1,51 @@
-//! What makes two hosts unlike. Owns the facts of a host that change how fast it is, and how much
-//! each weighs; must not know who asks: a run that is taken up again, runs of different times, or a
-//! history.
+//! How two hosts differ. Owns the facts of a host that affect its speed, and the weight of each;
+//! must not know why the hosts are compared: for resuming a run, for runs of different times, or
+//! for a history.
 //!
 //! | fact | weight | because |
 //! |---|---|---|
 //! | processor, cores, processors a process may run on, quota, memory | resources | another host, or another share of it |
-//! | threads a core, NUMA nodes, governor, boost | settings | they move speed by tens of per cent and are somebody's choice |
-//! | microcode, kernel | software | updates move speed little, and a history must live over them |
+//! | threads a core, NUMA nodes, governor, boost | settings | they change speed by tens of per cent, and an administrator chooses them |
+//! | microcode, kernel | software | updates change speed little, and a history must survive them |
 //!
-//! Within a run everything but the kernel must stay, between runs resources and settings; a history
-//! is cut by resources alone, and shows what else changed beside the step that came with it. What
-//! one of two hosts does not show is not judged.
+//! Within a run everything except the kernel must stay the same; between runs, resources and
+//! settings. Only a change of resources starts a new history; other changes are shown beside the
+//! step they coincide with. A fact that one of the hosts does not report is not compared.
 
 use contract::identity::HostFacts;
 
 const GIB: f64 = (1_u64 << 30) as f64;
 
-/// How much a fact weighs.
+/// How much a fact matters.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Weight {
-    /// Updated now and then; of little effect, and shown.
+    /// Updated now and then; little effect; shown.
     Kernel,
     /// The same, for the processor.
     Microcode,
-    /// Chosen by who runs the host.
+    /// Chosen by the host's administrator.
     Setting,
-    /// What there is to compute with.
+    /// The computing resources.
     Resource,
 }
 
 /// One fact that differs.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Difference {
-    /// In words.
+    /// Name of the fact.
     pub fact: &'static str,
-    /// Before.
+    /// Value before.
     pub then: String,
-    /// Now.
+    /// Value now.
     pub now: String,
 }
 
-/// Every fact, in words; what a host does not show is `None`.
+/// Every fact with its value; `None` if the host does not report it.
 fn facts(host: &HostFacts) -> [(&'static str, Weight, Option<String>); 11] {
     let text = |text: &str| (!text.is_empty()).then(|| text.to_owned());
     let number = |number: u32| (number > 0).then(|| number.to_string());
-    // Hosts of older programs did not tell what they may run on, and saw limits of one kind alone.
+    // Older programs did not report the processors that a process may run on, and read only one
+    // version of limits.
     let told = host.processors > 0;
     let quota = match host.cgroup_cpus {
         quota if quota > 0.0 => Some(format!("{} of a processor's time", plain(quota))),
@@ -75,7 +76,7 @@ fn facts(host: &HostFacts) -> [(&'static str, Weight, Option<String>); 11] {
     ]
 }
 
-/// What differs between two hosts, of facts that weigh so much at least.
+/// The facts of at least this weight that differ between two hosts.
 #[must_use]
 pub fn differences(then: &HostFacts, now: &HostFacts, least: Weight) -> Vec<Difference> {
     let pairs = facts(then)
@@ -90,7 +91,7 @@ pub fn differences(then: &HostFacts, now: &HostFacts, least: Weight) -> Vec<Diff
     pairs.filter_map(differs).collect()
 }
 
-/// Processors' worth of time that a process has there.
+/// Processor time that a process may use, in processors.
 #[must_use]
 pub fn usable_processors(host: &HostFacts) -> f64 {
     let mut cores = f64::from(host.cores);
@@ -104,7 +105,7 @@ pub fn usable_processors(host: &HostFacts) -> f64 {
     }
 }
 
-/// Memory that a process may have there, bytes.
+/// Memory that a process may use, bytes.
 #[must_use]
 pub fn usable_memory(host: &HostFacts) -> u64 {
     let limit = host.cgroup_memory_bytes;
@@ -115,8 +116,8 @@ pub fn usable_memory(host: &HostFacts) -> u64 {
     }
 }
 
-/// The nearest of 1, 1.5, 2, 3, 4, 6, 8, 12, … GiB, and of ½, ¾, ⅜, … below, so that what a kernel
-/// keeps for itself makes no difference.
+/// The nearest of 1, 1.5, 2, 3, 4, 6, 8, 12, … GiB, and of ½, ¾, ⅜, … below, so that memory
+/// reserved by a kernel makes no difference.
 #[must_use]
 pub fn gibibytes(bytes: u64) -> f64 {
     let gib = bytes as f64 / GIB;
@@ -128,7 +129,7 @@ pub fn gibibytes(bytes: u64) -> f64 {
         .expect("there are steps")
 }
 
-/// A share of processors as people write it; a small one never reads as none.
+/// A number of processors in short form; a small one is never shown as zero.
 #[must_use]
 pub fn plain(cpus: f64) -> String {
     format!("{}", (cpus * 1e4).round().max(1.0) / 1e4)

@@ -36,7 +36,7 @@ fn main() -> ExitCode {
             } else {
                 text.to_string()
             };
-            // Usage errors have nowhere else to go when stderr is gone.
+            // If stderr is closed, a usage error cannot be reported anywhere else.
             let written = if told.use_stderr() {
                 told.print()
             } else {

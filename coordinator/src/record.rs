@@ -1,5 +1,5 @@
-//! Pieces of parts to whole parts, and what a part must be before it is kept: of a worker
-//! ([`Assembly`]) and of a run that is on record already ([`Stored`]). Pure.
+//! Assembles parts from pieces, and states what a part must be before it is stored: a worker's part
+//! ([`Assembly`]) and a part of a recorded run ([`Stored`]). Pure.
 
 mod assembly;
 mod stored;

@@ -1,11 +1,12 @@
-//! The only room that prints. Owns how findings, listings, progress and errors look to people, to
-//! programs and to scripts. Data goes to stdout, progress and errors to stderr. It derives nothing:
-//! every figure comes from the rooms that own it.
+//! The only module that prints. Owns how findings, listings, progress and errors look to people, to
+//! programs and to scripts. Data goes to stdout, progress and errors to stderr. Derives nothing:
+//! every figure comes from the module that owns it.
 //!
-//! From the words up: [`phrases`] are the language, [`tables`] are data in columns, [`render`] has
-//! the forms, [`charts`] draw, [`pages`] put a comparison together in one form, and [`answers`]
-//! say what a command found as text, as JSON and for scripts. [`export`] writes the formats of
-//! other tools; [`document`] is the published shape of a run in JSON, which [`json`] fills.
+//! The layers, from the lowest: [`phrases`] has the language, [`tables`] data in columns,
+//! [`render`] the forms, [`charts`] drawings, [`pages`] a whole comparison in one form, and
+//! [`answers`] the output of each command as text, as JSON and for scripts. [`export`] writes the
+//! formats of other tools; [`document`] is the published shape of a run in JSON, which [`json`]
+//! fills.
 
 pub mod answers;
 mod charts;
@@ -32,61 +33,61 @@ pub use progress::{BuildSteps, Progress};
 pub use render::json::Json;
 pub use render::text::Page;
 
-/// Where things are printed.
+/// The output streams.
 pub struct Streams<'a> {
-    /// Data.
+    /// Standard output, for data.
     pub out: &'a mut (dyn Write + Send),
-    /// Whether colour may carry meaning on it.
+    /// Whether it may be coloured.
     pub colour: bool,
-    /// Whether progress may be drawn over on stderr.
+    /// Whether stderr is a terminal, where progress may be redrawn.
     pub terminal: bool,
-    /// Whether progress is wanted at all; what goes wrong is said anyway.
+    /// Whether progress is suppressed. Problems are reported anyway.
     pub quiet: bool,
 }
 
-/// What a command found, in every form.
+/// The result of a command, in every form.
 pub trait Answer {
-    /// For people.
+    /// Text for people.
     fn text(&self, page: &mut Page);
 
-    /// For programs: one document.
+    /// One JSON document, for programs.
     ///
     /// # Errors
     /// When stdout cannot be written.
     fn json(&self, to: &mut Json<'_>) -> io::Result<()>;
 
-    /// For scripts: ids and verdicts, one a line.
+    /// Lines for scripts: ids and verdicts.
     fn quiet(&self) -> Vec<String>;
 
-    /// A comparison for another tool; `None` where people's form serves.
+    /// A comparison for another tool; `None` if the text form is used.
     fn document(&self, _: Tool) -> Option<String> {
         None
     }
 }
 
-/// What reads a comparison.
+/// A tool that reads a comparison.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Tool {
-    /// A pull request.
+    /// Markdown, for a pull request.
     Markdown,
-    /// A build server.
+    /// JUnit XML, for a build server.
     Junit,
 }
 
-/// Says answers in one format.
+/// Prints answers in one format.
 pub struct Reporter<'a> {
     format: Format,
     streams: Streams<'a>,
 }
 
 impl<'a> Reporter<'a> {
-    /// A reporter that prints there.
+    /// A reporter that prints to `streams`.
     #[must_use]
     pub fn new(format: Format, streams: Streams<'a>) -> Self {
         Self { format, streams }
     }
 
-    /// Says what a command found.
+    /// Prints the result of a command.
     ///
     /// # Errors
     /// When stdout cannot be written.
@@ -106,7 +107,7 @@ impl<'a> Reporter<'a> {
         self.bytes(page.finish().as_bytes())
     }
 
-    /// One line of data.
+    /// Prints one line of data.
     ///
     /// # Errors
     /// When stdout cannot be written.
@@ -118,7 +119,7 @@ impl<'a> Reporter<'a> {
         }
     }
 
-    /// A file's bytes as they are.
+    /// Prints a file's bytes unchanged.
     ///
     /// # Errors
     /// When stdout cannot be written.
@@ -126,7 +127,7 @@ impl<'a> Reporter<'a> {
         self.streams.out.write_all(bytes)
     }
 
-    /// What should be known before anything is done, on stderr.
+    /// Prints a warning before anything is done, on stderr.
     pub fn warn(&mut self, warning: &str) {
         progress::say(&format!("warning: {}", text::message(warning)));
     }
@@ -143,9 +144,9 @@ impl<'a> Reporter<'a> {
     }
 }
 
-/// Why a command has no answer, in one sentence.
+/// Prints why a command failed, in one sentence.
 pub fn failure(err: &mut dyn Write, error: &AppError) {
-    // A message that cannot be written has nowhere else to go.
+    // If this write fails there is nowhere else to report it.
     drop(writeln!(
         err,
         "error: {}",

@@ -1,7 +1,7 @@
-//! Holds the import table (docs/architecture.md): which module must not use what, that no files
-//! import each other in a circle, and how long a file may be. Reads the sources, comments, texts and
-//! test modules aside, and names file, line and rule. Every rule has a twin here: an offending
-//! source that it must catch.
+//! Checks the import table (docs/architecture.md): what each module must not use, that no files
+//! import each other in a circle, and the length of files. Reads the sources without comments,
+//! strings and test modules, and names file, line and rule. Every rule has a counter-check here: an
+//! offending source that it must catch.
 
 #[path = "architecture/circles.rs"]
 mod circles;
@@ -37,7 +37,7 @@ fn crates_depend_on_what_they_may_alone() {
     }
 }
 
-/// The twin of every rule, for everything it forbids, written in each of the ways a use can be
+/// The counter-check of every rule, for everything it forbids, in every way that a use can be
 /// written.
 #[test]
 fn every_rule_catches_an_offender() {
@@ -245,8 +245,8 @@ fn no_files_of_different_rooms_import_each_other_in_a_circle() {
     }
 }
 
-/// A file may use what the module above it holds, as parts of that module do; between others within
-/// a room the table lists what is left, and nothing that is not.
+/// A file may use its parent module, as submodules do. For other circles within a room, the table
+/// lists exactly those that are left.
 #[test]
 fn circles_within_a_room_are_those_of_the_table_and_no_more() {
     let graphs: Vec<Graph> = graphs().map(|graph| graph.without_parents()).collect();
@@ -341,7 +341,7 @@ fn a_file_that_is_too_long_and_an_exception_that_is_none_are_seen() {
     );
 }
 
-/// What is wrong with the lengths of files, given the exceptions.
+/// Violations of the length limit, given the exceptions.
 fn undue_lengths(files: &[(String, usize)], exceptions: &[(&str, &str)]) -> Vec<String> {
     let is_excepted = |path: &str| exceptions.iter().any(|(name, _)| *name == path);
     let long = files
@@ -366,7 +366,7 @@ fn lines(path: &Path) -> usize {
     text.lines().count()
 }
 
-/// The graph of each crate's files. The programs' `main.rs` join everything and nothing uses them.
+/// The graph of each crate's files. The programs' `main.rs` use everything and nothing uses them.
 fn graphs() -> impl Iterator<Item = Graph> {
     let crates = [
         "coordinator/src",
@@ -383,7 +383,7 @@ fn graphs() -> impl Iterator<Item = Graph> {
     })
 }
 
-/// The part of a crate that a file is in: the module below the crate's own.
+/// The room of a file: the module below the crate root.
 fn room(path: &str) -> &str {
     let inside = path.split_once("src/").map_or(path, |(_, inside)| inside);
     let first = inside.split('/').next().unwrap_or(inside);

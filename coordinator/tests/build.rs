@@ -1,5 +1,5 @@
-//! The build pipeline on a small workspace with the real compiler: what it makes, when it does
-//! nothing, and every guard with a case that trips it.
+//! The build pipeline on a small workspace with the real compiler: what it builds, when it builds
+//! nothing, and every guard with a case that triggers it.
 
 mod build_fixture;
 #[path = "build/interrupted.rs"]
@@ -325,7 +325,8 @@ fn count_of(tools: &Toolchain, profile: &Path, name: &str) -> u64 {
         .sum()
 }
 
-/// How many paths of workspace functions are in both programs, and those that share no symbol.
+/// Number of paths of workspace functions in both programs, and the paths that have no symbol in
+/// common.
 fn differing_symbols(one: &Path, other: &Path) -> (usize, Vec<String>) {
     let (one, other) = (symbols(one), symbols(other));
     let both: Vec<_> = one

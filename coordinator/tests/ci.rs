@@ -1,6 +1,5 @@
-//! The workflow and the commands that `docs/ci.md` shows are ones this program understands: the
-//! YAML is taken apart by Python's reader where there is one, and every coordinator command by the
-//! real parser.
+//! The workflow and commands in `docs/ci.md` are valid: Python's reader parses the YAML if
+//! available, and the real parser accepts every coordinator command.
 #![expect(clippy::unwrap_used, reason = "tests")]
 
 use std::path::{Path, PathBuf};
@@ -19,7 +18,7 @@ fn text(path: &str) -> String {
     std::fs::read_to_string(root().join(path)).unwrap()
 }
 
-/// What a shell would hand to the program: no comment, no redirection.
+/// The arguments that a shell would pass to the program, without comments and redirections.
 fn words(line: &str) -> Vec<&str> {
     let line = line.split(" #").next().unwrap();
     line.split_whitespace()
@@ -33,8 +32,8 @@ fn understood(line: &str) -> Result<(), String> {
         .map_err(|error| format!("{line}: {error}"))
 }
 
-/// The shell lines of a workflow's steps, in order. Reads the few forms the example uses and
-/// refuses tabs, as YAML does.
+/// The shell lines of a workflow's steps, in order. Supports the few forms that the example uses,
+/// and refuses tabs, as YAML does.
 fn shell(workflow: &str) -> Vec<String> {
     let mut lines = Vec::new();
     let mut block: Option<usize> = None;

@@ -1,4 +1,4 @@
-//! The command line as people type it: what it means, and what it refuses.
+//! The command line: the meaning of arguments, and refusals.
 
 use clap::{CommandFactory, Parser};
 use coordinator::cli::{Cli, Command, Format, Inconclusive, PlanCommand, RunArgs, RunsCommand};
@@ -165,7 +165,7 @@ fn contradictions_and_gaps_are_refused() {
     }
 }
 
-/// A flag that would change nothing is a mistake of somebody who thinks that it does.
+/// A flag without effect is refused, because the user expects one.
 #[test]
 fn every_flag_of_the_fleet_is_used_by_the_launcher_or_named_as_unused() {
     const ALL: &str =

@@ -1,7 +1,7 @@
-//! What starts agents elsewhere. What `deploy` prints: quoted so that no value can add a line, and
-//! accepted by the schema of Kubernetes, which is asked where Python has `kubernetes-validate`
-//! (`scripts/test.sh` brings it). The image and the composition under `deploy/`: their words are
-//! ones these programs understand; that they run is for who has Docker.
+//! Starting agents elsewhere. The output of `deploy` is quoted so that no value can add a line, and
+//! is valid against the Kubernetes schema if Python has `kubernetes-validate` (`scripts/test.sh`
+//! installs it). The image and the compose file under `deploy/` use valid arguments of these
+//! programs; running them needs Docker.
 #![expect(clippy::unwrap_used, reason = "tests")]
 
 use std::path::{Path, PathBuf};
@@ -32,7 +32,7 @@ fn agents() -> Agents {
     }
 }
 
-/// Says whether Python is there, which `REQUIRE_PYTHON` makes a must.
+/// The Python interpreter, or a message that there is none; `REQUIRE_PYTHON` makes it mandatory.
 fn python() -> Option<PathBuf> {
     let python = std::env::var_os("BENCH_PYTHON").map(PathBuf::from);
     assert!(
@@ -42,7 +42,7 @@ fn python() -> Option<PathBuf> {
     python
 }
 
-/// What the schema says of a stream of documents.
+/// The schema check of a stream of documents.
 fn validated(text: &str) -> Option<Output> {
     let tool = python()?.with_file_name("kubernetes-validate");
     assert!(
@@ -102,7 +102,7 @@ fn words(list: &Value) -> Vec<String> {
         .collect()
 }
 
-/// Whether an agent would take these words.
+/// Whether an agent accepts these arguments.
 fn agent_takes(arguments: &[String]) -> Result<(), String> {
     let line = std::iter::once("worker").chain(arguments.iter().map(String::as_str));
     worker::cli::Cli::try_parse_from(line)
@@ -156,7 +156,7 @@ fn an_agent_understands_the_words_of_its_pod_and_finds_its_files() {
     assert_eq!(secret["token"], agents().token.expose());
 }
 
-/// Services by their words, and what else must fit together.
+/// Checks the services' arguments, and that the files are consistent.
 fn composed(text: &str, dockerfile: &str) -> Option<Result<(), String>> {
     let document = read(text)?.remove(0);
     let stage = |name: &Value| dockerfile.contains(&format!(" AS {}\n", name.as_str().unwrap()));

@@ -1,6 +1,6 @@
-//! What the README and the pages under `docs/` tell a reader to type is typed here, block by block,
-//! in an empty directory; every plan they show is checked; and the example workflow runs step by
-//! step as a build server runs it.
+//! Runs what the README and the pages under `docs/` tell a reader to type, block by block, in an
+//! empty directory; checks every plan they show; and runs the example workflow step by step like a
+//! build server.
 #![expect(clippy::unwrap_used, reason = "tests")]
 
 #[path = "processes/programs.rs"]

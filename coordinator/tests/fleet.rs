@@ -1,6 +1,5 @@
-//! Many hosts and whoever else knocks: real processes over TLS, ssh and batch systems, in network
-//! namespaces where this machine allows it. What cannot be had here is skipped, with the reason
-//! printed.
+//! Many hosts and foreign callers: real processes over TLS, ssh and batch systems, in network
+//! namespaces if this machine allows it. What is not available is skipped, with the reason.
 #![expect(clippy::unwrap_used, reason = "tests")]
 
 #[path = "honest/mod.rs"]

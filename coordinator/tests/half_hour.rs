@@ -1,6 +1,6 @@
 //! Half an hour of a rising load over sixteen workers, in virtual time, from the plan to the
-//! verdict: real workers' trials, their parts sealed as they are stored, and all that the run says.
-//! Twice the same to the bit. How long it takes is not asserted.
+//! verdict: real workers' trials, their parts sealed as they are stored, and the whole report.
+//! Twice, equal to the bit. Its duration is not asserted.
 #![expect(clippy::unwrap_used, reason = "tests")]
 
 use std::time::Duration;
@@ -21,7 +21,7 @@ use worker::trial::{Control, OpenEngine, StartAt, TrialEnd};
 
 const WORKERS: u32 = 16;
 
-/// The mean of 1 and 500 requests a second for half an hour.
+/// Half an hour at the mean of 1 and 500 requests per second.
 const REQUESTS: u64 = 450_900;
 
 const PLAN: &str = r#"{"name":"half-hour","rounds":1,"control":false,"seed":7,"slots":16,"engine":"sim",
@@ -140,8 +140,8 @@ fn half_an_hour_of_sixteen_workers_is_the_same_twice_from_plan_to_verdict() {
     let block = block(&plan);
     let arms = block.order.clone();
     let once = fleet(&plan, &block, &arms);
-    // Nothing of a simulated engine depends on the arm but its noise, so one arm suffices for the
-    // second time.
+    // Only the noise of a simulated engine depends on the arm, so one arm is enough for the second
+    // time.
     let twice = fleet(&plan, &block, &arms[..1]);
     assert!(
         once[..WORKERS as usize] == twice[..],

@@ -1,5 +1,5 @@
-//! `coordinator init engine`: what it writes is a package that Cargo takes, with a plan that the
-//! program takes; it replaces nothing; and, where asked for, a new project goes all the way from its
+//! `coordinator init engine`: it writes a package that Cargo accepts, with a plan that the program
+//! accepts; it replaces nothing; and, in a test that must be requested, a new project goes from its
 //! conformance test to a verdict.
 #![expect(clippy::unwrap_used, reason = "tests")]
 
@@ -54,7 +54,7 @@ fn written(here: &Path, kind: &str) -> PathBuf {
 }
 
 fn metadata(project: &Path) -> Output {
-    // The versions that are here: nothing is downloaded.
+    // The versions used here, so that nothing is downloaded.
     fs::copy(checkout().join("Cargo.lock"), project.join("Cargo.lock")).unwrap();
     let mut cargo = Command::new(env!("CARGO"));
     cargo.args(["metadata", "--offline", "--format-version", "1"]);
@@ -90,7 +90,7 @@ fn a_project_is_one_that_cargo_and_the_coordinator_take() {
     }
 }
 
-/// The twin: a manifest that names no library is noticed.
+/// Counter-check: a manifest without the library is noticed.
 #[test]
 fn a_project_without_the_library_is_not_taken() {
     let dir = tempfile::tempdir().unwrap();
@@ -160,14 +160,14 @@ fn the_library_of_the_checkout_around_is_found() {
     assert!(written.contains("checkout/worker\""), "{written}");
 }
 
-/// The whole way of a new project, as its README shows it, with fewer rounds.
+/// All steps of a new project, as in its README, with fewer rounds.
 #[test]
 #[ignore = "builds a worker in two variants from the start, which takes minutes"]
 fn a_new_project_conforms_is_built_and_gets_a_verdict() {
-    // The agent, beside the coordinator.
+    // The agent's program, next to the coordinator.
     worker();
     for kind in ["blocking", "step"] {
-        // Kept, so that a second time only the project is built.
+        // Kept, so that the next time only the project is built.
         let here = Path::new(env!("CARGO_TARGET_TMPDIR")).join("init");
         fs::create_dir_all(&here).unwrap();
         let old = here.join("an-engine");
@@ -190,7 +190,7 @@ fn a_new_project_conforms_is_built_and_gets_a_verdict() {
 
         step(&project, &["build", "--engine", "linked"], &[0]);
         let run = ["run", "plan.toml", "--rounds", "6", "--seed", "1"];
-        // How quiet the machine is decides which verdict it is.
+        // The verdict depends on how quiet the machine is.
         let said = step(&project, &run, &[0, 3, 4]);
         let verdict = ["faster", "slower", "the same", "UNDECIDED", "SAME"];
         assert!(

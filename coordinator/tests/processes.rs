@@ -1,5 +1,5 @@
-//! The whole system as a user has it: real processes on loopback with simulated engines, killed and
-//! stopped in every way a host knows, and what the store says afterwards.
+//! The whole system as users run it: real processes on loopback with simulated engines, killed and
+//! stopped in every way that a host knows, and the store afterwards.
 #![expect(clippy::unwrap_used, reason = "tests")]
 
 #[path = "processes/native.rs"]

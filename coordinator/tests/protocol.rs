@@ -1,11 +1,11 @@
-//! docs/protocol.md in other hands: a worker in Python, which follows that page and shares no code
-//! with the one in Rust, joins a run through a real agent as the build that it is. Its parts pass
-//! every check, it sends what a worker in Rust sends, and one that lies is refused by name. Of the
-//! loads that it refuses, a second script says when their requests are due. Both need Python, the
-//! worker with grpcio, grpcio-tools and hdrhistogram; `BENCH_PYTHON` names the interpreter.
-//! Without them the tests say so and pass, unless `REQUIRE_PYTHON` is set.
+//! An independent implementation of docs/protocol.md: a worker in Python that follows that page and
+//! shares no code with the Rust worker joins a run through a real agent as the build it claims to
+//! be. Its parts pass every check, it sends the same as a worker in Rust, and one that lies is
+//! refused by name. For loads that it refuses, a second script computes when their requests are
+//! due. Both need Python, the worker also grpcio, grpcio-tools and hdrhistogram; `BENCH_PYTHON`
+//! names the interpreter. Without them the tests say so and pass, unless `REQUIRE_PYTHON` is set.
 //!
-//! One rig for every run, and what is compared: longer than other files.
+//! One rig for every run, and the comparisons: longer than other files.
 #![expect(clippy::unwrap_used, reason = "tests")]
 
 #[path = "protocol/page.rs"]
@@ -67,7 +67,7 @@ mix = [
 ]
 "#;
 
-/// Shapes whose arrivals are drawn from a rate, as far as the worker in Python knows them.
+/// Shapes whose arrivals are drawn from a rate, and that the worker in Python supports.
 const KNOWN: [(&str, &str); 2] = [
     (
         "constant",
@@ -79,7 +79,7 @@ const KNOWN: [(&str, &str); 2] = [
     ),
 ];
 
-/// The others, which it refuses.
+/// The other shapes, which it refuses.
 const UNKNOWN: [(&str, &str); 4] = [
     (
         "clumps",
@@ -103,14 +103,14 @@ const UNKNOWN: [(&str, &str); 4] = [
 /// An interpreter that has the modules.
 struct Python {
     program: String,
-    /// Where its `python3` is.
+    /// Directory of its `python3`.
     directory: PathBuf,
 }
 
-/// What of a request follows from plan and seed.
+/// The properties of a request that follow from plan and seed.
 type Asked = (u32, u64, u32, u32);
 
-/// An agent, which is stopped when a test fails.
+/// An agent, which is stopped if a test fails.
 struct Agent(Child);
 
 impl Drop for Agent {
@@ -125,7 +125,7 @@ fn source(name: &str) -> PathBuf {
 }
 
 impl Python {
-    /// `None`, with the reason printed, where there is none.
+    /// `None`, with the reason printed, if there is none.
     fn find() -> Option<Self> {
         let program = std::env::var("BENCH_PYTHON").unwrap_or_else(|_| "python3".to_owned());
         let script =
@@ -148,7 +148,7 @@ impl Python {
         None
     }
 
-    /// What protoc makes of the messages, as anybody would who has `proto/` and the page.
+    /// Generates the message classes with protoc, as anyone with `proto/` and the page would.
     fn stubs(&self, into: &Path) {
         fs::create_dir_all(into).unwrap();
         let protos = ["load", "measure", "session"].map(|name| format!("bench/v1/{name}.proto"));
@@ -162,8 +162,8 @@ impl Python {
         assert!(status.unwrap().success());
     }
 
-    /// When the requests of a share are due by `arrivals.py`: how many before the window, and the
-    /// times of those within.
+    /// When the requests of a share are due according to `arrivals.py`: the number before the
+    /// window, and the times inside it.
     fn due(&self, scenario: &str, seed: u64, share: u32) -> (u64, Vec<u64>) {
         let arguments = [seed.to_string(), share.to_string(), "2".to_owned()];
         let mut child = Command::new(&self.program)
@@ -187,7 +187,7 @@ impl Python {
         (early.len() as u64, window.collect())
     }
 
-    /// The variants of the run are labels on the program beside the coordinator: that is the
+    /// The variants of the run are labels on the program next to the coordinator, which is the
     /// script.
     fn run(&self, sandbox: &Sandbox, plan: &str, lie: Option<&str>) -> Ended {
         let (stubs, script, agent) = (
@@ -236,7 +236,7 @@ impl Python {
     }
 }
 
-/// The same plan by the worker that this project ships.
+/// The same plan with the worker in Rust.
 fn rust(plan: &str) -> RunRecord {
     let sandbox = Sandbox::new();
     let ended = sandbox.run(&[
@@ -273,12 +273,12 @@ fn python(python: &Python, plan: &str, lie: Option<&str>) -> RunRecord {
             .iter()
             .all(|part| part.origin.exe_sha256 == own && part.engine.kernels == "python")
     );
-    // Whether its processors were quiet is no matter here; that nothing is INVALID is.
+    // Quiet processors do not matter here; that nothing is INVALID does.
     assert!(matches!(ended.code, Some(0 | 3)), "{ended:?}");
     record
 }
 
-/// Side by side: neither is looked at for its latencies.
+/// In parallel: latencies are not compared.
 fn both(interpreter: &Python, plan: &str, lie: Option<&str>) -> (RunRecord, RunRecord) {
     std::thread::scope(|scope| {
         let ours = scope.spawn(|| rust(plan));
@@ -291,7 +291,7 @@ fn hash(path: &Path) -> String {
     String::from_utf8(output.stdout).unwrap()[..64].to_owned()
 }
 
-/// The plan with these scenarios in place of its own, once.
+/// The plan with these scenarios instead of its own, one round.
 fn arrivals(loads: &[(&str, &str)]) -> String {
     let (head, _) = PLAN.split_once("[[scenario]]").unwrap();
     let scenario = |(name, load): &(&str, &str)| {
@@ -302,7 +302,7 @@ fn arrivals(loads: &[(&str, &str)]) -> String {
     head.replace("rounds = 2", "rounds = 1") + &loads.iter().map(scenario).collect::<String>()
 }
 
-/// By the place of each part.
+/// By the key of each part.
 fn by_place<T>(record: &RunRecord, of: impl Fn(&Part) -> T) -> BTreeMap<String, T> {
     let place = |part: &Part| format!("{} slot {}", part.place.key, part.place.slot);
     record
@@ -312,7 +312,7 @@ fn by_place<T>(record: &RunRecord, of: impl Fn(&Part) -> T) -> BTreeMap<String, 
         .collect()
 }
 
-/// Of a closed loop no time is known beforehand.
+/// In a closed loop no time is known beforehand.
 fn asked(part: &Part, times: bool) -> Vec<Asked> {
     let request = part.requests.iter().map(|request| {
         assert_eq!(request.outcome, Outcome::Ok);
@@ -378,7 +378,7 @@ fn a_worker_in_python_is_due_when_a_worker_in_rust_is_to_the_nanosecond() {
     );
 }
 
-/// With its twin: another seed is other times, except where they are even.
+/// With its counter-check: another seed gives other times, except if they are even.
 #[test]
 fn clumps_ramps_and_steps_are_due_when_the_page_says_to_the_nanosecond() {
     let Some(interpreter) = Python::find() else {
@@ -409,7 +409,7 @@ fn clumps_ramps_and_steps_are_due_when_the_page_says_to_the_nanosecond() {
     assert!(early > 0);
 }
 
-/// The answer of a worker to a load that it cannot send: nothing was measured, and the run says why.
+/// A worker's answer to a load that it cannot send: nothing was measured, and the run says why.
 #[test]
 fn a_worker_in_python_refuses_a_load_that_it_does_not_know() {
     let Some(interpreter) = Python::find() else {
@@ -431,7 +431,8 @@ fn a_worker_in_python_refuses_a_load_that_it_does_not_know() {
     );
 }
 
-/// The twin of both: nobody but another worker can tell, and these comparisons do.
+/// Counter-check of both: only a comparison with another worker can detect this, and these
+/// comparisons do.
 #[test]
 fn another_seed_is_other_times_and_other_tokens() {
     let Some(interpreter) = Python::find() else {

@@ -1,5 +1,5 @@
-//! The README's commands are commands: every `coordinator …` line in a code block parses, and the
-//! exit codes it lists are those of the program.
+//! The README's commands are valid: every `coordinator …` line in a code block parses, and the exit
+//! codes it lists are those of the program.
 
 use clap::Parser;
 use coordinator::cli::Cli;
@@ -7,7 +7,7 @@ use coordinator::error::exit;
 
 const README: &str = include_str!("../../README.md");
 const FLEET: &str = include_str!("../../docs/fleet.md");
-/// Pages whose commands are commands, too.
+/// Other pages whose commands are checked.
 const PAGES: [(&str, &str); 6] = [
     ("ci.md", include_str!("../../docs/ci.md")),
     ("fleet.md", FLEET),
@@ -17,8 +17,7 @@ const PAGES: [(&str, &str); 6] = [
     ("report.md", include_str!("../../docs/report.md")),
 ];
 
-/// Lines of the fenced blocks in shell, without their comments; one that goes on in the next is
-/// one.
+/// Lines of the shell blocks without their comments; continued lines are joined.
 fn commands(text: &str) -> Vec<String> {
     let mut inside = false;
     let mut commands: Vec<String> = Vec::new();
@@ -113,8 +112,7 @@ fn its_exit_codes_are_the_programs() {
     assert_eq!(listed.collect::<Vec<_>>(), codes, "no other code is listed");
 }
 
-/// The table of reasons is the closed list, no more and no less, and the script provokes what the
-/// table says.
+/// The table has exactly the closed list of reasons, and the script provokes what the table says.
 #[test]
 fn every_reason_to_doubt_is_in_the_table() {
     let read = |path: &str| {
@@ -141,7 +139,7 @@ fn every_reason_to_doubt_is_in_the_table() {
     assert!(reasons.len() > 20, "{reasons:?}");
     assert_eq!(reasons, rows);
     let script = read("scripts/provoke.sh");
-    // A name of its own for another way to the same reason.
+    // A separate name for another way to the same reason.
     for reason in rows.into_iter().chain(["lateness-burnt".to_owned()]) {
         let promised = table.contains(&format!("`scripts/provoke.sh {reason}`"));
         assert_eq!(
@@ -152,7 +150,7 @@ fn every_reason_to_doubt_is_in_the_table() {
     }
 }
 
-/// Every time and every measure has its exact definition.
+/// Every time and every measure has an exact definition.
 #[test]
 fn every_metric_is_defined() {
     let page = include_str!("../../docs/metrics.md");
@@ -178,8 +176,8 @@ fn every_metric_is_defined() {
     );
 }
 
-/// Every kind of loss that a record can tell of has its line in the table of many hosts, with a
-/// test that provokes it.
+/// Every kind of loss in a record has its row in the table of docs/fleet.md, with a test that
+/// provokes it.
 #[test]
 fn every_reason_of_loss_is_listed_with_a_test_that_provokes_it() {
     let root = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("tests");

@@ -1,4 +1,4 @@
-//! What people, programs and scripts are shown of runs whose truth is known.
+//! Output for people, programs and scripts, for runs with known results.
 #![expect(clippy::unwrap_used, reason = "tests")]
 
 #[path = "report/parts.rs"]
@@ -40,3 +40,5 @@ mod pages;
 mod people;
 #[path = "report/scripts.rs"]
 mod scripts;
+#[path = "report/servers.rs"]
+mod servers;

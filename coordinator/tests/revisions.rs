@@ -1,9 +1,9 @@
-//! A pull request under measurement, from two commits to an exit code: `build --ref A --ref B`,
-//! `run --variants baseline@A,baseline@B --gate`. The workspace is a small one whose program counts
-//! its work; its sessions are those of the worker in Python (protocol.rs), so that what is measured
-//! follows from the code and not from the machine. It needs git, and Python with grpcio,
-//! grpcio-tools and hdrhistogram; `BENCH_PYTHON` names the interpreter. Without them the test says
-//! so and passes, unless `REQUIRE_PYTHON` is set.
+//! Measuring a pull request, from two commits to an exit code: `build --ref A --ref B`, `run
+//! --variants baseline@A,baseline@B --gate`. The small workspace's program counts its work, and its
+//! sessions are those of the Python worker (protocol.rs), so that the measurement depends on the
+//! code and not on the machine. Needs git, and Python with grpcio, grpcio-tools and hdrhistogram;
+//! `BENCH_PYTHON` names the interpreter. Without them the test says so and passes, unless
+//! `REQUIRE_PYTHON` is set.
 #![expect(clippy::unwrap_used, reason = "tests")]
 
 #[path = "processes/programs.rs"]
@@ -29,7 +29,7 @@ const MANIFEST: &str = "[package]\nname = \"engine\"\nversion = \"0.1.0\"\nediti
 
 const LOCK: &str = "version = 4\n\n[[package]]\nname = \"engine\"\nversion = \"0.1.0\"\n";
 
-/// The engine's step costs so many units of work, of which each stands for a microsecond.
+/// A step of the engine costs this many units of work, each of which stands for a microsecond.
 const MAIN: &str = r#"//! An engine whose work is counted.
 use std::os::unix::process::CommandExt;
 
@@ -53,7 +53,7 @@ const PLAN: &str = "name = 'gate'\nrounds = 6\nengine = 'native'\n\
                     [[scenario]]\nname = 'burst'\nshape = { kind = 'burst', requests = 32 }\n\
                     prompt = { tokens = 4 }\noutput_tokens = 6\nwarmup = { requests = 1, output_tokens = 1 }\n";
 
-/// A repository with the workspace, beside the programs.
+/// A repository with the workspace, next to the programs.
 struct Project {
     sandbox: Sandbox,
     python: String,
@@ -63,7 +63,7 @@ fn source(name: &str) -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("..").join(name)
 }
 
-/// An interpreter that has the modules; `None`, with the reason printed, where there is none.
+/// An interpreter that has the modules; `None`, with the reason printed, if there is none.
 fn python() -> Option<String> {
     let program = std::env::var("BENCH_PYTHON").unwrap_or_else(|_| "python3".to_owned());
     let script = format!("import {MODULES}");
@@ -123,7 +123,7 @@ impl Project {
         assert!(done.status.success(), "{done:?}");
     }
 
-    /// A commit with an engine of this cost, under a name.
+    /// Commits an engine with this cost, under a tag.
     fn commit(&self, units: u64, tag: &str) {
         self.write(
             "src/main.rs",
@@ -137,7 +137,7 @@ impl Project {
     fn coordinator(&self, arguments: &[&str]) -> Ended {
         let session = self.sandbox.path("session");
         let own = |path: PathBuf| path.display().to_string();
-        // Cargo and rustup are found through the user's home, which is not this one.
+        // Cargo and rustup are found through the real user's home, not the test's.
         let home = std::env::var("HOME").unwrap_or_default();
         let tool = |variable: &str, folder: &str| {
             std::env::var(variable).unwrap_or_else(|_| format!("{home}/{folder}"))
@@ -203,7 +203,7 @@ fn a_commit_that_is_slower_by_a_tenth_fails_the_gate_and_one_that_is_not_passes(
         "{commits:?}"
     );
 
-    // The twin: a thousandth is no tenth.
+    // Counter-check: a thousandth is not a tenth.
     let alike = project.gated("baseline@before,baseline@alike");
     assert!(matches!(alike.code, Some(0 | 3)), "{alike:?}");
     assert!(!alike.stdout.contains("SLOWER"), "{}", alike.stdout);
@@ -244,7 +244,7 @@ fn a_program_that_is_no_worker_is_refused_before_it_is_trained() {
 }
 
 impl Project {
-    /// Without sessions in Python and without a repository.
+    /// Without Python sessions and without a repository.
     fn bare(sandbox: Sandbox) -> Self {
         let project = Self {
             sandbox,

@@ -1,5 +1,5 @@
-//! The coordinator's sessions and its loop over in-memory pipes, in a time that passes only when
-//! nothing else happens: every limit is waited for to the instant, and no test waits.
+//! The coordinator's sessions and its event loop over in-memory pipes, in virtual time: every limit
+//! is tested to the instant, and no test waits.
 #![expect(clippy::unwrap_used, reason = "tests")]
 
 #[path = "simulated/fleet.rs"]

@@ -1,5 +1,5 @@
-//! The store through its public face: whole runs, interrupted runs, export files, crashes, damage,
-//! a full device.
+//! The store through its public interface: whole runs, interrupted runs, export files, crashes,
+//! damage, a full device.
 #![expect(clippy::unwrap_used, reason = "tests")]
 
 #[path = "honest/mod.rs"]

@@ -1,5 +1,5 @@
 //! Whole experiments in virtual time, from the plan over simulated engines, parts and store to the
-//! verdict and the exit code: what is there is found, what is not there is seldom found, and a
+//! verdict and the exit code: real differences are found, absent ones are seldom found, and a
 //! disturbed host is refused.
 #![expect(clippy::unwrap_used, reason = "tests")]
 

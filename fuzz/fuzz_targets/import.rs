@@ -1,5 +1,5 @@
-//! Any bytes as an export file. Behind the hash at its end nothing would ever be reached, so it is
-//! made to match.
+//! Any bytes as an export file. The hash at the end is made to match, because otherwise nothing
+//! behind it would be reached.
 #![no_main]
 
 use coordinator::store::decode_archive;

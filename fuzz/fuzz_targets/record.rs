@@ -1,5 +1,5 @@
-//! Any payload in a sound envelope, as a part: refused, or it can be vetted, and written again and
-//! reads the same.
+//! Any payload in a valid envelope, as a part: refused, or it can be checked, and re-encoded with
+//! the same result.
 #![no_main]
 
 use contract::envelope::{Kind, seal};

@@ -1,46 +1,46 @@
-//! What is added beside a measurement: what people say of a run, and the noise floors of a
-//! calibration. Knows neither where it is kept nor how a floor is found.
+//! Additions to a measurement: users' annotations of a run, and the noise floors of a calibration.
+//! Must not know where they are stored or how a floor is found.
 
 use crate::identity::Sha256;
 
-/// Something a person said of a run.
+/// A user's annotation of a run.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Annotation {
     /// Wall clock, milliseconds since 1970.
     pub unix_ms: u64,
-    /// What it means.
+    /// Its kind.
     pub kind: AnnotationKind,
     /// The tag, or the sentence.
     pub text: String,
 }
 
-/// What an annotation means.
+/// Kind of an annotation.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum AnnotationKind {
-    /// The run bears this tag from here on.
+    /// Adds a tag.
     Tag,
-    /// The run bears it no longer.
+    /// Removes a tag.
     Untag,
     /// A remark.
     Note,
-    /// A remark that explains a change: with this run a new level is expected to begin.
+    /// A remark that explains a change: a new level is expected to begin with this run.
     Expected,
 }
 
-/// How far A/A comparisons of one plan strayed from zero on one class of hosts.
+/// Noise floors: how far A/A comparisons of one plan deviated from zero on one host class.
 #[derive(Clone, Debug, PartialEq)]
 pub struct NoiseFloors {
-    /// When they were found, milliseconds since 1970.
+    /// When they were determined, milliseconds since 1970.
     pub unix_ms: u64,
-    /// The series: the plan and model without what may differ within a history.
+    /// The series: the plan and model without keys that may differ within a history.
     pub series: String,
     /// The class of the hosts.
     pub host_class: String,
     /// Hash of the build that was compared with itself.
     pub baseline: Sha256,
-    /// A/A runs that they rest on.
+    /// Number of A/A runs used.
     pub runs: u32,
-    /// One a scenario and measure.
+    /// One for each scenario and measure.
     pub floors: Vec<NoiseFloor>,
 }
 
@@ -84,7 +84,7 @@ impl AnnotationKind {
 }
 
 impl NoiseFloors {
-    /// The floor of a measure as a share; 0 where none was found.
+    /// The floor of a measure as a share; 0 if there is none.
     #[must_use]
     pub fn share(&self, scenario: &str, measure: &str) -> f64 {
         let here = |floor: &&NoiseFloor| floor.scenario == scenario && floor.measure == measure;

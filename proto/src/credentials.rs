@@ -1,6 +1,6 @@
-//! What lets a process into a fleet: the shared [`Token`] and the [`Credentials`] of mutual TLS,
-//! with the names of their files. Neither is ever shown: their `Debug` says nothing of them. Must
-//! not know who checks them, nor how.
+//! The credentials of a fleet: the shared [`Token`] and the [`Credentials`] of mutual TLS, with the
+//! names of their files. Their `Debug` output never shows them. Must not know who checks them, nor
+//! how.
 
 use std::fmt;
 use std::os::unix::fs::MetadataExt;
@@ -10,18 +10,19 @@ use serde::{Deserialize, Serialize};
 
 use crate::files;
 
-/// Bytes of a file of credentials at most: many authorities, and far above any key.
+/// Greatest size of a credentials file, bytes: enough for many authorities, and far more than any
+/// key.
 const MOST: u64 = 1 << 20;
 
-/// The secret that everybody in a fleet shares.
+/// The secret shared by the whole fleet.
 #[derive(Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(transparent)]
 pub struct Token(String);
 
-/// One party's certificate and key, and the authority it trusts. All PEM.
+/// One party's certificate and key, and the authorities it trusts. All PEM.
 #[derive(Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Credentials {
-    /// Certificates of the authorities whose word is taken; several while one replaces another.
+    /// Certificates of the trusted authorities; several during a rotation.
     pub authority: String,
     /// This party's certificate.
     pub certificate: String,
@@ -29,13 +30,12 @@ pub struct Credentials {
     pub key: String,
 }
 
-/// All that one party must keep to itself.
+/// Everything that a party must keep secret.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Secrets {
     /// Shared by the whole fleet.
     pub token: Token,
-    /// For TLS; `None` on loopback, through an encrypted tunnel, and where insecurity was asked
-    /// for.
+    /// For TLS; `None` on loopback, through an encrypted tunnel, and with `--insecure`.
     pub credentials: Option<Credentials>,
 }
 
@@ -45,12 +45,12 @@ pub struct Secrets {
 pub struct CredentialsError {
     /// The file.
     pub path: PathBuf,
-    /// What the system said.
+    /// The system's error.
     pub source: std::io::Error,
 }
 
-/// The environment variable with the token. Never an argument: those are visible to every user of a
-/// host.
+/// The environment variable with the token. Never an argument, because arguments are visible to
+/// every user of a host.
 pub const TOKEN_VARIABLE: &str = "PGO_BENCH_TOKEN";
 const AUTHORITY_VARIABLE: &str = "PGO_BENCH_TLS_CA";
 const CERTIFICATE_VARIABLE: &str = "PGO_BENCH_TLS_CERT";
@@ -64,23 +64,23 @@ pub const CERTIFICATE_FILE: &str = "cert.pem";
 pub const KEY_FILE: &str = "key.pem";
 /// The token in a party's directory.
 pub const TOKEN_FILE: &str = "token";
-/// The token before it in the coordinator's directory, while there are parties that have no other.
+/// The previous token in the coordinator's directory, for parties that have no other yet.
 pub const PREVIOUS_TOKEN_FILE: &str = "token.previous";
 
 impl Token {
-    /// A token of this text; space around it is not part of it.
+    /// A token of this text, without surrounding white space.
     #[must_use]
     pub fn new(text: &str) -> Self {
         Self(text.trim().to_owned())
     }
 
-    /// The token that was replaced last, if the party's directory has it.
+    /// The previous token, if the party's directory has it.
     #[must_use]
     pub fn read_previous(directory: &Path) -> Option<Self> {
         Self::from_variable(file(directory, PREVIOUS_TOKEN_FILE).ok())
     }
 
-    /// The token of an environment; a variable that is set to nothing is not set.
+    /// The token from an environment variable; an empty variable counts as unset.
     #[must_use]
     pub fn from_variable(variable: Option<String>) -> Option<Self> {
         variable
@@ -88,7 +88,7 @@ impl Token {
             .filter(|token| !token.0.is_empty())
     }
 
-    /// The secret itself, for the wire, an environment or a comparison.
+    /// The secret itself, for sending, an environment or a comparison.
     #[must_use]
     pub fn expose(&self) -> &str {
         &self.0
@@ -97,7 +97,7 @@ impl Token {
     /// The token of a party's directory.
     ///
     /// # Errors
-    /// When its file cannot be read, or holds nothing: everybody knows that.
+    /// When its file cannot be read or is empty, because everybody knows the empty token.
     pub fn read(directory: &Path) -> Result<Self, CredentialsError> {
         let text = file(directory, TOKEN_FILE)?;
         Self::from_variable(Some(text)).ok_or_else(|| CredentialsError {
@@ -108,7 +108,7 @@ impl Token {
 }
 
 impl Credentials {
-    /// Those of a party's directory.
+    /// The credentials in a party's directory.
     ///
     /// # Errors
     /// When one of the files cannot be read.
@@ -147,7 +147,7 @@ impl Secrets {
     /// From environment variables, or the name of the first that is missing.
     ///
     /// # Errors
-    /// When one is missing; those of TLS may be missing together.
+    /// When one is missing; only those of TLS may be missing, all together.
     pub fn from_env(variable: impl Fn(&str) -> Option<String>) -> Result<Self, &'static str> {
         let get = |name| variable(name).ok_or(name);
         let credentials = match variable(AUTHORITY_VARIABLE) {
@@ -177,9 +177,9 @@ impl Secrets {
     }
 }
 
-/// The secret files of a party's directory that others than its owner can read: everybody, or the
-/// group where the owner is this user. Where somebody else owns a file and the group is how this
-/// user gets at it, that was set up so.
+/// The secret files of a party's directory that users other than the owner can read: everybody, or
+/// the group if the owner is this user. If another user owns a file, group access is taken to be
+/// intended, because it is how this user reads it.
 #[must_use]
 pub fn exposed(directory: &Path) -> Vec<PathBuf> {
     let own = std::fs::metadata("/proc/self").map(|own| own.uid()).ok();

@@ -1,25 +1,25 @@
-//! How many files a process may have open: sessions are, and the pipes of children. Owns the
-//! system's limit, which coordinators and agents of many slots both come up against; must not know
-//! what the files are.
+//! The number of files a process may have open, for sessions and the pipes of children. Owns the
+//! system's limit, which coordinators and agents with many slots both reach; must not know what the
+//! files are.
 #![expect(unsafe_code, reason = "limits of a process have no safe interface")]
 
-/// The limit cannot be raised far enough from here.
+/// The limit cannot be raised far enough from this process.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[error(
     "{wanted} open files are needed and only {hard} are allowed here: raise `ulimit -Hn` to {wanted}"
 )]
 pub struct TooFew {
-    /// Open files that are needed.
+    /// Number of open files needed.
     pub wanted: u64,
-    /// Open files at most.
+    /// Greatest number allowed.
     pub hard: u64,
 }
 
-/// Lets so many files be open, raising this process's own limit where the system's allows it.
-/// Children inherit it.
+/// Raises this process's limit of open files to `wanted`, if the system's limit allows it. Children
+/// inherit it.
 ///
 /// # Errors
-/// When it does not. A system that says nothing of limits is taken at its word.
+/// When the system's limit is too low. If the system reports no limit, none is assumed.
 pub fn allow(wanted: u64) -> Result<(), TooFew> {
     let mut limit = libc::rlimit {
         rlim_cur: 0,
@@ -34,14 +34,14 @@ pub fn allow(wanted: u64) -> Result<(), TooFew> {
     };
     if let Some(soft) = raised {
         limit.rlim_cur = soft;
-        // SAFETY: the pointer is to a whole `rlimit`. A refusal leaves the limit as it was, and
-        // whoever lacks a file for it is told.
+        // SAFETY: the pointer is to a whole `rlimit`. If the call fails the limit stays as it was,
+        // and the later failure to open a file is reported.
         unsafe { libc::setrlimit(libc::RLIMIT_NOFILE, &raw const limit) };
     }
     Ok(())
 }
 
-/// What the limit must be raised to, if it must.
+/// The limit to set, if it must be raised.
 fn raised(wanted: u64, soft: u64, hard: u64) -> Result<Option<u64>, TooFew> {
     match wanted {
         _ if wanted <= soft => Ok(None),

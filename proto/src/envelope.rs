@@ -1,29 +1,29 @@
-//! The frame around every stored or transported record: magic, kind, version, length and CRC-32
-//! before the payload. HdrHistogram and protobuf bytes have no checksum of their own; a flipped bit
-//! would decode to other numbers.
+//! The frame around every stored or sent record: magic, kind, version, length and CRC-32 before the
+//! payload. HdrHistogram and protobuf bytes have no checksum of their own, and a flipped bit would
+//! decode to other numbers.
 
 /// `PGOB`, at the start of every record.
 pub const MAGIC: [u8; 4] = *b"PGOB";
-/// The layout written now. Readers take this and all older ones.
+/// The layout version written now. Readers accept this and all older ones.
 pub const VERSION: u16 = 1;
 /// Bytes before the payload: magic 4, kind 2, version 2, length 4, CRC-32 of kind, version, length
 /// and payload 4.
 pub const HEADER: usize = 16;
 
-/// What a payload is.
+/// Kind of a payload.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Kind {
     /// What one worker measured in one trial.
     Part,
-    /// The beginning of a run.
+    /// The header of a run.
     RunHeader,
-    /// A block all of whose parts are durable.
+    /// A block whose parts are all durable.
     BlockDone,
-    /// Something a reader of the results must know.
+    /// An event that a reader of the results must know.
     Notice,
     /// The end of a run.
     RunEnd,
-    /// Something a person said of a run.
+    /// A user's annotation of a run.
     Annotation,
     /// Noise floors.
     NoiseFloors,
@@ -32,15 +32,15 @@ pub enum Kind {
 /// Why bytes are not a record.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum EnvelopeError {
-    /// Shorter than they say, or than any record.
+    /// Shorter than their header says, or than any record.
     #[error("read a record: {have} bytes where {want} were written")]
     Truncated {
-        /// Bytes at hand.
+        /// Number of bytes.
         have: usize,
-        /// Bytes the header announces.
+        /// Number of bytes that the header announces.
         want: usize,
     },
-    /// Not one of ours.
+    /// Not a record of this program.
     #[error("read a record: it does not begin with the mark of a record")]
     NotARecord,
     /// Written by a newer program.
@@ -52,7 +52,7 @@ pub enum EnvelopeError {
         /// Its version.
         found: u16,
     },
-    /// Another kind was expected.
+    /// A record of another kind.
     #[error("read a record of kind {found} where kind {expected} belongs")]
     Kind {
         /// Found number.
@@ -79,7 +79,7 @@ impl Kind {
     }
 }
 
-/// Puts a payload into its frame.
+/// Encloses a payload in a frame.
 #[must_use]
 pub fn seal(kind: Kind, payload: &[u8]) -> Vec<u8> {
     let length = u32::try_from(payload.len()).expect("records are far below 4 GiB");
@@ -93,10 +93,10 @@ pub fn seal(kind: Kind, payload: &[u8]) -> Vec<u8> {
     bytes
 }
 
-/// Takes a payload out of its frame after checking all of it.
+/// Checks a frame and returns its payload.
 ///
 /// # Errors
-/// When the bytes are not exactly one undamaged record of this kind.
+/// When the bytes are not exactly one intact record of this kind.
 pub fn open(kind: Kind, bytes: &[u8]) -> Result<&[u8], EnvelopeError> {
     let header = bytes.get(..HEADER).ok_or(EnvelopeError::Truncated {
         have: bytes.len(),

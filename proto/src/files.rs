@@ -1,44 +1,43 @@
-//! Files that are opened by a name that somebody gave: regular ones only, and no longer than they
-//! may be. A pipe would be waited for without end, a device would fill the memory. Must not know
-//! what is in them.
+//! Opens files that users name: only regular files, up to a size limit. Reading a pipe could block
+//! for ever, and a device could fill the memory. Must not know their content.
 
 use std::fs::{File, FileType, OpenOptions};
 use std::io::{self, Read};
 use std::os::unix::fs::{FileTypeExt, OpenOptionsExt};
 use std::path::Path;
 
-/// Bytes of a text that a program wrote at most: a manifest, a list of sources, a record beside a
-/// profile.
+/// Greatest size of a text that a program wrote (a manifest, a list of sources, a record beside a
+/// profile), bytes.
 pub const TEXT: u64 = 64 << 20;
-/// Bytes of a program at most.
+/// Greatest size of a program, bytes.
 pub const PROGRAM: u64 = 2 << 30;
 
-/// Bytes that a file is known by.
+/// Bytes by which the type of a file is recognised.
 const HEAD: u64 = 4096;
 
-/// Why a file that is there is not read; the source of the [`io::Error`].
+/// Why an existing file is not used; the source of the [`io::Error`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum Unfit {
-    /// Something else than a file.
+    /// Not a regular file.
     #[error("it is a {0}, and only regular files are read here")]
     Kind(&'static str),
-    /// Something else than a file, where one is to be written.
+    /// The destination of a write is not a regular file.
     #[error("it is a {0}, and no file takes its place")]
     Place(&'static str),
-    /// Somebody else's.
+    /// A file that this program did not write.
     #[error("there is a file already that this program did not write")]
     Foreign,
-    /// More bytes than such a file has.
+    /// Larger than the limit.
     #[error("it is larger than {0} bytes, the limit for such a file")]
     Large(u64),
 }
 
-/// Opens a regular file for reading; never waits for the other end of a pipe.
+/// Opens a regular file for reading; never blocks on a pipe.
 ///
 /// # Errors
-/// When the system refuses, or it is something else: [`Unfit`].
+/// When the system refuses, or it is not a regular file: [`Unfit`].
 pub fn open(path: &Path) -> io::Result<File> {
-    // A pipe opens at once so, and is then seen for what it is; regular files do not know the flag.
+    // With this flag a pipe opens at once and is then recognised; regular files ignore the flag.
     let file = OpenOptions::new()
         .read(true)
         .custom_flags(libc::O_NONBLOCK | libc::O_CLOEXEC)
@@ -49,7 +48,7 @@ pub fn open(path: &Path) -> io::Result<File> {
     }
 }
 
-/// What something is that is no regular file.
+/// Describes what is not a regular file.
 fn irregular(kind: FileType) -> Option<&'static str> {
     match kind {
         kind if kind.is_file() => None,
@@ -64,11 +63,11 @@ fn unfit(why: Unfit) -> io::Error {
     io::Error::new(io::ErrorKind::InvalidInput, why)
 }
 
-/// Whether a new file may be renamed to this name: nothing has it, or a regular file. A device would
-/// be lost to every program.
+/// Whether a new file may be renamed to this name: the name is free, or a regular file. Replacing a
+/// device would remove it for every program.
 ///
 /// # Errors
-/// When something else has it: [`Unfit::Place`].
+/// When the name is something else: [`Unfit::Place`].
 pub fn takes_a_file(path: &Path) -> io::Result<()> {
     match std::fs::metadata(path) {
         Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(()),
@@ -78,10 +77,10 @@ pub fn takes_a_file(path: &Path) -> io::Result<()> {
     }
 }
 
-/// The bytes of a regular file, `most` at most.
+/// The bytes of a regular file, at most `most`.
 ///
 /// # Errors
-/// When it cannot be read, is none, or has more.
+/// When it cannot be read, is not a regular file, or is larger.
 pub fn read(path: &Path, most: u64) -> io::Result<Vec<u8>> {
     let file = open(path)?;
     let large = || io::Error::new(io::ErrorKind::FileTooLarge, Unfit::Large(most));
@@ -89,7 +88,7 @@ pub fn read(path: &Path, most: u64) -> io::Result<Vec<u8>> {
     if told > most {
         return Err(large());
     }
-    // A file may grow while it is read, and those of /proc say nothing of their lengths.
+    // A file may grow while it is read, and files in /proc report no length.
     let mut bytes = Vec::with_capacity(usize::try_from(told).unwrap_or(0));
     file.take(most.saturating_add(1)).read_to_end(&mut bytes)?;
     if bytes.len() as u64 > most {
@@ -99,8 +98,8 @@ pub fn read(path: &Path, most: u64) -> io::Result<Vec<u8>> {
     }
 }
 
-/// Whether a file may be written in this place: nothing is there, or nothing is in it, or its
-/// beginning shows it to be one that such a program wrote.
+/// Whether a file may be written at this path: nothing exists there, the file is empty, or its
+/// beginning shows that this program wrote it.
 ///
 /// # Errors
 /// When something else is there, or it cannot be read: [`Unfit`].
@@ -117,10 +116,10 @@ pub fn replaceable(path: &Path, is_ours: impl FnOnce(&[u8]) -> bool) -> io::Resu
     Err(io::Error::new(io::ErrorKind::AlreadyExists, Unfit::Foreign))
 }
 
-/// The text of a regular file, `most` bytes at most.
+/// The text of a regular file, at most `most` bytes.
 ///
 /// # Errors
-/// As [`read`], and when it is no UTF-8.
+/// As [`read`], and when it is not UTF-8.
 pub fn read_text(path: &Path, most: u64) -> io::Result<String> {
     String::from_utf8(read(path, most)?).map_err(|_| {
         io::Error::new(

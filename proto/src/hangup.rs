@@ -1,5 +1,5 @@
-//! Whether this process was started to outlive its terminal (`nohup`): SIGHUP is ignored then, and
-//! stays so. Must not know what the signal does otherwise.
+//! Whether this process was started to outlive its terminal (`nohup`): SIGHUP is then ignored and
+//! stays ignored. Must not know the signal's other effects.
 #![expect(
     unsafe_code,
     reason = "whether a signal is ignored has no safe interface"
@@ -7,12 +7,13 @@
 
 use std::mem::MaybeUninit;
 
-/// Whether SIGHUP is ignored now. To be asked before anything catches it.
+/// Whether SIGHUP is ignored now. Call it before any handler is installed.
 #[must_use]
 pub fn is_ignored() -> bool {
     let mut now = MaybeUninit::<libc::sigaction>::uninit();
-    // SAFETY: without a new action nothing changes, and the pointer is to room for the present one.
+    // SAFETY: without a new action nothing changes, and the pointer is to space for the current
+    // one.
     let told = unsafe { libc::sigaction(libc::SIGHUP, std::ptr::null(), now.as_mut_ptr()) } == 0;
-    // SAFETY: it was written by the call that succeeded.
+    // SAFETY: the call that succeeded has written it.
     told && unsafe { now.assume_init() }.sa_sigaction == libc::SIG_IGN
 }

@@ -1,6 +1,6 @@
 //! The one histogram layout of the project: nanoseconds from 1 ns to 1 h at three significant
 //! digits, `u64` counts, with exact count, minimum, maximum and sum kept beside the buckets. Owns
-//! encoding and the checks that make a merge exact; knows no metric.
+//! encoding and the checks that make a merge exact; must not know metrics.
 
 mod agree;
 mod folded;
@@ -12,7 +12,7 @@ use hdrhistogram::serialization::{Deserializer, Serializer, V2DeflateSerializer}
 
 pub use folded::Folded;
 
-/// Largest value that is recorded in a bucket: one hour in nanoseconds.
+/// Greatest value recorded in a bucket: one hour in nanoseconds.
 pub const HIGHEST: u64 = 3_600_000_000_000;
 /// Smallest value; zero is recorded as this.
 pub const LOWEST: u64 = 1;
@@ -26,28 +26,28 @@ pub struct LatencyHistogram {
     exact: Exact,
 }
 
-/// What buckets cannot keep exactly. `min` and `max` mean nothing while `count` is zero.
+/// Exact figures that buckets cannot keep. `min` and `max` are meaningless while `count` is zero.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Exact {
-    /// Values recorded in buckets.
+    /// Number of values in buckets.
     pub count: u64,
-    /// Smallest, ns.
+    /// Smallest value, ns.
     pub min: u64,
-    /// Largest, ns, also of those beyond the buckets.
+    /// Largest value, ns, including those beyond the buckets.
     pub max: u64,
     /// Sum of the values in buckets, ns.
     pub sum: u128,
-    /// Values above [`HIGHEST`]: not in any bucket, and reason enough to distrust the trial.
+    /// Number of values above [`HIGHEST`]: in no bucket, and a reason to distrust the trial.
     pub overflow: u64,
 }
 
 /// Why bytes are not a histogram of this layout.
 #[derive(Debug, thiserror::Error)]
 pub enum HistogramError {
-    /// The codec refused.
+    /// The codec failed.
     #[error("decode a histogram: {0}")]
     Decode(String),
-    /// Another range or number of digits: `add` would accept it and silently be wrong.
+    /// Another range or number of digits, which `add` would accept with a silently wrong result.
     #[error(
         "accept a histogram of {low}..{high} at {digits} digits: the layout is 1..{HIGHEST} at {DIGITS}"
     )]
@@ -59,24 +59,24 @@ pub enum HistogramError {
         /// Its significant digits.
         digits: u8,
     },
-    /// The buckets do not hold as many values as were counted when it was recorded.
+    /// The number of values in the buckets differs from the recorded count.
     #[error("accept a histogram whose buckets hold {found} values where {counted} were counted")]
     Count {
-        /// In the buckets.
+        /// Count in the buckets.
         found: u64,
-        /// In the exact figures.
+        /// Count in the exact figures.
         counted: u64,
     },
-    /// Smallest and largest value are not in the first and the last bucket that holds something.
+    /// The smallest and largest values are not in the first and last non-empty bucket.
     #[error(
         "accept a histogram of {count} values whose smallest is said to be {min} and largest {max}: its buckets say otherwise"
     )]
     Extremes {
-        /// Values in buckets.
+        /// Number of values in buckets.
         count: u64,
-        /// Said to be the smallest.
+        /// Recorded smallest value.
         min: u64,
-        /// Said to be the largest.
+        /// Recorded largest value.
         max: u64,
     },
     /// The sum cannot be that of the values in the buckets.
@@ -84,11 +84,11 @@ pub enum HistogramError {
         "accept a histogram whose values are said to add up to {sum}: its buckets allow {least} to {most}"
     )]
     Sum {
-        /// Said to be the sum; the greatest number stands for all beyond it, here and below.
+        /// Recorded sum; here and below, `u64::MAX` stands for any greater number.
         sum: u64,
-        /// By the lower ends of the buckets.
+        /// Least possible sum, from the lower ends of the buckets.
         least: u64,
-        /// By their upper ends.
+        /// Greatest possible sum, from their upper ends.
         most: u64,
     },
     /// The encoder failed; only possible when memory is exhausted.
@@ -97,7 +97,7 @@ pub enum HistogramError {
 }
 
 impl Exact {
-    /// Of both together.
+    /// Combines the exact figures of two histograms.
     fn and(self, other: Self) -> Self {
         let min = match (self.count, other.count) {
             (0, _) => other.min,
@@ -171,13 +171,13 @@ impl LatencyHistogram {
         self.exact
     }
 
-    /// Whether nothing was recorded; quantiles are then missing, not zero.
+    /// Whether nothing was recorded; quantiles are then absent, not zero.
     #[must_use]
     pub fn is_empty(&self) -> bool {
         self.exact.count == 0
     }
 
-    /// HdrHistogram V2 with deflate, as the Java and Python tools read it.
+    /// Encodes as HdrHistogram V2 with deflate, which the Java and Python tools read.
     ///
     /// # Errors
     /// When the encoder fails.
@@ -189,9 +189,9 @@ impl LatencyHistogram {
         Ok(bytes)
     }
 
-    /// Reads [`Self::to_v2_deflate`]'s bytes and checks layout and count, and that the exact
-    /// figures can be those of the buckets: whoever holds a histogram may rely on it. The codec has
-    /// no checksum: keep the bytes in an envelope.
+    /// Decodes [`Self::to_v2_deflate`]'s bytes. Checks layout and count, and that the exact figures
+    /// are possible for the buckets, so that every holder of a histogram can rely on it. The codec
+    /// has no checksum: keep the bytes in an envelope.
     ///
     /// # Errors
     /// When the bytes are not a histogram, have another layout, or disagree with `exact`.
@@ -214,31 +214,31 @@ impl LatencyHistogram {
         Ok(histogram)
     }
 
-    /// How many values lie in the bucket of this one.
+    /// Number of values in the same bucket as this one.
     #[must_use]
     pub fn count_near(&self, ns: u64) -> u64 {
         self.buckets.count_at(ns)
     }
 
-    /// The lowest value of this one's bucket: the same for all that share it.
+    /// The lowest value of this value's bucket, which identifies the bucket.
     #[must_use]
     pub fn bucket_of(&self, ns: u64) -> u64 {
         self.buckets.lowest_equivalent(ns)
     }
 }
 
-/// Bytes of the codec's outer header (cookie, length) and of the inner one (cookie, payload length,
-/// offset, digits, lowest and highest value, ratio), which is deflated.
+/// Length of the codec's outer header (cookie, length) and of the inner, deflated one (cookie,
+/// payload length, offset, digits, lowest and highest value, ratio), bytes.
 const HEADERS: (usize, usize) = (8, 40);
-/// Longest counts that the layout can have: 33,792 bins of at most nine bytes.
+/// Greatest length of the counts in this layout, bytes: 33,792 bins of at most nine bytes.
 const LONGEST: u32 = 33_792 * 9;
 
 /// First word of the outer header: version 2, deflated.
 const DEFLATED: u32 = 0x1c84_9314;
 
-/// The inner histogram, inflated once for header and counts, if its header names the layout. The
-/// codec trusts it: another range would have it allocate a hundred times as much before anything
-/// can be checked.
+/// The inner histogram, inflated once for header and counts, if its header has the right layout.
+/// The codec trusts the header: another range would make it allocate a hundred times as much before
+/// anything can be checked.
 fn inflated(bytes: &[u8]) -> Result<Vec<u8>, HistogramError> {
     use std::io::Read;
     let decode = |what: &str| HistogramError::Decode(what.to_owned());

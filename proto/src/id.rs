@@ -1,12 +1,12 @@
-//! Identities: of a run, of one place in its plan, and of the place where a worker runs. Knows
-//! nothing of what happens there.
+//! Identities of a run, of a trial in its plan, and of the place where a worker runs. Must not know
+//! what happens there.
 
 use std::fmt;
 use std::str::FromStr;
 
 use serde::{Deserialize, Serialize};
 
-/// One run: 26 characters of Crockford base 32, sorted by time of creation (the ULID layout).
+/// One run: 26 characters of Crockford base 32 that sort by creation time (the ULID layout).
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct RunId([u8; 26]);
 
@@ -15,37 +15,36 @@ pub struct RunId([u8; 26]);
 #[error("parse `{0}` as a run id: 26 characters of 0-9 and A-Z without I, L, O, U are expected")]
 pub struct RunIdError(pub String);
 
-/// A variant's place in a block.
+/// A variant's role in a block.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 pub enum Arm {
     /// The baseline.
     A,
     /// The candidate.
     B,
-    /// The baseline once more: the control that shows what no change at all looks like on this
-    /// host.
+    /// The baseline again: the control, which shows the difference without any change on this host.
     A2,
 }
 
 /// One trial of a run: a cell under one arm in one round.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 pub struct TrialKey {
-    /// A scenario with one candidate; which, the schedule knows. With two variants it is the
-    /// scenario's index in the plan.
+    /// Index of a scenario with one candidate, assigned by the schedule. With two variants it is
+    /// the scenario's index in the plan.
     pub cell: u32,
     /// Round, from zero.
     pub round: u32,
-    /// Which variant took its turn.
+    /// Arm of the trial.
     pub arm: Arm,
 }
 
-/// Counts the tries of one block. What belongs to an older attempt is dropped and counted.
+/// Number of an attempt at a block. Messages of older attempts are dropped and counted.
 #[derive(
     Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize,
 )]
 pub struct Attempt(pub u32);
 
-/// Ties a worker process to the slot and attempt an agent started it for.
+/// Links a worker process to the slot and attempt for which an agent started it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Ticket(pub u64);
 
@@ -72,7 +71,7 @@ impl RunId {
         std::str::from_utf8(&self.0).expect("a run id holds ASCII only")
     }
 
-    /// When the run began, milliseconds since 1970.
+    /// Creation time, milliseconds since 1970.
     #[must_use]
     pub fn unix_ms(&self) -> u64 {
         self.0[..10].iter().fold(0, |ms, c| {
@@ -94,7 +93,7 @@ impl FromStr for RunId {
             .as_bytes()
             .try_into()
             .map_err(|_| RunIdError(text.to_owned()))?;
-        // 26 characters of 5 bits are 130: the first may only carry three.
+        // 26 characters of 5 bits are 130 bits, so the first may only carry three.
         let fits = bytes[0] <= b'7' && bytes.iter().all(|b| ALPHABET.contains(b));
         if fits {
             Ok(Self(bytes))

@@ -1,14 +1,13 @@
-//! Who is speaking: the build a process is and the host it runs on. Facts only; whether two of them
-//! may be compared is decided elsewhere.
+//! Facts of a build and of its host. Whether two of them are comparable is decided elsewhere.
 
 use serde::{Deserialize, Serialize};
 
-/// SHA-256 of something, 32 bytes, shown in hexadecimal.
+/// A SHA-256 digest, 32 bytes, shown in hexadecimal.
 #[derive(Clone, Copy, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Sha256(pub [u8; 32]);
 
-/// What a binary says of itself. Equal for all variants of one source tree but for the hash of the
-/// file.
+/// What a binary reports about itself. The same for all variants of one source tree, except for the
+/// hash of the file.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct BuildInfo {
     /// Version of the package.
@@ -17,12 +16,12 @@ pub struct BuildInfo {
     pub target: String,
     /// Hash of the running executable, read by the process itself.
     pub exe_sha256: Sha256,
-    /// Built with profile counters: its latencies mean nothing.
+    /// Built with profile counters: its latencies are not used.
     pub instrumented: bool,
 }
 
-/// What a host is, and how busy it was when it joined. What a trial changes (frequency, load) is
-/// measured with the trial.
+/// Facts of a host, and how busy it was when it joined. Facts that change during a trial
+/// (frequency, load) are measured with the trial.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct HostFacts {
@@ -38,28 +37,26 @@ pub struct HostFacts {
     pub kernel: String,
     /// Processor features.
     pub cpu_flags: Vec<String>,
-    /// Microcode revision, empty where not visible.
+    /// Microcode revision; empty if not visible.
     pub microcode: String,
-    /// Frequency governor, empty where not visible.
+    /// Frequency governor; empty if not visible.
     pub governor: String,
-    /// Tightest memory limit of the control groups, bytes; zero where there is none.
+    /// Tightest memory limit of the control groups, bytes; zero if there is none.
     pub cgroup_memory_bytes: u64,
-    /// Tightest processor quota of the control groups, in processors; zero where there is none.
+    /// Tightest processor quota of the control groups, in processors; zero if there is none.
     pub cgroup_cpus: f64,
-    /// Memory nodes (NUMA); zero where not visible.
+    /// Number of memory nodes (NUMA); zero if not visible.
     pub numa_nodes: u32,
-    /// Hardware threads online of the first core: 1 is no SMT; zero where not visible.
+    /// Online hardware threads of the first core: 1 means no SMT; zero if not visible.
     pub threads_per_core: u32,
-    /// Whether processors may exceed their nominal frequency: `on` or `off`, empty where not
-    /// visible.
+    /// Whether processors may exceed their nominal frequency: `on` or `off`; empty if not visible.
     pub boost: String,
-    /// Processes that ran or waited for a processor before it joined, the kernel's mean over a
-    /// minute.
+    /// Load average over the minute before it joined: mean number of processes that ran or waited
+    /// for a processor.
     pub load_average: f64,
-    /// Share of all processor time since boot that the hypervisor gave to others, 0 to 1.
+    /// Share of all processor time since boot that the hypervisor took, 0 to 1.
     pub stolen: f64,
-    /// Processors that the process may run on; zero in records of before it was told, and then
-    /// absent in JSON.
+    /// Processors that the process may run on; zero in older records, and then absent in JSON.
     #[serde(default, skip_serializing_if = "is_zero")]
     #[cfg_attr(feature = "schema", schemars(with = "Option<u32>"))]
     pub processors: u32,
@@ -93,7 +90,7 @@ impl Sha256 {
         Some(Self(bytes))
     }
 
-    /// The first twelve digits, enough to tell builds apart on a screen.
+    /// The first twelve digits, enough to distinguish builds.
     #[must_use]
     pub fn short(&self) -> String {
         self.to_string()[..12].to_owned()
@@ -126,7 +123,7 @@ impl<'de> Deserialize<'de> for Sha256 {
     }
 }
 
-/// Text, as it is written.
+/// A string in JSON.
 #[cfg(feature = "schema")]
 impl schemars::JsonSchema for Sha256 {
     fn inline_schema() -> bool {

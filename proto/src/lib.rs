@@ -1,17 +1,16 @@
-//! The contract between coordinator and worker: what they say to each other and what they mean by
-//! it.
+//! The contract between coordinator and worker: their messages and the meaning of each.
 //!
-//! Owns the words both sides share: [`id`]entities of runs, trials and slots, the [`spec`] of a
-//! load, the closed set of [`metric`]s with their [`histogram`]s, the measured [`part`], the
-//! [`identity`] of builds and hosts, and the session [`message`]s and the [`credentials`] that open
-//! one, what is written about a [`run`] and what is added to it later ([`addendum`]), the
-//! [`descriptors`] that sessions take on either side, the [`output`] that exit codes do not depend
-//! on, how [`files`] that somebody names are opened, whether a [`hangup`] is to be ignored, and how
-//! [`text`] of others is shown and a word quoted for a [`shell`]. With the feature `wire` it also
-//! owns the formats of traces and prompt files ([`prompt_files`]) and the one reader of text files
-//! ([`source`]), the one translation of messages to protobuf ([`wire`]) and the stored [`record`];
-//! generated types never leave those two modules. It must not know how load is generated, where
-//! records are kept, or what is concluded from them.
+//! Owns the types that both sides share: [`id`]entities of runs, trials and slots; the [`spec`] of
+//! a load; the closed set of [`metric`]s with their [`histogram`]s; the measured [`part`]; the
+//! [`identity`] of builds and hosts; session [`message`]s and the [`credentials`] that open a
+//! session; the record of a [`run`] and its additions ([`addendum`]). It also owns helpers that
+//! both sides need: the limit of file [`descriptors`], [`output`] that must not change exit codes,
+//! opening [`files`] that users name, detecting an ignored [`hangup`], making foreign [`text`]
+//! harmless, and quoting for a [`shell`]. With the feature `wire` it also owns the formats of
+//! traces and prompt files ([`prompt_files`]), the one reader of text files ([`source`]), the one
+//! translation of messages to protobuf ([`wire`]) and the stored [`record`]; generated types never
+//! leave the last two modules. It must not know how load is generated, where records are stored, or
+//! what is concluded from them.
 
 pub mod addendum;
 pub mod credentials;
@@ -43,5 +42,5 @@ pub mod source;
 #[cfg(feature = "wire")]
 pub mod wire;
 
-/// The session protocol's number. Raised whenever an older peer could misunderstand a newer one.
+/// Version of the session protocol. Raised whenever an older peer could misunderstand a newer one.
 pub const PROTOCOL: u32 = 3;

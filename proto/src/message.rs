@@ -1,5 +1,5 @@
-//! What is said over a session, in the project's own types. One enum a direction; who may say what
-//! is told by the variants' order: first for both, then for agents, then for workers.
+//! The messages of a session, in the project's own types. One enum for each direction; the order of
+//! variants shows who may send each: first both, then agents, then workers.
 
 use std::time::Duration;
 
@@ -15,48 +15,48 @@ pub enum FromPeer {
     Hello(Box<Hello>),
     /// Answer to a ping, with the sender's own monotonic clock.
     Pong {
-        /// Of the ping.
+        /// Number of the ping.
         seq: u32,
         /// The sender's clock when it answered.
         mono: Duration,
     },
-    /// A sign of life.
+    /// A keep-alive, with progress during a trial.
     Beat(Option<Progress>),
     /// Agent: the process could not be started.
     SpawnFailed {
-        /// The order to start the process.
+        /// Ticket of the start order.
         ticket: Ticket,
-        /// Why, as a sentence with the way out.
+        /// The reason, in one sentence with the way out.
         message: String,
     },
     /// Agent: the process ended.
     Exited {
-        /// The order that started the process.
+        /// Ticket of the start order.
         ticket: Ticket,
         /// Exit code or signal.
         exit: Exit,
     },
-    /// Agent: the next piece of a build that it lacks, please.
+    /// Agent: requests the next piece of a build that it lacks.
     FetchBuild {
-        /// The build, by its content.
+        /// SHA-256 of the build.
         sha256: Sha256,
-        /// From which byte on.
+        /// Offset of the piece, bytes.
         offset: u64,
     },
-    /// Agent: a build has come whole and is what its hash says.
+    /// Agent: a build was received completely and matches its hash.
     FetchedBuild {
-        /// The build, by its content.
+        /// SHA-256 of the build.
         sha256: Sha256,
-        /// Bytes.
+        /// Its size, bytes.
         size: u64,
-        /// The copy that was kept here was damaged, and is replaced.
+        /// The copy in the agent's cache was damaged and has been replaced.
         replaced: bool,
     },
     /// Worker: the engine is open.
     Loaded {
-        /// Which try.
+        /// Attempt.
         attempt: Attempt,
-        /// What was opened.
+        /// Facts of the opened engine.
         report: LoadReport,
     },
     /// Worker: warmed up, waiting for the start instant.
@@ -65,11 +65,11 @@ pub enum FromPeer {
     Part(PartChunk),
     /// Worker: the profile was written (false: this build has none).
     Flushed(bool),
-    /// Worker: the attempt cannot go on.
+    /// Worker: the attempt cannot continue.
     Failed {
-        /// Which try.
+        /// Attempt.
         attempt: Attempt,
-        /// Kind and sentence.
+        /// Kind and sentence of the failure.
         failure: Failure,
     },
 }
@@ -79,59 +79,59 @@ pub enum FromPeer {
 pub enum ToPeer {
     /// The answer to a hello.
     Welcome(Welcome),
-    /// The session is not wanted.
+    /// The session is refused.
     Refused {
-        /// One sentence.
+        /// Reason, in one sentence.
         message: String,
-        /// Trying again cannot help.
+        /// Whether trying again is pointless.
         last: bool,
     },
-    /// Asks for a pong.
+    /// Requests a pong.
     Ping {
         /// Returned in the pong.
         seq: u32,
     },
     /// Agent: start a worker process.
     Spawn(Spawn),
-    /// Agent: stop it; kill it after the grace.
+    /// Agent: stop a worker process; kill it after the grace period.
     Stop {
-        /// The order that started the process.
+        /// Ticket of the start order.
         ticket: Ticket,
-        /// Time to end by itself.
+        /// Grace period.
         grace: Duration,
     },
     /// Agent: a piece of a build.
     BuildChunk(BuildChunk),
     /// Worker: open the engine.
     Load {
-        /// Which try.
+        /// Attempt.
         attempt: Attempt,
-        /// What to open.
+        /// The engine to open.
         engine: EngineSpec,
-        /// What will be asked of it.
+        /// The demand that it must meet.
         demand: Demand,
     },
     /// Worker: take this share, warm up, and wait.
     Arm {
-        /// Which try.
+        /// Attempt.
         attempt: Attempt,
         /// The share.
         assignment: Box<Assignment>,
     },
     /// Worker: begin at this instant of your own monotonic clock.
     Start {
-        /// Which try.
+        /// Attempt.
         attempt: Attempt,
         /// The instant, on the worker's monotonic clock.
         at: Duration,
-        /// How well `at` is known.
+        /// Uncertainty of `at`.
         uncertainty: Duration,
     },
     /// Worker: the part is durable.
     PartStored(Attempt),
     /// Worker: write the profile.
     Flush,
-    /// Finish and leave.
+    /// Finish and end the process.
     Drain,
 }
 
@@ -140,31 +140,31 @@ pub enum ToPeer {
 pub struct Hello {
     /// [`crate::PROTOCOL`] of the sender.
     pub protocol: u32,
-    /// Shared secret of the run.
+    /// The fleet's shared secret.
     pub token: Token,
     /// Process id.
     pub pid: u32,
-    /// Which build it is.
+    /// Its build.
     pub build: BuildInfo,
-    /// Where it runs.
+    /// Its host.
     pub host: HostFacts,
-    /// As what it comes.
+    /// Its role.
     pub role: Role,
 }
 
-/// As what a peer comes.
+/// Role of a peer.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Role {
     /// One per host: starts and stops workers, never loads a model.
     Agent {
         /// Its name, unique in the fleet.
         name: String,
-        /// Places where it can run a worker.
+        /// Number of workers it can run at a time.
         slots: u32,
     },
     /// A measured process.
     Worker {
-        /// Given to it by the agent that started it.
+        /// Ticket that the agent gave it.
         ticket: Ticket,
     },
 }
@@ -174,22 +174,22 @@ pub enum Role {
 pub struct Welcome {
     /// Number of the session.
     pub session: u64,
-    /// Without a word from the coordinator for this long, the peer stops by itself.
+    /// If the peer hears nothing from the coordinator for this long, it stops by itself.
     pub lease: Duration,
-    /// How often it should give a sign of life.
+    /// Interval at which the peer must send a keep-alive.
     pub beat: Duration,
 }
 
-/// Counts so far, for the eye only; results come with the part.
+/// Counts so far, for display only; results come with the part.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Progress {
-    /// Which try.
+    /// Attempt.
     pub attempt: Attempt,
     /// Requests sent.
     pub issued: u64,
     /// Requests answered.
     pub completed: u64,
-    /// Requests ended otherwise.
+    /// Requests that ended otherwise.
     pub failed: u64,
     /// Output tokens.
     pub output_tokens: u64,
@@ -200,7 +200,7 @@ pub struct Progress {
 /// How a process ended.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Exit {
-    /// Exit code, unless killed.
+    /// Exit code, unless a signal killed it.
     pub code: Option<i32>,
     /// Signal that killed it.
     pub signal: Option<i32>,
@@ -208,52 +208,52 @@ pub struct Exit {
     pub tail: String,
 }
 
-/// In a worker's environment: the processors of its host are divided among the slots, and it keeps
-/// to its own.
+/// Set in a worker's environment if the processors of its host are divided among the slots; the
+/// worker then stays on its own.
 pub const OWN_PROCESSORS: &str = "PGO_BENCH_OWN_PROCESSORS";
 
-/// Start a worker process.
+/// Order to start a worker process.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Spawn {
-    /// Ties the process to its slot and attempt.
+    /// Links the process to its slot and attempt.
     pub ticket: Ticket,
     /// Slot on this host.
     pub slot: u32,
     /// Path of the variant's binary on that host.
     pub binary: String,
-    /// What the file must hash to before it is executed.
+    /// SHA-256 that the file must have before it is executed.
     pub sha256: Sha256,
-    /// Environment beyond the agent's own.
+    /// Environment variables in addition to the agent's own.
     pub env: Vec<(String, String)>,
-    /// Model of which every byte is to be hashed first, as that host sees it.
+    /// Path on that host of the model whose every byte must be hashed first.
     pub model: Option<String>,
 }
 
-/// What an engine says once it is open.
+/// What an engine reports once it is open.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct LoadReport {
     /// Digest of the model.
     pub model_digest: String,
-    /// Parameters.
+    /// Number of parameters.
     pub parameters: u64,
     /// Bytes of weights.
     pub weight_bytes: u64,
-    /// Longest sequence.
+    /// Longest sequence, tokens.
     pub max_context: u32,
     /// Engine threads.
     pub threads: u32,
-    /// What the demand needs, bytes.
+    /// Memory that the demand needs, bytes.
     pub memory_needed: u64,
-    /// Digest over every byte of the model's files, where it was asked for.
+    /// Digest over every byte of the model's files, if requested.
     pub model_sha256: Option<Sha256>,
 }
 
 /// A piece of an enveloped part.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct PartChunk {
-    /// Which try.
+    /// Attempt.
     pub attempt: Attempt,
-    /// From zero, without gaps.
+    /// Sequence number, from zero without gaps.
     pub seq: u32,
     /// Whether it is the last.
     pub last: bool,
@@ -264,9 +264,9 @@ pub struct PartChunk {
 /// A piece of a build.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct BuildChunk {
-    /// The build, by its content.
+    /// SHA-256 of the build.
     pub sha256: Sha256,
-    /// From which byte on.
+    /// Offset of the piece, bytes.
     pub offset: u64,
     /// At most [`PART_CHUNK`] bytes, or why there are none.
     pub bytes: Result<Vec<u8>, String>,
@@ -274,10 +274,10 @@ pub struct BuildChunk {
     pub last: bool,
 }
 
-/// Bytes in one piece of a part or build, far below gRPC's message limit.
+/// Greatest size of a piece of a part or build, bytes; far below gRPC's message limit.
 pub const PART_CHUNK: usize = 256 * 1024;
 
-/// Why an attempt cannot go on.
+/// Why an attempt cannot continue.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("{message}")]
 pub struct Failure {
@@ -287,7 +287,7 @@ pub struct Failure {
     pub message: String,
 }
 
-/// Classes of failure in a worker.
+/// Kinds of failure in a worker.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum FailureKind {
     /// No model at the path.
@@ -298,15 +298,15 @@ pub enum FailureKind {
     NotEnoughMemory,
     /// The assignment contradicts itself or the engine.
     BadAssignment,
-    /// The engine broke down.
+    /// The engine failed.
     Engine,
-    /// A message that is not legal in this state.
+    /// A message that is not allowed in this state.
     Protocol,
 }
 
 impl FailureKind {
-    /// Whether a second try would end the same way. Retry the transient, fail at once on the
-    /// deterministic.
+    /// Whether a second attempt would fail in the same way. Transient failures are retried;
+    /// deterministic ones end the run at once.
     #[must_use]
     pub const fn is_deterministic(self) -> bool {
         !matches!(self, Self::Engine)

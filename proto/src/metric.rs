@@ -1,12 +1,12 @@
 //! The closed set of metrics: name, unit, direction and exact definition, the same for every
-//! engine. Knows no values.
+//! engine. Must not know values.
 
 use serde::{Deserialize, Serialize};
 
 /// A time that every request, or every token, contributes to one histogram. Nanoseconds.
 ///
-/// With `intended` the instant a request should have started by its load shape, `sent` the instant
-/// it was handed to the engine, `started` the instant the engine began working on it, `t1..tn` the
+/// `intended` is the instant at which a request is due by its load shape, `sent` the instant it was
+/// passed to the engine, `started` the instant the engine began working on it, and `t1..tn` are the
 /// instants of its n output tokens.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
@@ -17,19 +17,19 @@ pub enum Metric {
     Ttft,
     /// Inter-token latency: every gap `t(i+1) − t(i)`, pooled over requests.
     Itl,
-    /// Time per output token: `(tn − t1)/(n − 1)`, one value a request with n ≥ 2.
+    /// Time per output token: `(tn − t1)/(n − 1)`, one value for each request with n ≥ 2.
     Tpot,
-    /// Waiting in the engine: `started − sent` (the seed's "lock wait").
+    /// Waiting in the engine: `started − sent` (the original crate's "lock wait").
     Queue,
     /// From the start of work to the first token: `t1 − started`.
     Prefill,
     /// From the first token to the last: `tn − t1`.
     Decode,
-    /// End to end as the server saw it: `tn − sent`.
+    /// End to end as the server sees it: `tn − sent`.
     Service,
-    /// The generator's own error: `sent − intended`, of every request sent whatever became of it.
-    /// Where the plan bounds requests in flight and one waited for a place: from when there was
-    /// one.
+    /// The generator's own error: `sent − intended`, for every request sent, with any outcome. If
+    /// the plan bounds requests in flight and a request waited for that, its lateness counts from
+    /// the end of the wait.
     Lateness,
 }
 
@@ -57,7 +57,7 @@ impl Metric {
         Self::Lateness,
     ];
 
-    /// The stable name, in records and JSON.
+    /// The stable name in records and JSON.
     #[must_use]
     pub const fn name(self) -> &'static str {
         match self {
@@ -89,7 +89,7 @@ impl Metric {
         }
     }
 
-    /// The metric of a stable name.
+    /// The metric with a stable name.
     #[must_use]
     pub fn from_name(name: &str) -> Option<Self> {
         Self::ALL.into_iter().find(|metric| metric.name() == name)
@@ -101,7 +101,7 @@ impl Metric {
         self as usize
     }
 
-    /// Nanoseconds, for every metric that is a histogram.
+    /// Nanoseconds, for every metric.
     #[must_use]
     pub const fn unit(self) -> &'static str {
         "ns"

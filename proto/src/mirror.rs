@@ -1,6 +1,6 @@
-//! Types of ours whose generated message has the same fields: each field is named once, in a
-//! [`mirror!`], and cannot be left out. Owns how a value is kept in a message; must not know which
-//! messages there are.
+//! Converts types to generated messages with the same fields: each field is named once, in a
+//! [`mirror!`], and cannot be forgotten. Owns how a value is stored in a message; must not know
+//! which messages there are.
 
 use std::time::Duration;
 
@@ -8,21 +8,21 @@ use crate::id::Attempt;
 use crate::identity::Sha256;
 use crate::part::Outcome;
 
-/// A value and what a message holds of it.
+/// Conversion of a value to and from its message field.
 pub(crate) trait Field<W>: Sized {
     /// To the message.
     fn stored(self) -> W;
 
-    /// From the message; `None` where no writer writes that.
+    /// From the message; `None` for a value that no writer writes.
     fn read(stored: W) -> Option<Self>;
 }
 
-/// A type and the message that has its fields.
+/// A type whose message has the same fields.
 pub(crate) trait Mirror<M>: Sized {
     /// To the message.
     fn to_message(self) -> M;
 
-    /// From the message, or the field that holds an impossible value.
+    /// From the message, or the name of a field with an impossible value.
     fn from_message(message: M) -> Result<Self, &'static str>;
 }
 
@@ -57,7 +57,7 @@ impl Field<Option<u64>> for Option<Duration> {
     }
 }
 
-/// Zero is unknown, in fields of before there were optional ones.
+/// Zero means unknown, in fields that predate optional ones.
 impl Field<u64> for Option<u64> {
     fn stored(self) -> u64 {
         self.unwrap_or(0)
@@ -68,7 +68,7 @@ impl Field<u64> for Option<u64> {
     }
 }
 
-/// Zero is unknown, likewise.
+/// Zero means unknown.
 impl Field<f64> for Option<f64> {
     fn stored(self) -> f64 {
         self.unwrap_or(0.0)
@@ -79,7 +79,7 @@ impl Field<f64> for Option<f64> {
     }
 }
 
-/// Absent is all zero.
+/// Absent means all zero.
 impl Field<Vec<u8>> for Sha256 {
     fn stored(self) -> Vec<u8> {
         self.0.to_vec()
@@ -123,8 +123,8 @@ impl Field<u32> for Outcome {
     }
 }
 
-/// `Type { fields of the same name; field: name in the message }`, for the type of the same name
-/// in the module `pb` that is in scope. What only the message has stands behind `without`.
+/// `Type { fields of the same name; field: name in the message }`, for the type of the same name in
+/// the module `pb` in scope. Fields that only the message has follow `without`.
 macro_rules! mirror {
     ($type:ident {
         $($field:ident),* $(,)? $(; $($own:ident: $theirs:ident),* $(,)?)?

@@ -1,4 +1,4 @@
-//! Durations as whole nanoseconds in JSON; 584 years fit. Owns nothing else.
+//! JSON form of durations: whole nanoseconds; 584 years fit.
 
 use std::time::Duration;
 

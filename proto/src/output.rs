@@ -1,18 +1,17 @@
-//! What a program writes for others to read, and what becomes of its exit code when it cannot. An
-//! exit code carries a verdict, so it must not depend on who reads: whoever closes the pipe (`… |
-//! head`, `… | true`) has seen enough, and the command goes on to its end with its own code. An
-//! output that is lost for another reason (a full device) turns the code of success into the one of
-//! a refusal; a code that already says something worse stays. Must not know what is written, nor
-//! what codes mean beside these two.
+//! Standard output, and the exit code if it cannot be written. An exit code is a verdict, so it
+//! must not depend on the reader: if the reader closes the pipe (`… | head`, `… | true`), the
+//! command runs to its end with its own code. If output is lost for another reason (a full device),
+//! success becomes the code of a system failure; a worse code stays. Must not know what is written,
+//! nor the meaning of other codes.
 
 use std::io::{ErrorKind, Result, Write};
 
 /// The code of success.
 const OK: u8 = 0;
-/// The code of what the system refused.
+/// The code of a system failure.
 const REFUSED: u8 = 2;
 
-/// A writer that never fails: what became of it is asked at the end, by [`Output::settle`].
+/// A writer that never fails; [`Output::settle`] reports its errors at the end.
 #[derive(Debug)]
 pub struct Output<W> {
     inner: W,
@@ -22,14 +21,14 @@ pub struct Output<W> {
 #[derive(Debug)]
 enum State {
     Open,
-    /// The reader left.
+    /// The reader closed the pipe.
     Left,
     /// The first failure.
     Lost(std::io::Error),
 }
 
 impl<W: Write> Output<W> {
-    /// Over standard output, mostly.
+    /// Usually over standard output.
     #[must_use]
     pub fn new(inner: W) -> Self {
         Self {
@@ -38,10 +37,10 @@ impl<W: Write> Output<W> {
         }
     }
 
-    /// The exit code of a command that ends with `code`, once everything is written. `lost` hears
-    /// of an output that nobody got and nobody gave up.
+    /// The exit code of a command that ends with `code`, once everything is written. `lost`
+    /// receives the error if output was lost and no reader closed the pipe.
     pub fn settle(mut self, code: u8, lost: impl FnOnce(std::io::Error)) -> u8 {
-        // What is left in a buffer would be lost at the process's end without a word.
+        // Data left in a buffer would be lost silently when the process ends.
         self.attempt(|inner| inner.flush());
         match self.state {
             State::Open | State::Left => code,
@@ -86,7 +85,7 @@ impl<W: Write> Write for Output<W> {
 mod tests {
     use super::*;
 
-    /// Takes so many bytes, then fails in that way.
+    /// Accepts this many bytes, then fails with this error.
     struct Failing(usize, ErrorKind);
 
     impl Write for Failing {

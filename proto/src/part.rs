@@ -1,5 +1,5 @@
-//! What one worker measured in one trial. Parts are the truth: they are stored as they came, and
-//! everything merged is derived from them.
+//! What one worker measured in one trial. Parts are stored as received, and everything merged is
+//! derived from them.
 
 mod outcome;
 mod sent;
@@ -22,28 +22,28 @@ pub use sent::{Length, Lengths, Sent, Span};
 pub use series::{Bucket, Series};
 pub use server::{FAILURES, FailureCount, Itl, ServerFacts};
 
-/// Single requests kept in a part; those beyond are counted.
+/// Number of requests kept individually in a part; later ones are only counted.
 pub const REQUESTS_KEPT: usize = 4096;
-/// Engine steps kept in a part; those beyond are counted. Six kilobytes when stored.
+/// Number of engine steps kept in a part; later ones are only counted. Six kilobytes when stored.
 pub const STEPS_KEPT: usize = 1024;
 
-/// What is sent no later than this after its intended time, nanoseconds, is sent when it was due.
+/// A request sent at most this long after its intended time counts as sent when due, nanoseconds.
 pub const ON_THE_DOT_NS: u64 = 10_000_000;
 
 /// What one worker measured in one trial.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Part {
-    /// Where it belongs.
+    /// Trial and slot of the part.
     pub place: PartKey,
-    /// Which process measured it.
+    /// The process that measured it.
     pub origin: Origin,
-    /// One histogram a metric, successes only but for lateness.
+    /// One histogram for each metric. Only successful requests count, except for lateness.
     pub histograms: Histograms,
-    /// What became of the requests.
+    /// Outcomes of the requests.
     pub outcomes: Outcomes,
     /// The first [`REQUESTS_KEPT`] requests, one by one.
     pub requests: Vec<RequestRecord>,
-    /// Requests beyond those.
+    /// Number of requests beyond those.
     pub requests_not_kept: u64,
     /// The first [`STEPS_KEPT`] engine steps.
     pub steps: StepLog,
@@ -56,32 +56,33 @@ pub struct Part {
     /// Requests the shape called for. Equals `outcomes.planned` unless a stop rule ended the window
     /// early.
     pub offered: u64,
-    /// Of those, sent before the window ended; what was due and had no place in flight is sent
-    /// later. Unset where a window's end is not known beforehand, and in parts of before there was
-    /// a difference.
+    /// Offered requests sent before the window ended; a request that was due but had to wait for
+    /// the in-flight limit is sent later. `None` if the end of the window is not known beforehand,
+    /// and in older parts.
     pub in_time: Option<u64>,
-    /// Why the window was over.
+    /// Why the window ended.
     pub stopped: StopCause,
-    /// Successful requests that met every objective of the scenario; unset where it has none.
+    /// Successful requests that met every objective of the scenario; `None` if it has no
+    /// objectives.
     pub good: Option<u64>,
-    /// Requests sent before the window began, under way into it, and counted nowhere else.
+    /// Requests sent before the window began; not counted anywhere else.
     pub run_in: u64,
-    /// How long the requests of the window were, as asked and as sent; unset in parts of before it
-    /// was counted.
+    /// Lengths of the window's requests, as asked and as sent; `None` in older parts, which did not
+    /// count them.
     pub sent: Option<Sent>,
     /// The window in slices of time.
     pub series: Series,
     /// The measured window.
     pub window: Window,
-    /// Cold start, phase by phase, in order. Never mixed into warm numbers.
+    /// Cold start, phase by phase, in order. Never mixed with warm figures.
     pub cold: Vec<ColdPhase>,
-    /// What the process and its host spent.
+    /// Resources that the process and its host used.
     pub usage: Usage,
-    /// What the engine says of itself.
+    /// Facts that the engine reported.
     pub engine: EngineFacts,
 }
 
-/// Why a window was over.
+/// Why a window ended.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "snake_case")]
 pub enum StopCause {
@@ -94,7 +95,7 @@ pub enum StopCause {
     ErrorRate,
 }
 
-/// Where a part belongs.
+/// Trial and slot of a part.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct PartKey {
     /// Run.
@@ -103,11 +104,11 @@ pub struct PartKey {
     pub key: TrialKey,
     /// Slot, over the whole fleet.
     pub slot: u32,
-    /// Which try of the block.
+    /// Attempt of the block.
     pub attempt: Attempt,
 }
 
-/// Which process measured a part.
+/// The process that measured a part.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Origin {
     /// Name of the variant.
@@ -120,48 +121,48 @@ pub struct Origin {
     pub hostname: String,
 }
 
-/// One histogram a metric.
+/// One histogram for each metric.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Histograms([LatencyHistogram; Metric::ALL.len()]);
 
-/// One request. Offsets from the start instant, nanoseconds; zero where it did not happen.
+/// One request. Offsets from the start instant, nanoseconds; zero if the event did not happen.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct RequestRecord {
     /// Index in the trial's request list.
     pub index: u32,
     /// How it ended.
     pub outcome: Outcome,
-    /// When it should have been sent.
+    /// Intended send time.
     pub intended_ns: u64,
-    /// When it was.
+    /// Actual send time.
     pub sent_ns: u64,
     /// When the engine began working on it.
     pub started_ns: u64,
-    /// When its first token came.
+    /// When its first token arrived.
     pub first_token_ns: u64,
     /// When it ended.
     pub done_ns: u64,
     /// Prompt length.
     pub prompt_tokens: u32,
-    /// Tokens that came.
+    /// Number of tokens received.
     pub output_tokens: u32,
 }
 
-/// When output tokens came. The engine hands over all tokens of a step at one instant.
+/// Times at which output tokens arrived. The engine delivers all tokens of a step at one instant.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct StepLog {
     /// In order of time.
     pub kept: Vec<Step>,
-    /// Steps beyond those.
+    /// Number of steps beyond those.
     pub not_kept: u64,
 }
 
-/// One engine step that gave tokens.
+/// One engine step that produced tokens.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Step {
-    /// When its tokens came: its end. Offset from the start instant, nanoseconds.
+    /// End of the step, when its tokens arrived. Offset from the start instant, nanoseconds.
     pub at_ns: u64,
-    /// Output tokens that came then, of all requests.
+    /// Output tokens of the step, for all requests.
     pub tokens: u32,
 }
 
@@ -182,7 +183,7 @@ pub struct Window {
     #[serde(rename = "start_late_ns", with = "nanos")]
     #[cfg_attr(feature = "schema", schemars(with = "u64"))]
     pub start_late: Duration,
-    /// How well the start instant was known on this clock.
+    /// Uncertainty of the start instant on this clock.
     #[serde(rename = "clock_uncertainty_ns", with = "nanos")]
     #[cfg_attr(feature = "schema", schemars(with = "u64"))]
     pub clock_uncertainty: Duration,
@@ -198,17 +199,17 @@ pub struct Window {
 )]
 pub struct ColdPhase {
     /// `process`, `runtime`, `map`, `weights`, `tokenizer`, `engine`, `first_token`. The last is
-    /// the shortest wait for a first token in the warm-up, which runs at full concurrency: not the
-    /// wait of a lone first request.
+    /// the shortest wait for a first token in the warm-up, which runs at full concurrency; it is
+    /// not the wait of a single first request.
     #[serde(rename = "phase")]
     pub name: String,
-    /// How long it took.
+    /// Its duration.
     #[serde(rename = "ns", with = "nanos")]
     #[cfg_attr(feature = "schema", schemars(with = "u64"))]
     pub took: Duration,
 }
 
-/// Spent within the measured window.
+/// Resources used within the measured window.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
@@ -231,28 +232,28 @@ pub struct Usage {
     pub driver_cpu: Duration,
     /// Largest resident set so far, bytes.
     pub peak_rss_bytes: u64,
-    /// Times the kernel took a processor away.
+    /// Number of involuntary context switches.
     pub involuntary_switches: u64,
-    /// Page faults that went to the disk.
+    /// Page faults that needed the disk.
     pub major_faults: u64,
     /// Clock ticks of the whole host.
     pub host_ticks: u64,
-    /// Of those, ticks a hypervisor gave to somebody else.
+    /// Ticks of these taken by the hypervisor.
     pub host_steal_ticks: u64,
-    /// Of those, ticks spent on any process, this one included.
+    /// Ticks of these spent on any process, including this one.
     pub host_busy_ticks: u64,
-    /// Lowest frequency of the fastest processor, just before and just after the window, kHz;
-    /// null where the kernel does not measure it.
+    /// Lowest frequency of the fastest processor, just before and just after the window, kHz; null
+    /// if the kernel does not report it.
     pub cpu_khz_low: Option<u64>,
-    /// Highest, likewise.
+    /// Highest frequency of the fastest processor, likewise.
     pub cpu_khz_high: Option<u64>,
-    /// Requests a second that this process drove through an engine that does no work, before it
-    /// opened its own: what its generator can do at most. Not measured in virtual time.
+    /// Generator limit: requests per second that this process drove through an engine that does no
+    /// work, before it opened its own. Not measured in virtual time.
     #[serde(rename = "floor_requests_per_second")]
     pub floor: Option<f64>,
 }
 
-/// What the engine says of itself.
+/// Facts that the engine reported.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 #[cfg_attr(
@@ -263,36 +264,36 @@ pub struct Usage {
 pub struct EngineFacts {
     /// Digest of the model.
     pub model_digest: String,
-    /// SHA-256 over every byte of the model's files; null where nobody asked for it.
+    /// SHA-256 over every byte of the model's files; null if not requested.
     pub model_sha256: Option<Sha256>,
     /// Engine threads.
     pub threads: u32,
     /// Steps within the window.
     pub steps: u64,
-    /// Most sequences in one step.
+    /// Greatest number of sequences in one step.
     pub peak_running: u32,
-    /// Most requests waiting in the engine.
+    /// Greatest number of requests waiting in the engine.
     pub peak_waiting: u32,
-    /// Most bytes of the key/value cache in use.
+    /// Greatest use of the key/value cache, bytes.
     pub peak_kv_bytes: u64,
-    /// Which kernels ran.
+    /// Names of the kernels used.
     pub kernels: String,
-    /// Bound of the key/value cache, bytes; null where there is no cache.
+    /// Limit of the key/value cache, bytes; null without a cache.
     pub kv_bytes_total: Option<u64>,
-    /// Time of all steps together; null where the engine does not compute.
+    /// Total time of all steps; null if the engine does not compute.
     #[serde(rename = "step_ns", with = "nanos::optional")]
     #[cfg_attr(feature = "schema", schemars(with = "Option<u64>"))]
     pub stepping: Option<Duration>,
-    /// Of that, the time in which the scheduler composed passes and handed out what came of them.
+    /// Part of that time in which the scheduler composed passes and delivered results.
     #[serde(rename = "scheduling_ns", with = "nanos::optional")]
     #[cfg_attr(feature = "schema", schemars(with = "Option<u64>"))]
     pub scheduling: Option<Duration>,
-    /// Prompt tokens not computed because an earlier prompt began alike; null where there were
-    /// none.
+    /// Prompt tokens not computed because an earlier prompt had the same prefix; null if prefixes
+    /// are not reused.
     pub prefix_hit_tokens: Option<u64>,
-    /// Processors that the engine's threads may run on; empty where unknown.
+    /// Processors that the engine's threads may run on; empty if unknown.
     pub engine_processors: Vec<u32>,
-    /// Processors that the load's thread may run on; empty where unknown.
+    /// Processors that the load's thread may run on; empty if unknown.
     pub load_processors: Vec<u32>,
     /// Of an engine that is a program of its own; absent for all others.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -306,7 +307,7 @@ impl Default for Histograms {
 }
 
 impl From<[Option<LatencyHistogram>; Metric::ALL.len()]> for Histograms {
-    /// By the metrics' indices; what is missing is empty.
+    /// In the order of the metrics' indices; a missing histogram is empty.
     fn from(each: [Option<LatencyHistogram>; Metric::ALL.len()]) -> Self {
         Self(each.map(Option::unwrap_or_default))
     }
@@ -324,7 +325,7 @@ impl Histograms {
         &mut self.0[metric.index()]
     }
 
-    /// Adds all of another's counts.
+    /// Adds all counts of another part.
     pub fn add(&mut self, other: &Self) {
         self.0
             .iter_mut()

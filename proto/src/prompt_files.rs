@@ -1,6 +1,6 @@
-//! The formats of traces and prompt files: text to entries, the same for whoever plans and whoever
-//! sends. Nothing is guessed and nothing mended: what is not understood is refused with its line.
-//! Must not open files, nor know when anything is sent.
+//! The formats of traces and prompt files: text to entries, the same for the coordinator and the
+//! worker. Nothing is guessed or repaired: a line that is not understood is refused by number. Must
+//! not open files, nor know when anything is sent.
 
 use std::fmt;
 
@@ -18,52 +18,52 @@ pub enum PromptFileError {
     /// It cannot be read as text.
     #[error(transparent)]
     Source(#[from] SourceError),
-    /// One line of it is no JSON, or has a value of the wrong kind.
+    /// A line is not JSON, or has a value of the wrong type.
     #[error("read line {line}: {}; {wanted}", said(.source))]
     Line {
-        /// From one.
+        /// Line number, from one.
         line: usize,
-        /// What the parser says.
+        /// The parser's error.
         source: serde_json::Error,
-        /// What a line may be.
+        /// Allowed forms of a line.
         wanted: &'static str,
     },
-    /// One line of it makes no sense.
+    /// A line has an invalid value.
     #[error("use line {line}: {wrong}; {wanted}")]
     Entry {
-        /// From one.
+        /// Line number, from one.
         line: usize,
         /// What is wrong with it.
         wrong: Wrong,
-        /// What a line may be.
+        /// Allowed forms of a line.
         wanted: &'static str,
     },
-    /// The whole of it.
+    /// The array cannot be parsed.
     #[error("read it as a JSON array: {source}; {wanted}")]
     Array {
-        /// What the parser says, with the line.
+        /// The parser's error, with the line.
         source: serde_json::Error,
-        /// What it may be.
+        /// Allowed forms of the file.
         wanted: &'static str,
     },
-    /// There is nothing in it.
+    /// The file has no entries.
     #[error("find a {what} in it")]
     Empty {
-        /// What was looked for.
+        /// The kind of entries.
         what: &'static str,
     },
-    /// More than there is reason for.
+    /// More entries than allowed.
     #[error("use it: it has more than {MOST_ENTRIES} requests; divide it")]
     TooMany,
-    /// Every prompt fell into the same set.
+    /// Every prompt is in the same set.
     #[error(
         "divide its prompts into two sets: all {prompts} fall into the {set} set; a fifth, chosen by their own text, is \
          for training, so give it more prompts, and such that differ"
     )]
     OneSet {
-        /// How many there are.
+        /// Number of prompts.
         prompts: u64,
-        /// Where they are.
+        /// Name of the set.
         set: &'static str,
     },
 }
@@ -71,18 +71,18 @@ pub enum PromptFileError {
 /// What is wrong with one entry.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub enum Wrong {
-    /// A key is not there.
+    /// A key is missing.
     Missing(&'static str),
-    /// Two keys that exclude each other.
+    /// Two keys exclude each other.
     Both(&'static str, &'static str),
-    /// A time that is none.
+    /// An invalid time.
     Time {
         /// Its key.
         key: &'static str,
-        /// What was given.
+        /// The given value.
         at: f64,
     },
-    /// A length of nothing.
+    /// A length of zero.
     Zero(&'static str),
 }
 
@@ -107,7 +107,7 @@ impl fmt::Display for Wrong {
     }
 }
 
-/// What the parser says of one line: its own line number is always one.
+/// The parser's error for one line; its own line number is always one.
 fn said(error: &serde_json::Error) -> String {
     let said = error.to_string();
     match said.rsplit_once(" at line ") {
@@ -116,7 +116,7 @@ fn said(error: &serde_json::Error) -> String {
     }
 }
 
-/// The keys of which an entry has exactly one.
+/// Two keys of which an entry must have exactly one.
 fn only<T>(
     given: impl IntoIterator<Item = (&'static str, Option<T>)>,
 ) -> Result<(&'static str, T), Wrong> {

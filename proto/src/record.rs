@@ -1,6 +1,6 @@
-//! Records as bytes: each of the project's stored types to a sealed envelope and back. The only
-//! place that knows the generated types of `bench.record.v1`; both the worker, which sends its part
-//! sealed, and the coordinator's store use it.
+//! Encodes and decodes records: each stored type to a sealed envelope and back. The only module
+//! that knows the generated types of `bench.record.v1`. The worker uses it to seal its part, the
+//! coordinator for its store.
 
 mod addendum;
 mod host;
@@ -25,53 +25,53 @@ pub(crate) mod pb {
     tonic::include_proto!("bench.record.v1");
 }
 
-/// Why bytes are not a record of ours.
+/// Why bytes are not a valid record.
 #[derive(Debug, thiserror::Error)]
 pub enum RecordError {
-    /// The frame is wrong.
+    /// The frame is invalid.
     #[error(transparent)]
     Envelope(#[from] EnvelopeError),
     /// The payload is not the message it claims to be.
     #[error("decode a record: {0}")]
     Decode(#[from] prost::DecodeError),
-    /// A histogram within is wrong.
+    /// A histogram inside is invalid.
     #[error("decode the {metric} histogram of a part: {source}")]
     Histogram {
         /// Name of the metric.
         metric: String,
-        /// Why its bytes are no histogram.
+        /// Why its bytes are not a histogram.
         source: HistogramError,
     },
-    /// A field holds what no writer writes.
+    /// A field has a value that no writer writes.
     #[error("decode a record: the field `{0}` holds an impossible value")]
     Field(&'static str),
 }
 
 /// A type that is stored.
 pub trait Record: Sized {
-    /// Seals it.
+    /// Encodes and seals it.
     ///
     /// # Errors
     /// When a histogram cannot be encoded.
     fn seal(&self) -> Result<Vec<u8>, RecordError>;
 
-    /// Opens it, checking frame, checksum, layout and counts.
+    /// Decodes it, checking frame, checksum, layout and counts.
     ///
     /// # Errors
-    /// When the bytes are not exactly one undamaged record of this type.
+    /// When the bytes are not exactly one intact record of this type.
     fn open(bytes: &[u8]) -> Result<Self, RecordError>;
 }
 
-/// The place that a sealed part says it belongs to, without opening its histograms: frame and
-/// checksum say that it is what was sealed.
+/// The key of a sealed part, without decoding its histograms. Frame and checksum prove that the
+/// bytes are those that were sealed.
 ///
 /// # Errors
-/// When the bytes are not exactly one undamaged part.
+/// When the bytes are not exactly one intact part.
 pub fn place_of(sealed: &[u8]) -> Result<PartKey, RecordError> {
     part::place(&pb::Part::decode(envelope::open(Kind::Part, sealed)?)?)
 }
 
-/// A field that holds what no writer writes is named.
+/// Reads a field, or names it if it has a value that no writer writes.
 fn field<W, T: Field<W>>(stored: W, name: &'static str) -> Result<T, RecordError> {
     T::read(stored).ok_or(RecordError::Field(name))
 }

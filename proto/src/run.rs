@@ -1,5 +1,5 @@
-//! What is written about a run beside its parts: how it began, which blocks are done, what must be
-//! known, how it ended. Knows neither where it is kept nor what is concluded from it.
+//! The record of a run apart from its parts: its header, completed blocks, notices, end. Must not
+//! know where it is stored or what is concluded from it.
 
 use crate::id::{Arm, Attempt, RunId, TrialKey};
 use crate::identity::{HostFacts, Sha256};
@@ -17,7 +17,7 @@ pub struct RunHeader {
     pub plan_json: String,
     /// SHA-256 of that text.
     pub plan_digest: Sha256,
-    /// Draws every order and every request.
+    /// Seed of every order and request.
     pub seed: u64,
     /// The builds, baseline first.
     pub variants: Vec<VariantRecord>,
@@ -25,27 +25,27 @@ pub struct RunHeader {
     pub hosts: Vec<(String, HostFacts)>,
     /// Slots over the whole fleet.
     pub slots: u32,
-    /// Service times come from a model, not from an engine.
+    /// Whether service times come from a model instead of an engine.
     pub simulated: bool,
     /// Digest of the model's files.
     pub model_digest: String,
-    /// Digest over every byte of the model's files, the same on every host; `None` where nobody
-    /// asked for it.
+    /// Digest over every byte of the model's files, the same on every host; `None` if not
+    /// requested.
     pub model_sha256: Option<Sha256>,
-    /// What a reader must see beside every number (`resident`, `a/a`, …).
+    /// Labels that must be shown beside every number (`resident`, `a/a`, …).
     pub labels: Vec<String>,
-    /// Its place in the store it was begun in, counted from one and given by that store; `None`
-    /// before it is stored, and in records of before there was one.
+    /// Position in the store in which the run was begun, counted from one and assigned by that
+    /// store; `None` before it is stored, and in older records.
     pub sequence: Option<u64>,
 }
 
-/// What sets a run apart from a comparison of two builds in turn. Records keep it as one of the
-/// run's labels.
+/// How a run differs from a comparison of two alternating builds. Stored as one of the run's
+/// labels.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Role {
     /// It compares a build with itself.
     SameBuild,
-    /// Its arms ran at the same time: what it found is about builds that press on each other.
+    /// Its arms ran at the same time, so its results are about builds that affect each other.
     AtOnce,
 }
 
@@ -79,20 +79,20 @@ pub struct VariantRecord {
     pub text_sha256: Sha256,
     /// Commit of its sources.
     pub git_sha: String,
-    /// The compiler flags that were given to it.
+    /// Compiler flags it was built with.
     pub flags: String,
-    /// Hash of the profile it was optimised with, all zero without one.
+    /// Hash of the profile it was optimised with; all zero without a profile.
     pub profile_sha256: Sha256,
 }
 
-/// All parts of a block are durable: it is never run again.
+/// All parts of a block are durable; the block is never run again.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct BlockDone {
     /// A scenario with one candidate, as in [`TrialKey`].
     pub cell: u32,
     /// Round.
     pub round: u32,
-    /// The accepted attempt; parts of others are superseded.
+    /// The accepted attempt; parts of other attempts are superseded.
     pub attempt: Attempt,
     /// Arms in the order they ran.
     pub order: Vec<Arm>,
@@ -100,35 +100,33 @@ pub struct BlockDone {
     pub finished_unix_ms: u64,
     /// Requests planned over all its parts.
     pub planned_requests: u64,
-    /// Requests that were not sent because their slots were lost; they are not among the planned
-    /// ones.
+    /// Requests not sent because their slots were lost; not included in the planned ones.
     pub lost_requests: u64,
 }
 
-/// Something a reader of the results must know.
+/// An event that a reader of the results must know.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Notice {
     /// Wall clock, milliseconds since 1970.
     pub unix_ms: u64,
-    /// Where it happened.
+    /// Trial in which it happened.
     pub key: TrialKey,
-    /// In which try.
+    /// Attempt in which it happened.
     pub attempt: Attempt,
-    /// What kind of event it was.
+    /// Its kind.
     pub kind: NoticeKind,
     /// One sentence.
     pub message: String,
-    /// Workers whose parts of the attempt are lost by it; `None` in records of before they were
-    /// counted.
+    /// Number of workers whose parts of the attempt are lost by it; `None` in older records.
     pub workers: Option<u32>,
-    /// A host that is on record from here on, with its agent's name.
+    /// A host recorded from here on, with its agent's name.
     pub host: Option<(String, HostFacts)>,
 }
 
-/// What can happen in a run.
+/// Kinds of events in a run.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum NoticeKind {
-    /// A worker process ended before its part came.
+    /// A worker process ended before its part arrived.
     WorkerLost,
     /// A worker process was silent for longer than its lease.
     WorkerSilent,
@@ -136,34 +134,34 @@ pub enum NoticeKind {
     SpawnFailed,
     /// A host's agent was lost.
     AgentLost,
-    /// A worker said that it cannot go on.
+    /// A worker reported that it cannot continue.
     WorkerFailed,
-    /// A worker was not ready, armed or done in time.
+    /// A worker missed the deadline of its step.
     Overdue,
-    /// A message of an older attempt came and was dropped.
+    /// A message of an older attempt arrived and was dropped.
     Late,
     /// A part that could not be accepted.
     BadPart,
-    /// The coordinator was interrupted and the run taken up again.
+    /// The coordinator was interrupted and the run was resumed.
     Resumed,
     /// Stopped by the user.
     Interrupted,
-    /// A block goes on without some of its slots.
+    /// A block continues without some of its slots.
     Shrunk,
-    /// A host's monotonic clock jumped: what was measured across the jump means nothing.
+    /// A host's monotonic clock jumped, so measurements across the jump are void.
     ClockJumped,
-    /// A host that came in the middle of a run was not let in: it is not like those that the run
+    /// A host that joined during the run was refused because it does not match the hosts the run
     /// began on.
     HostRefused,
-    /// A worker did not take its orders.
+    /// A worker did not read its messages.
     WorkerUnread,
-    /// A host came for which there is no place: it waits.
+    /// A host joined when no slot was free; it waits.
     HostWaits,
-    /// Slots have a new place from a block on.
+    /// Slots moved to another host, from this block on.
     HostPlaced,
 }
 
-/// The end of a run, whichever way.
+/// The end of a run, for any reason.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct RunEnd {
     /// Wall clock, milliseconds since 1970.
@@ -174,7 +172,7 @@ pub struct RunEnd {
     pub validity: String,
     /// The derived summary as JSON, for listings.
     pub summary_json: String,
-    /// Why, where it did not complete.
+    /// Why it did not complete, if it did not.
     pub reason: String,
 }
 
@@ -183,25 +181,25 @@ pub struct RunEnd {
 pub enum RunState {
     /// Every block is done.
     Complete,
-    /// Stopped by the user; `--resume` goes on.
+    /// Stopped by the user; `--resume` continues it.
     Stopped,
-    /// It could not go on; `--resume` tries again.
+    /// It could not continue; `--resume` tries again.
     Failed,
 }
 
 /// What a kind of notice means for the results.
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Weight {
-    /// A worker's part of the attempt is lost by it, and every reader is told.
+    /// A worker's part of the attempt is lost, and every report shows it.
     Loss,
-    /// Every reader of the results is told, beside how the run went on.
+    /// Every report shows it.
     Told,
-    /// It is on record.
+    /// Only recorded.
     Quiet,
 }
 
 impl NoticeKind {
-    // A slot that a block goes on without was lost by another notice than `Shrunk`.
+    // `Shrunk` follows another notice, which records the loss of the slot.
     const TABLE: [(Self, &'static str, Weight); 16] = [
         (Self::WorkerLost, "worker_lost", Weight::Loss),
         (Self::WorkerSilent, "worker_silent", Weight::Loss),
@@ -246,7 +244,7 @@ impl NoticeKind {
         self.row().1 == Weight::Loss
     }
 
-    /// Whether every reader of the results is told, beside how the run went on.
+    /// Whether every report shows it.
     #[must_use]
     pub fn is_told(self) -> bool {
         self.row().1 != Weight::Quiet
@@ -254,7 +252,7 @@ impl NoticeKind {
 }
 
 impl Notice {
-    /// Workers whose parts of the attempt were lost; older records say it by their kind alone.
+    /// Number of workers whose parts of the attempt were lost; older records have only the kind.
     #[must_use]
     pub fn workers_lost(&self) -> u64 {
         match self.workers {

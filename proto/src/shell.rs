@@ -1,10 +1,9 @@
-//! Words of a command that somebody is to paste: quoted for a POSIX shell. Must not know the
-//! commands.
+//! Quotes words of commands for a POSIX shell, for users to paste. Must not know the commands.
 
 use std::path::PathBuf;
 
-/// The word as any shell of the Bourne family takes it: bare where nothing in it has a meaning,
-/// else in single quotes.
+/// The word for any Bourne-family shell: bare if no character is special, otherwise in single
+/// quotes.
 #[must_use]
 pub fn word(text: &str) -> String {
     let plain = |c: char| c.is_ascii_alphanumeric() || "_-./:=@%+,".contains(c);
@@ -15,7 +14,7 @@ pub fn word(text: &str) -> String {
     }
 }
 
-/// The word in single quotes, whatever is in it.
+/// The word in single quotes, whatever it contains.
 #[must_use]
 pub fn quoted(text: &str) -> String {
     format!("'{}'", text.replace('\'', r"'\''"))

@@ -1,7 +1,7 @@
-//! Text files that somebody else wrote, read in one way by whoever plans and whoever sends: regular
-//! files of a bounded size, in UTF-8 with or without a byte-order mark, a line at a time or as one
-//! stream, hashed on the way. Must not know their formats ([`crate::prompt_files`]), and keeps no more of
-//! a file than a line.
+//! Reads text files that users wrote, in the same way for coordinator and worker: regular files of
+//! a bounded size, in UTF-8 with or without a byte-order mark, line by line or as one stream,
+//! hashed at the same time. Must not know their formats ([`crate::prompt_files`]), and holds at
+//! most one line of a file.
 
 use std::fs::File;
 use std::io::{self, BufRead, Read};
@@ -12,13 +12,13 @@ use sha2::Digest;
 
 use crate::identity::Sha256;
 
-/// Bytes of a plan at most.
+/// Greatest size of a plan, bytes.
 pub const MOST_PLAN: u64 = 16 << 20;
-/// Bytes of a trace at most.
+/// Greatest size of a trace, bytes.
 pub const MOST_TRACE: u64 = 1 << 30;
-/// Bytes of a file of prompts at most.
+/// Greatest size of a prompt file, bytes.
 pub const MOST_PROMPTS: u64 = 8 << 30;
-/// Bytes of one line, or of one prompt or conversation of a JSON array, at most.
+/// Greatest size of one line, or of one prompt or conversation of a JSON array, bytes.
 pub const MOST_LINE: usize = 16 << 20;
 
 const CHUNK: usize = 64 << 10;
@@ -28,80 +28,80 @@ const MARK: &str = "\u{feff}";
 /// Why a file is not read. Messages complete "failed to …".
 #[derive(Debug, thiserror::Error)]
 pub enum SourceError {
-    /// It is not there, may not be read, or the disk failed.
+    /// It does not exist, permission is denied, or the disk failed.
     #[error("read it: {0}")]
     Read(#[from] io::Error),
-    /// Its end cannot be known before it was read.
+    /// Not a regular file, so its end is not known before it is read.
     #[error(
         "read it: it is {0}, and only a regular file has an end that is known; write it into one first"
     )]
     NotRegular(&'static str),
-    /// Larger than there is reason for.
+    /// Larger than allowed.
     #[error("read it: it has {bytes} bytes or more, and at most {most} are allowed; divide it")]
     TooLarge {
-        /// Its size, as far as it is known.
+        /// Its size, as far as known.
         bytes: u64,
         /// The limit.
         most: u64,
     },
-    /// Another encoding, by its mark.
+    /// Another encoding, by its byte-order mark.
     #[error("read it as UTF-8: it is in {0}; convert it with `iconv -f {0} -t UTF-8 FILE > NEW`")]
     Encoding(&'static str),
-    /// Not text in UTF-8.
+    /// Not UTF-8.
     #[error(
         "read line {line} as UTF-8: it has invalid bytes; convert the file with `iconv -t UTF-8`"
     )]
     Utf8 {
-        /// From one.
+        /// Line number, from one.
         line: usize,
     },
-    /// A byte that no text has.
+    /// A zero byte.
     #[error(
         "read line {line} as text: it has a zero byte, as in binary files and in UTF-16; convert it to UTF-8"
     )]
     Zero {
-        /// From one.
+        /// Line number, from one.
         line: usize,
     },
-    /// A line that could fill the memory.
+    /// A line longer than allowed.
     #[error("read line {line}: it is longer than {MOST_LINE} bytes; divide it")]
     LongLine {
-        /// From one.
+        /// Line number, from one.
         line: usize,
     },
-    /// The same in an array.
+    /// An array element longer than allowed.
     #[error("read it: one of its prompts is longer than {MOST_LINE} bytes; divide it")]
     LongElement,
 }
 
-/// A text, from its beginning to its end. What it gives is UTF-8 without a byte-order mark and
-/// without zero bytes.
+/// A text, from beginning to end. Its output is UTF-8 without a byte-order mark and without zero
+/// bytes.
 pub struct Text<R> {
     inner: R,
-    /// Bytes that may still come: a file can be longer than it said, or grow.
+    /// Bytes that may still be read: a file can be longer than its reported size, or grow.
     left: u64,
     most: u64,
     hash: sha2::Sha256,
-    /// Bytes that were read and not taken; those before `checked` are text.
+    /// Bytes that were read but not consumed; those before `checked` are valid text.
     chunk: Vec<u8>,
     taken: usize,
     checked: usize,
     ended: bool,
     begun: bool,
-    /// Line ends before the chunk.
+    /// Number of line ends before the chunk.
     lines: usize,
-    /// Line ends that were handed out by [`Text::line`].
+    /// Number of line ends returned by [`Text::line`].
     told: usize,
 }
 
 impl Text<File> {
-    /// Opens a regular file of `most` bytes at most. Whatever else there is, this returns at once.
+    /// Opens a regular file of at most `most` bytes. For anything else, returns an error at once.
     ///
     /// # Errors
-    /// When it is not there, is no regular file, or is larger.
+    /// When it does not exist, is not a regular file, or is larger.
     pub fn open(path: &Path, most: u64) -> Result<Self, SourceError> {
-        // Before it is opened: to open a device may already do something. And after, for it may
-        // have been replaced.
+        // Checked before it is opened, because opening a device may have effects; and after,
+        // because it may have been replaced.
         regular(&std::fs::metadata(path)?, most)?;
         let file = std::fs::OpenOptions::new()
             .read(true)
@@ -154,11 +154,11 @@ impl<R: Read> Text<R> {
     }
 
     /// The next line without its end, with its number from one; `None` at the end of the text. A
-    /// byte-order mark at its beginning is left out, because files that were put together have one
-    /// in their middle.
+    /// byte-order mark at its beginning is removed, because concatenated files have one in the
+    /// middle.
     ///
     /// # Errors
-    /// When it cannot be read, or is no text.
+    /// When it cannot be read, or is not text.
     pub fn line<'a>(
         &mut self,
         into: &'a mut String,
@@ -192,10 +192,10 @@ impl<R: Read> Text<R> {
         Ok(Some((number, line.strip_prefix(MARK).unwrap_or(line))))
     }
 
-    /// What of it is read and not taken yet; empty at its end alone.
+    /// Bytes that were read and not consumed yet; empty only at the end.
     ///
     /// # Errors
-    /// When it cannot be read, or is no text.
+    /// When it cannot be read, or is not text.
     pub fn ready(&mut self) -> Result<&[u8], SourceError> {
         while self.taken == self.checked && !(self.ended && self.checked == self.chunk.len()) {
             self.fill()?;
@@ -203,10 +203,10 @@ impl<R: Read> Text<R> {
         Ok(&self.chunk[self.taken..self.checked])
     }
 
-    /// The hash of all of it, its byte-order mark included.
+    /// The hash of the whole file, including its byte-order mark.
     ///
     /// # Errors
-    /// When what was not taken yet cannot be read.
+    /// When the rest cannot be read.
     pub fn finish(mut self) -> Result<Sha256, SourceError> {
         while !self.ready()?.is_empty() {
             self.taken = self.checked;
@@ -218,7 +218,7 @@ impl<R: Read> Text<R> {
         self.lines += ends(&self.chunk[..self.taken]);
         self.chunk.drain(..self.taken);
         (self.taken, self.checked) = (0, 0);
-        // A mark is told from text by its first bytes, which may come one by one.
+        // A byte-order mark is recognised by the first bytes, which may arrive one by one.
         loop {
             let had = self.chunk.len();
             self.chunk.resize(had + CHUNK, 0);
@@ -261,7 +261,7 @@ impl<R: Read> Text<R> {
     fn check(&mut self) -> Result<(), SourceError> {
         self.checked = match std::str::from_utf8(&self.chunk) {
             Ok(_) => self.chunk.len(),
-            // The rest of a character comes with the next bytes.
+            // The rest of a character arrives with the next bytes.
             Err(error) if error.error_len().is_none() && !self.ended => error.valid_up_to(),
             Err(error) => {
                 return Err(SourceError::Utf8 {
@@ -289,7 +289,7 @@ fn ends(bytes: &[u8]) -> usize {
     bytes.iter().filter(|byte| **byte == b'\n').count()
 }
 
-/// For parsers that read a stream. Whatever is wrong comes as an error whose inner one is a
+/// For parsers that read a stream. Every failure is an error whose inner error is a
 /// [`SourceError`].
 impl<R: Read> Read for Text<R> {
     fn read(&mut self, into: &mut [u8]) -> io::Result<usize> {
@@ -314,7 +314,7 @@ impl<R: Read> BufRead for Text<R> {
 /// The whole of a small file, and its hash.
 ///
 /// # Errors
-/// When it cannot be read, or is no text.
+/// When it cannot be read, or is not text.
 pub fn whole(path: &Path, most: u64) -> Result<(String, Sha256), SourceError> {
     let mut text = Text::open(path, most)?;
     let mut all = Vec::new();

@@ -1,5 +1,5 @@
-//! What to run and what load to offer, as both sides understand it once a plan has been validated.
-//! Knows nothing of files, flags or rounds.
+//! The engine to run and the load to offer, after a plan has been validated. Must not know files,
+//! flags or rounds.
 
 use std::time::Duration;
 
@@ -23,7 +23,7 @@ pub use prompt::{MixPart, PrefixSpec, PromptSet, PromptSpec};
 pub use shape::{Level, Offer, Piece, Shape, ShapeKind, Spacing, when};
 pub use stop::{Objectives, Planned, StopSpec};
 
-/// One load: its shape, its prompts and how long answers are.
+/// One load: its shape, its prompts, and the length of answers.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Scenario {
@@ -31,25 +31,25 @@ pub struct Scenario {
     pub name: String,
     /// When requests are sent.
     pub shape: Shape,
-    /// What they ask.
+    /// The requests' prompts.
     pub prompt: PromptSpec,
-    /// Output tokens of every request; end-of-sequence is ignored so that all arms do the same
+    /// Output tokens of every request. End-of-sequence is ignored, so that all arms do the same
     /// work.
     pub output_tokens: Length,
-    /// Several kinds of requests, drawn by weight; none means that all are alike.
+    /// Several kinds of requests, chosen by weight; empty if all are alike.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub mix: Vec<MixPart>,
-    /// When the window is over.
+    /// When the window ends.
     #[serde(default, skip_serializing_if = "StopSpec::is_default")]
     pub stop: StopSpec,
-    /// Of an open loop: so many in flight over all slots at most. What is due beyond waits for a
-    /// place, and its latency counts from its intended time all the same.
+    /// For an open loop: greatest number in flight over all slots. A request beyond it waits, and
+    /// its latency still counts from its intended time.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub max_in_flight: Option<u32>,
-    /// What a request is to achieve to count towards goodput.
+    /// What a request must achieve to count towards goodput.
     #[serde(default, skip_serializing_if = "Objectives::is_none")]
     pub objectives: Objectives,
-    /// What precedes the measured window.
+    /// Load before the measured window.
     #[serde(default)]
     pub warmup: Warmup,
     /// A request that is not done this long after its intended time is cancelled and counted as
@@ -62,15 +62,15 @@ pub struct Scenario {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Warmup {
-    /// Requests; unset means the scenario's own concurrency.
+    /// Number of requests; by default the scenario's own concurrency.
     #[serde(default)]
     pub requests: Option<u32>,
-    /// Output tokens of each.
+    /// Output tokens of each request.
     #[serde(default = "Warmup::default_output_tokens")]
     pub output_tokens: u32,
-    /// Seconds for which the window's own load is offered before the window begins, so that it
-    /// begins under way and nothing drains in between; requests of it do not count. Unset means
-    /// [`Scenario::run_in`]'s choice.
+    /// Seconds for which the window's own load runs before the window begins, so that the window
+    /// opens under load and nothing drains in between. Its requests do not count. By default chosen
+    /// by [`Scenario::run_in`].
     #[serde(
         default,
         skip_serializing_if = "Option::is_none",
@@ -79,7 +79,7 @@ pub struct Warmup {
     pub run_in: Option<Duration>,
 }
 
-/// The engine a worker is to open.
+/// The engine that a worker opens.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(tag = "kind", rename_all = "kebab-case", deny_unknown_fields)]
 pub enum EngineSpec {
@@ -95,13 +95,13 @@ pub enum EngineSpec {
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct LinkedSpec {
-    /// Its name; unset where the program links only one.
+    /// Its name; optional if the program links only one.
     #[serde(default)]
     pub engine: Option<String>,
     /// The engine's own options, which only the worker can check.
     #[serde(default)]
     pub options: serde_json::Map<String, serde_json::Value>,
-    /// Threads that compute; zero means the cores the worker may use divided by the host's slots.
+    /// Compute threads; zero means the worker's cores divided by the host's slots.
     #[serde(default)]
     pub threads: u32,
 }
@@ -110,69 +110,70 @@ pub struct LinkedSpec {
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct NativeSpec {
-    /// Directory or file of the model, as the worker's host sees it.
+    /// Directory or file of the model, on the worker's host.
     pub model: String,
-    /// Engine threads; zero means the cores the worker may use divided by the host's slots.
+    /// Engine threads; zero means the worker's cores divided by the host's slots.
     pub threads: u32,
-    /// Bound of the key/value cache; zero means what the plan's concurrency needs.
+    /// Limit of the key/value cache, bytes; zero means what the plan's concurrency needs.
     pub kv_bytes: u64,
-    /// Most sequences in one step.
+    /// Greatest number of sequences in one step.
     pub max_batch: u32,
-    /// Most prompt tokens in one step, so that a long prompt does not stall the others.
+    /// Greatest number of prompt tokens in one step, so that a long prompt does not stall the
+    /// others.
     pub prefill_chunk: u32,
     /// Cache in F32 instead of BF16.
     #[serde(default)]
     pub kv_f32: bool,
-    /// Form in which the matrices are kept.
+    /// Format in which the matrices are held.
     #[serde(default)]
     pub weights: WeightForm,
-    /// After each step a busy loop of this share of it, for a difference whose size is known.
+    /// Busy loop after each step, as a share of the step, for a difference of known size.
     #[serde(default)]
     pub handicap: f64,
-    /// Whether prompts take over the cache of an earlier prompt's equal beginning. It changes what
+    /// Whether a prompt reuses the cache of an earlier prompt with the same prefix. It changes what
     /// is measured.
     #[serde(default)]
     pub prefix_reuse: bool,
-    /// Whether the engine's threads and the load's are kept on processors of their own.
+    /// Whether the engine's threads and the load's thread are pinned to separate processors.
     #[serde(default)]
     pub pin: bool,
 }
 
-/// Forms of a model's matrices in memory.
+/// Formats of a model's matrices in memory.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum WeightForm {
-    /// As the file has them.
+    /// As in the file.
     #[default]
     AsStored,
-    /// Rounded to eight bits with a factor for each row: faster to read, and other results.
+    /// Rounded to eight bits with a factor for each row: faster to read, with different results.
     Int8,
 }
 
-/// A simulated engine: continuous batching where a step lasts
-/// `(step_base + decode × sequences + prefill × prompt tokens) × scale × e^N(0, jitter)`.
+/// A simulated engine: continuous batching in which a step lasts `(step_base + decode × sequences +
+/// prefill × prompt tokens) × scale × e^N(0, jitter)`.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct SimSpec {
     /// Loading time.
     pub load_ns: u64,
-    /// Every step.
+    /// Time of every step.
     pub step_base_ns: u64,
-    /// For each sequence that decodes in the step.
+    /// Time for each sequence that decodes in the step.
     pub decode_ns: u64,
-    /// For each prompt token processed in the step.
+    /// Time for each prompt token processed in the step.
     pub prefill_ns: u64,
-    /// Most sequences in one step.
+    /// Greatest number of sequences in one step.
     pub max_batch: u32,
     /// Standard deviation of ln(step duration).
     pub jitter: f64,
-    /// Multiplies every duration.
+    /// Factor on every duration.
     pub scale: f64,
     /// Share of requests that fail.
     pub error_rate: f64,
-    /// Share of requests that are cut off half-way.
+    /// Share of requests that are disconnected half-way.
     pub disconnect_rate: f64,
-    /// Times at which nothing moves, from the start of the measured window.
+    /// Times at which nothing progresses, from the start of the measured window.
     pub stalls: Vec<Stall>,
 }
 
@@ -182,27 +183,27 @@ pub struct SimSpec {
 pub struct Stall {
     /// When it begins, from the start of the measured window.
     pub at_ns: u64,
-    /// How long it lasts.
+    /// Its duration.
     pub for_ns: u64,
 }
 
-/// The most that will be asked of an engine at once, so that it can refuse before a run.
+/// The greatest demand on an engine, so that it can refuse before a run.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Demand {
     /// Requests in flight in one worker.
     pub concurrency: u32,
-    /// Prompt and output of the longest.
+    /// Prompt and output tokens of the longest request.
     pub tokens_per_request: u32,
 }
 
-/// One worker's part in one trial.
+/// One worker's share of one trial.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Assignment {
     /// The run.
     pub run: RunId,
-    /// Where in the run.
+    /// The trial.
     pub key: TrialKey,
-    /// Name of the variant whose turn it is.
+    /// Name of the variant.
     pub variant: String,
     /// Index of the worker's slot over the whole fleet.
     pub slot: u32,
@@ -210,16 +211,16 @@ pub struct Assignment {
     pub scenario: Scenario,
     /// This worker issues the requests whose index is `share.index` modulo `share.of`.
     pub share: Share,
-    /// Draws the request list; equal for every arm of a round.
+    /// Seed of the request list; the same for every arm of a round.
     pub seed: u64,
 }
 
 /// One slot's share of a request list.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Share {
-    /// Position of this share, from zero.
+    /// Index of this share, from zero.
     pub index: u32,
-    /// Of how many.
+    /// Number of shares.
     pub of: u32,
 }
 
@@ -228,11 +229,12 @@ impl Scenario {
         Duration::from_secs(600)
     }
 
-    /// In flight at most where arrivals do not wait for answers, for the size of caches: more can
-    /// be, and queue.
+    /// Assumed greatest number in flight if arrivals do not wait for answers, for sizing caches;
+    /// more requests can be in flight and will queue.
     pub const OPEN_IN_FLIGHT: u32 = 256;
 
-    /// Requests in flight at most, over all slots; of open loops a bound for sizing.
+    /// Greatest number of requests in flight over all slots; for open loops an assumption for
+    /// sizing.
     #[must_use]
     pub fn concurrency(&self) -> u32 {
         match &self.shape {
@@ -245,7 +247,7 @@ impl Scenario {
         }
     }
 
-    /// Every kind of request it has, with its weight.
+    /// Every kind of request, with its weight.
     pub fn asks(&self) -> impl Iterator<Item = (f64, &PromptSpec, Length)> {
         let alike = self
             .mix
@@ -283,7 +285,7 @@ impl Scenario {
 }
 
 impl Share {
-    /// How many of `total` belong to this share.
+    /// Number of the `total` requests that belong to this share.
     #[must_use]
     pub fn count(self, total: u32) -> u32 {
         total / self.of + u32::from(total % self.of > self.index)
@@ -329,7 +331,7 @@ impl Default for SimSpec {
 }
 
 impl Assignment {
-    /// The arm whose turn it is.
+    /// The arm of the trial.
     #[must_use]
     pub fn arm(&self) -> Arm {
         self.key.arm

@@ -1,25 +1,26 @@
-//! Text of others, made harmless before it is shown: names, host facts, a peer's last words, what a
-//! file says of itself. Owns which characters a terminal, a table or a reader could take for an
-//! order, and how long such a text may be. Must not know where it is shown; what a format gives a
-//! meaning of its own (quotes, pipes, tags) is the format's business.
+//! Makes foreign text harmless before it is shown: names, host facts, a peer's last output,
+//! metadata of files. Owns which characters a terminal, a table or a reader could take for a
+//! command, and the length limits of such texts. Must not know where it is shown; characters that
+//! are special in a format (quotes, pipes, tags) are escaped by the format.
 //!
-//! Stored is what was said, cut to a length; harmless is what is shown.
+//! The original text is stored, cut to a length; the harmless form is shown.
 
 use std::borrow::Cow;
 
-/// Characters of a name at most: what a host's name may have.
+/// Greatest length of a name, characters: that of a host name.
 pub const NAME: usize = 255;
-/// Characters of one fact (a processor's model, a kernel's version, flags of a compiler) at most.
+/// Greatest length of one fact (a processor's model, a kernel's version, compiler flags),
+/// characters.
 pub const FACT: usize = 1024;
-/// Characters of a sentence, or of a process's last words, at most.
+/// Greatest length of a sentence, or of a process's last output, characters.
 pub const SENTENCE: usize = 8192;
 
-/// Stands for what must not be shown.
+/// Replaces a character that must not be shown.
 const REPLACED: char = '\u{fffd}';
-/// Stands for what was cut off.
+/// Marks a cut.
 const CUT: char = '…';
 
-/// Whether a character could move a cursor, end a line, or turn the direction of what stands beside
+/// Whether a character could move a cursor, end a line, or change the direction of the text around
 /// it: C0 and C1 controls, DEL, the line and paragraph separators, and the controls of
 /// bidirectional text.
 #[must_use]
@@ -32,8 +33,8 @@ pub fn is_harmful(c: char) -> bool {
         || matches!(c, '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}' | '\u{feff}')
 }
 
-/// One line: every harmful character is replaced, ends of lines and tabs by a space, one for one,
-/// so that widths stay; beyond `most` characters it is cut, and ends in `…`.
+/// One line. Every harmful character is replaced, line ends and tabs by a space, one for one so
+/// that widths stay; text beyond `most` characters is cut and ends with `…`.
 #[must_use]
 pub fn line(text: &str, most: usize) -> Cow<'_, str> {
     shown(text, most, |c| match c {
@@ -42,7 +43,7 @@ pub fn line(text: &str, most: usize) -> Cow<'_, str> {
     })
 }
 
-/// Several lines: as [`line`], but ends of lines and tabs stay.
+/// Several lines: as [`line`], but line ends and tabs stay.
 #[must_use]
 pub fn block(text: &str, most: usize) -> Cow<'_, str> {
     shown(text, most, |c| match c {
@@ -52,30 +53,30 @@ pub fn block(text: &str, most: usize) -> Cow<'_, str> {
     })
 }
 
-/// A message of several lines whose later ones are set in, so that none of them looks like a
-/// message of its own.
+/// A message of several lines whose later lines are indented, so that none looks like a separate
+/// message.
 #[must_use]
 pub fn message(text: &str) -> String {
     block(text, SENTENCE).trim_end().replace('\n', "\n  ")
 }
 
-/// A JSON text in which what is harmful is written as JSON writes controls; inside of its strings
-/// alone there is any.
+/// A JSON text whose harmful characters are written as JSON escapes; only its strings can contain
+/// any.
 #[must_use]
 pub fn json(text: &str) -> Cow<'_, str> {
     if !text.contains(is_harmful) {
         return text.into();
     }
     let one = |c: char| match c {
-        // All that is harmful is of the basic plane.
+        // All harmful characters are in the basic plane.
         c if is_harmful(c) => format!("\\u{:04x}", u32::from(c)),
         c => c.to_string(),
     };
     text.chars().map(one).collect::<String>().into()
 }
 
-/// As it is, but cut to `most` characters, of which the last is then `…`: for what comes in and is
-/// kept.
+/// The text unchanged, but cut to `most` characters, the last of which is then `…`: for text that
+/// is received and stored.
 #[must_use]
 pub fn bounded(text: String, most: usize) -> String {
     match text.char_indices().nth(most) {

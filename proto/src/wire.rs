@@ -15,7 +15,7 @@ pub use pb::bench_client::BenchClient;
 pub use pb::bench_server::{Bench, BenchServer};
 pub use pb::{FromPeer as FromPeerItem, ToPeer as ToPeerItem};
 
-/// Largest message either side accepts, bytes: parts travel in pieces far below it.
+/// Greatest message that either side accepts, bytes; parts are sent in much smaller pieces.
 pub const MESSAGE_LIMIT: usize = 1024 * 1024;
 
 /// The compiled descriptors of all protos, for gRPC reflection.
@@ -36,7 +36,7 @@ pub(crate) mod pb {
     tonic::include_proto!("bench.v1");
 }
 
-/// A message that says nothing this side can act on.
+/// A message that cannot be understood.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("understand a message: `{0}` is missing or impossible")]
 pub struct WireError(pub &'static str);
@@ -45,12 +45,12 @@ fn required<T>(value: Option<T>, field: &'static str) -> Result<T, WireError> {
     value.ok_or(WireError(field))
 }
 
-/// A message whose fields are those of a type of ours.
+/// A message with the same fields as one of our types.
 fn own<M, T: Mirror<M>>(message: M) -> Result<T, WireError> {
     T::from_message(message).map_err(WireError)
 }
 
-/// What a plan says travels in the plan's own format, so that there is one translation of it.
+/// Specs from the plan travel in the plan's own format, so that there is one translation of them.
 fn to_json(spec: &impl Serialize) -> String {
     serde_json::to_string(spec).expect("a checked plan holds finite numbers and string keys")
 }

@@ -1,4 +1,4 @@
-//! The command line of the worker: words and flags, nothing of what they do.
+//! The command line of the worker: names and flags only.
 
 mod referee;
 
@@ -218,7 +218,7 @@ const NOTES: &str = "The agent takes the fleet's token from PGO_BENCH_TOKEN, or 
                      the coordinator, 4 coordinator not reached in time, 5 session lost";
 
 impl AgentArgs {
-    /// With the secrets, wherever they came from.
+    /// The settings, with secrets from any source.
     #[must_use]
     pub fn settings(self, secrets: Secrets) -> Settings {
         let Self {
@@ -251,7 +251,7 @@ impl AgentArgs {
 }
 
 impl BenchArgs {
-    /// What to measure with the model found: decode after prompts of 128 tokens, 32 steps at a
+    /// What to measure with the given model: decode after prompts of 128 tokens, 32 steps at a
     /// time.
     #[must_use]
     pub fn settings(self, model: PathBuf) -> bench::Settings {

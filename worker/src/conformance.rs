@@ -1,6 +1,6 @@
-//! One suite for every engine: what a load relies on, checked from outside. A user's test of an
-//! engine of theirs is one line: `worker::conformance::check(&ENGINE, json!({ … })).unwrap()`. A
-//! check returns what is wrong. Must not know any engine.
+//! One test suite for every engine: what a load relies on, checked through the engine trait. A
+//! user's test of their engine is one line: `worker::conformance::check(&ENGINE, json!({ …
+//! })).unwrap()`. A check returns what is wrong. Must not know any engine.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -17,10 +17,10 @@ use crate::engine::{
 use crate::load::inbox::{Inbox, Stamped};
 use crate::measure::{Clock, Pacer, Wake};
 
-/// How long an engine may say nothing of use.
+/// How long an engine may go without a useful event.
 pub const PATIENCE: Duration = Duration::from_secs(120);
 
-/// What an engine is opened for here.
+/// The demand for which engines are opened here.
 const DEMAND: Demand = Demand {
     concurrency: 40,
     tokens_per_request: 64,
@@ -31,7 +31,7 @@ pub type Open<'a> = dyn Fn(Demand, Box<dyn StepSink>) -> Result<Box<dyn Engine>,
 
 type Verdict = Result<(), String>;
 
-/// An engine with all it has said.
+/// An engine with all events received from it.
 struct Rig {
     engine: Box<dyn Engine>,
     gate: Arc<AtomicBool>,
@@ -41,7 +41,7 @@ struct Rig {
     patience: Duration,
 }
 
-/// Holds the engine at its first token while it is shut, so that a check can act in the middle.
+/// While closed, holds the engine at its first token, so that a check can act in between.
 struct Gate {
     sink: Box<dyn StepSink>,
     shut: Arc<AtomicBool>,
@@ -103,7 +103,7 @@ impl Rig {
         })
     }
 
-    /// Listens until it has heard enough, or for so long that nothing can be expected any more.
+    /// Collects events until `enough` holds, or for so long that nothing more can be expected.
     fn listen(&mut self, enough: impl Fn(&[Stamped]) -> bool) -> Verdict {
         let patience = self.clock.now() + self.patience;
         let (mut pacer, mut news) = (Pacer::new(&self.clock), Vec::new());
@@ -122,8 +122,7 @@ impl Rig {
 
     fn listen_for_ends(&mut self, ends: usize) -> Verdict {
         self.listen(|heard| heard.iter().filter(|s| s.event.is_end()).count() >= ends)?;
-        // One more request, so that whatever the engine still had to say about the others has been
-        // said.
+        // One more request, so that every event about the others has arrived.
         self.submit([request(9999, 3, 1)])?;
         let over = |s: &Stamped| matches!(s.event, EngineEvent::Ended { index: 9999, .. });
         self.listen(|heard| heard.iter().any(over))?;
@@ -184,7 +183,7 @@ fn length(story: &[EngineEvent]) -> (u32, usize) {
     (told.unwrap_or(shown), events + usize::from(told.is_some()))
 }
 
-/// Started, so many tokens, finished; and nothing else.
+/// Checks for exactly: started, this many tokens, finished.
 fn answered(story: &[EngineEvent], expected: u32) -> Verdict {
     let started = matches!(story.first(), Some(EngineEvent::Started { .. }));
     let finished = matches!(
@@ -244,20 +243,20 @@ fn company_changes_no_token(rig: &mut Rig) -> Verdict {
 }
 
 fn a_cancelled_request_ends_once_in_any_state(rig: &mut Rig) -> Verdict {
-    // In virtual time nothing happens between two calls anyway.
+    // In virtual time nothing happens between two calls.
     rig.gate.store(!rig.clock.is_virtual(), Ordering::Release);
     rig.submit((0..20).map(|i| request(i, 20, 40)))?;
-    // Waiting or just begun.
+    // Waiting or just started.
     (0..5).for_each(|i| rig.engine.cancel(i));
-    // Under way.
+    // In progress.
     rig.listen(|heard| heard.iter().any(|s| brings_token(&s.event)))?;
     (5..10).for_each(|i| rig.engine.cancel(i));
-    // Twice, and one nobody knows.
+    // A repeated id, and an unknown one.
     rig.engine.cancel(5);
     rig.engine.cancel(12345);
     rig.gate.store(false, Ordering::Release);
     rig.listen_for_ends(20)?;
-    // Over.
+    // A finished one.
     rig.engine.cancel(15);
     rig.submit([request(50, 3, 1)])?;
     rig.listen(|heard| heard.iter().filter(|s| s.event.is_end()).count() >= 21)?;
@@ -345,15 +344,15 @@ const CHECKS: [Check; 8] = [
     ("drop", dropping_a_busy_engine_returns),
 ];
 
-/// Checks an engine that a program links, with options as its plan would give them.
+/// Checks an engine that a program links, with options as in a plan.
 ///
 /// # Errors
-/// Every check that it fails, a line each.
+/// Every check that it fails, one on each line.
 pub fn check(engine: &Registered, options: &Value) -> Result<(), String> {
     check_within(engine, options, PATIENCE)
 }
 
-/// The same of an engine that may say nothing of use for `patience` at most.
+/// The same for an engine that may go `patience` without a useful event.
 ///
 /// # Errors
 /// As [`check`].

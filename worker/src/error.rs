@@ -1,10 +1,10 @@
-//! What ends a worker or an agent otherwise than as asked, and the exit code that tells it to
-//! whoever started it.
+//! Reasons for a worker or an agent to fail, and the exit code that tells the process that started
+//! it.
 //!
 //! | code | meaning |
 //! |---|---|
 //! | 0 | left as asked |
-//! | 1 | `bench --invariance` found tokens that depend on a request's company |
+//! | 1 | `bench --invariance` found tokens that depend on the other requests in a batch |
 //! | 2 | wrong usage, missing environment, a model that is missing, damaged, unsupported or computes no finite numbers, or the operating system refused |
 //! | 3 | the coordinator refused this process; trying again cannot help |
 //! | 4 | the coordinator could not be reached in time |
@@ -21,28 +21,28 @@ use contract::shell;
 use crate::bench::BenchError;
 use crate::session::link::LinkError;
 
-/// Why the program did not end as asked. Messages complete "failed to …".
+/// Why the program failed. Messages complete "failed to …".
 #[derive(Debug, thiserror::Error)]
 pub enum WorkerError {
-    /// There is no session, or no longer one.
+    /// There is no session, or it was lost.
     #[error(transparent)]
     Link(#[from] LinkError),
     /// The engine could not be measured.
     #[cfg(feature = "native")]
     #[error(transparent)]
     Bench(#[from] BenchError),
-    /// A request's tokens depend on its company.
+    /// A request's tokens depend on the other requests in its batch.
     #[error(
         "confirm invariance over {compositions} compositions: {differing} tokens differ from those of a \
          request alone"
     )]
     Variant {
-        /// Compositions checked.
+        /// Combinations checked.
         compositions: usize,
         /// Tokens that differ.
         differing: usize,
     },
-    /// The generator did not answer its own requests.
+    /// The generator did not complete its own requests.
     #[error(
         "measure the generator limit: requests were lost or timed out; try again on a less busy machine"
     )]
@@ -55,7 +55,7 @@ pub enum WorkerError {
         "read the environment variable {name}, which an agent sets for the workers it starts: run `worker agent`"
     )]
     Environment {
-        /// Missing, or not what it should be.
+        /// Name of the variable, which is missing or invalid.
         name: &'static str,
     },
     /// The agent has no token.
@@ -63,29 +63,29 @@ pub enum WorkerError {
         "read the fleet's token: set the environment variable {name}, or give --credentials DIR"
     )]
     NoToken {
-        /// Where it should be.
+        /// Name of the variable.
         name: &'static str,
     },
-    /// Secrets would be sent in the clear.
+    /// Secrets would be sent unencrypted.
     #[error(
         "use the coordinator's address `{address}`: secrets are not sent over a network unencrypted; use \
          https:// with --credentials DIR, or give --insecure"
     )]
     InTheClear {
-        /// As given.
+        /// The given address.
         address: String,
     },
-    /// A fleet's secrets would be sent to whoever listens on this host.
+    /// A fleet's secrets would be sent to any process that listens on this host.
     #[error(
         "use the coordinator's address `{address}`: with --credentials the coordinator must authenticate \
          itself, because otherwise any process that listens there would get the fleet's token; use \
          https://, or give --insecure"
     )]
     ToAnybody {
-        /// As given.
+        /// The given address.
         address: String,
     },
-    /// Others can read what must be kept to oneself.
+    /// Other users can read the secrets.
     #[error(
         "keep the fleet's secrets: other users of this host can read {}; run `chmod go-rwx {}`, and make \
          new ones with `coordinator certs rotate` if they may have been read",
@@ -104,38 +104,38 @@ pub enum WorkerError {
         "read token and credentials from standard input: a launcher writes them as the first line"
     )]
     NoHandover,
-    /// More workers than open files.
+    /// Too few open files for the slots.
     #[error("watch over {slots} workers: {few}, or offer fewer --slots")]
     Descriptors {
         /// Slots offered.
         slots: u32,
-        /// What is allowed.
+        /// The limit.
         few: TooFew,
     },
     /// The file of `--ready-file` cannot be written.
     #[error("write {}, which says that this agent has joined: {source}", path.display())]
     ReadyFile {
-        /// The file that was to say so.
+        /// The file.
         path: PathBuf,
-        /// What the system said.
+        /// The system's error.
         source: std::io::Error,
     },
-    /// No signal handlers.
+    /// Signal handlers could not be installed.
     #[error("catch signals: {0}")]
     Signals(std::io::Error),
-    /// No measuring thread.
+    /// The measuring thread could not be started.
     #[error("start the measuring thread: {0}")]
     Thread(std::io::Error),
-    /// No runtime.
+    /// The runtime could not be started.
     #[error("start the runtime: {0}")]
     Runtime(std::io::Error),
-    /// The measuring thread broke down; its own message was printed where it happened.
+    /// The measuring thread panicked; its message was printed then.
     #[error("measure: the measuring thread panicked")]
     Panicked,
     /// A model could not be written.
     #[error("write the model {}: {reason}", path.display())]
     WriteModel {
-        /// Where to.
+        /// The target.
         path: PathBuf,
         /// The system's error, as a clause.
         reason: String,
@@ -143,7 +143,7 @@ pub enum WorkerError {
     /// A model could not be read.
     #[error("read the model {}: {reason}", path.display())]
     ReadModel {
-        /// From where.
+        /// The model.
         path: PathBuf,
         /// The reader's error, as a clause.
         reason: String,
@@ -151,7 +151,7 @@ pub enum WorkerError {
 }
 
 impl WorkerError {
-    /// The exit code of the table above.
+    /// The exit code from the table above.
     #[must_use]
     pub fn exit_code(&self) -> u8 {
         match self {

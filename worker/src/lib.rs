@@ -1,9 +1,9 @@
 //! The worker: the process that is measured, and the agent that starts such processes on a host.
 //!
-//! An [`engine`] answers requests, [`load`] offers them, [`measure`] times them, [`trial`] makes
-//! one part of it all; [`session`] does so at a coordinator's word, and [`agent`] never measures
-//! anything itself. [`bench`] sets the engine beside the limits of the machine. It must not know
-//! the coordinator beyond the contract, nor which variant it is.
+//! An [`engine`] answers requests, [`load`] offers them, [`measure`] times them, [`trial`] combines
+//! these into one part; [`session`] runs trials on a coordinator's orders, and [`agent`] never
+//! measures anything itself. [`bench`] compares the engine with the limits of the machine. Must not
+//! know the coordinator beyond the contract, nor which variant it is.
 
 #[cfg(feature = "native")]
 pub mod agent;

@@ -1,4 +1,4 @@
-//! The worker program: parses, wires, prints, and turns the outcome into an exit code. The only
+//! The worker program: parses, wires, prints, and turns the result into an exit code. The only
 //! place of the worker that writes to standard output or standard error.
 use std::error::Error;
 use std::io::{Stdout, Write};
@@ -39,13 +39,13 @@ fn main() -> ExitCode {
             calibrate(args, &mut out)
         }
     };
-    // Returning, not exiting: an instrumented build writes its profile on the way out of main.
+    // Return, not exit: an instrumented build writes its profile on the way out of main.
     ExitCode::from(out.settle(code(outcome), |error| {
         say(&format!("error: failed to print the results: {error}"));
     }))
 }
 
-/// Writes what may be lost without a failure here: [`Output`] keeps that for the end.
+/// Errors are ignored here: [`Output`] keeps them for the end.
 fn print(out: &mut Output<Stdout>, text: &str) {
     drop(out.write_all(text.as_bytes()));
 }
@@ -65,8 +65,8 @@ fn run_agent(args: AgentArgs) -> Result<(), WorkerError> {
     runtime()?.block_on(agent::run(&settings))
 }
 
-/// From standard input, a directory, or the environment; a token in the environment goes before one
-/// in a directory.
+/// From standard input, a directory, or the environment; a token in the environment takes
+/// precedence over one in a directory.
 fn secrets(args: &AgentArgs) -> Result<Secrets, WorkerError> {
     if args.secrets_from_stdin {
         let mut line = String::new();

@@ -1,6 +1,6 @@
-//! A model's files to their last byte: the digest of them all, and how often it must be computed.
-//! The engine's own digest is of headers, sizes and samples, and does not see a damaged byte
-//! between two samples. Reads whole files; must not know who asks, nor load anything.
+//! Digest over every byte of a model's files, and when it must be recomputed. The engine's own
+//! digest covers headers, sizes and samples, and does not detect a damaged byte between two
+//! samples. Reads whole files; must not know who asks, nor load anything.
 
 use std::collections::BTreeMap;
 use std::fs;
@@ -19,19 +19,18 @@ use crate::measure::file_sha256;
 #[derive(Debug, thiserror::Error)]
 #[error("read every byte of the model: {}: {source}", path.display())]
 pub struct Unreadable {
-    /// Which file.
+    /// The file.
     pub path: PathBuf,
-    /// What the system said.
+    /// The system's error.
     pub source: io::Error,
 }
 
-/// Digests of models, each computed once as long as the files are what they were: by their places,
-/// sizes, times and numbers of inode. Times include that of the last change of the inode, which
-/// nobody can set back.
+/// Digests of models, each computed once while the files are unchanged: same paths, sizes, times
+/// and inodes. Times include that of the last change of the inode, which cannot be set back.
 #[derive(Debug, Default)]
 pub(crate) struct Digests(Mutex<BTreeMap<PathBuf, (Vec<State>, Sha256)>>);
 
-/// What tells that a file was not written since.
+/// State of a file that shows whether it was written since.
 #[derive(Debug, PartialEq, Eq)]
 struct State {
     path: PathBuf,
@@ -41,12 +40,12 @@ struct State {
     changed: (i64, i64),
 }
 
-/// SHA-256 over what `sha256sum` prints of the model's files, in the order configuration,
+/// SHA-256 over the output of `sha256sum` for the model's files, in the order configuration,
 /// tokenizer, weights, named without their directory: `cd DIR && sha256sum config.json
-/// tokenizer.json model.safetensors | sha256sum` says the same.
+/// tokenizer.json model.safetensors | sha256sum` prints the same.
 ///
 /// # Errors
-/// Names the file that cannot be read.
+/// The file that cannot be read.
 pub fn sha256(files: &ModelFiles) -> Result<Sha256, Unreadable> {
     let mut list = sha2::Sha256::new();
     for path in all(files) {
@@ -67,8 +66,8 @@ fn all(files: &ModelFiles) -> impl Iterator<Item = &PathBuf> {
 }
 
 impl Digests {
-    /// The digest of the model at a path; `None` where there is none, which whoever loads it says
-    /// better. Whoever asks while it is computed waits for it.
+    /// The digest of the model at a path; `None` if there is none, because the loader has a better
+    /// error for that. If it is being computed, waits for it.
     pub(crate) fn of(&self, path: &Path) -> Result<Option<Sha256>, Unreadable> {
         let Ok(files) = ModelFiles::locate(path) else {
             return Ok(None);
@@ -83,7 +82,7 @@ impl Digests {
         compute: impl FnOnce() -> Result<Sha256, Unreadable>,
     ) -> Result<Sha256, Unreadable> {
         let state: Vec<State> = all(files).map(State::of).collect::<Result<_, _>>()?;
-        // A digest is written whole or not at all, whatever became of somebody who computed one.
+        // A digest is written atomically, even if a thread that computed one panicked.
         let mut known = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         if let Some((_, digest)) = known.get(path).filter(|(then, _)| *then == state) {
             return Ok(*digest);
@@ -116,7 +115,7 @@ mod tests {
 
     use super::*;
 
-    /// A model of less than a megabyte, most of which no sample shows.
+    /// A model of less than a megabyte, most of which no sample covers.
     fn model(dir: &Path) -> (PathBuf, ModelFiles) {
         let model = dir.join("model");
         synth::write(Preset::Tiny, 1, &model).expect("it can be written");

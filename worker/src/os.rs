@@ -1,22 +1,22 @@
-//! The few system calls that neither std nor /proc offers: processor times, fault counts, timer
-//! slack. Each is wrapped safely; no policy here.
+//! System calls that neither std nor /proc offers: processor times, fault counts, timer slack. Each
+//! is wrapped safely; no policy here.
 #![expect(unsafe_code, reason = "system calls")]
 
 use std::time::Duration;
 
-/// Processors that a set has room for.
+/// Capacity of a processor set.
 const SET: usize = libc::CPU_SETSIZE as usize;
 
-/// What the kernel counted for this process, all threads.
+/// The kernel's counters for this process, all threads.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct ProcessUsage {
     /// Processor time in user mode.
     pub user: Duration,
     /// Processor time in the kernel.
     pub system: Duration,
-    /// Times a processor was taken away.
+    /// Number of involuntary context switches.
     pub involuntary_switches: u64,
-    /// Page faults that went to the disk.
+    /// Page faults that needed the disk.
     pub major_faults: u64,
     /// Largest resident set so far, bytes.
     pub peak_rss_bytes: u64,
@@ -63,22 +63,22 @@ pub fn ticks_per_second() -> u64 {
         .max(1)
 }
 
-/// Lets timers of the calling thread fire when they are due; by default the kernel may add 50 µs.
+/// Lets timers of the calling thread fire on time; by default the kernel may add 50 µs.
 pub fn sharpen_timers() {
-    // SAFETY: no pointer is involved. A refusal leaves the default, which lateness will show.
+    // SAFETY: no pointer is involved. If the call fails, the default stays, and lateness will show
+    // it.
     unsafe {
         libc::prctl(libc::PR_SET_TIMERSLACK, 1, 0, 0, 0);
     }
 }
 
-/// Processors that the calling thread may run on, in ascending order; empty where the system does
-/// not say.
+/// Processors that the calling thread may run on, in ascending order; empty if unknown.
 #[must_use]
 pub fn processors() -> Vec<u32> {
     processors_of(0)
 }
 
-/// The same for this process's first thread, which nobody moves.
+/// The same for this process's first thread, which is never pinned.
 #[must_use]
 pub fn process_processors() -> Vec<u32> {
     processors_of(std::process::id().cast_signed())
@@ -99,8 +99,8 @@ fn processors_of(thread: libc::pid_t) -> Vec<u32> {
         .collect()
 }
 
-/// Keeps the calling thread, and threads it starts from now on, on these processors; whether the
-/// system agreed.
+/// Pins the calling thread, and threads it starts from now on, to these processors. Returns whether
+/// the system agreed.
 #[must_use]
 pub fn keep_on(processors: &[u32]) -> bool {
     let mut set = std::mem::MaybeUninit::<libc::cpu_set_t>::zeroed();
@@ -142,7 +142,7 @@ fn of_timeval(time: libc::timeval) -> Duration {
 mod tests {
     use super::*;
 
-    /// On a thread of its own: the test's other threads stay where they are.
+    /// On a separate thread, so that the test's other threads are not pinned.
     #[test]
     fn a_thread_is_kept_where_it_is_put_and_so_are_its_children() {
         let here = processors();

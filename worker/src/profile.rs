@@ -1,24 +1,24 @@
 //! The profile hook: writes and clears the execution counts of an instrumented build on command,
 //! because the LLVM runtime by itself writes only when a process returns from `main`. Linked only
-//! under `--cfg profile_hook`, which `coordinator build` gives to the instrumented build alone;
-//! must not know who commands it.
+//! under `--cfg profile_hook`, which `coordinator build` sets only for the instrumented build; must
+//! not know who commands it.
 //!
-//! The workers' file pattern has `%m`, under which the runtime adds what is in the file to the
-//! counts in memory before it writes. So a flush clears the counts it has written: flushing twice,
+//! The workers' file pattern has `%m`, under which the runtime adds the counts in the file to those
+//! in memory before it writes. A flush therefore clears the counts it has written: flushing twice,
 //! or flushing and then returning from `main`, counts everything once.
 //!
-//! A profile fits a function only while its control flow is the same, also that of the callers
-//! here. So both builds have the same branches, `black_box` keeps the plain build from folding
-//! them, and nothing is inlined.
+//! A profile fits a function only while its control flow is the same, including that of the callers
+//! here. Therefore both builds have the same branches, `black_box` keeps the plain build from
+//! folding them, and nothing is inlined.
 
 use std::ffi::c_int;
 use std::fmt;
 use std::hint::black_box;
 
-/// What writing returns in a plain build; the runtime itself returns 0 or −1.
+/// Return value of writing in a plain build; the runtime itself returns 0 or −1.
 const NOT_INSTRUMENTED: c_int = 1;
 
-/// The runtime could not write the profile; it has printed why on standard error.
+/// The runtime could not write the profile; it has printed the reason on standard error.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct ProfileNotWritten;
 
@@ -37,8 +37,8 @@ pub fn is_instrumented() -> bool {
     black_box(cfg!(profile_hook))
 }
 
-/// Writes all counts since the last flush or reset. `false`: not an instrumented build, nothing to
-/// write.
+/// Writes all counts since the last flush or reset. Returns `false` if this is not an instrumented
+/// build.
 ///
 /// # Errors
 /// When the file cannot be written.
@@ -51,8 +51,8 @@ pub fn flush() -> Result<bool, ProfileNotWritten> {
     }
 }
 
-/// Forgets all counts so far, such as those of start-up and warm-up. `false`: not an instrumented
-/// build.
+/// Clears all counts so far, such as those of start-up and warm-up. Returns `false` if this is not
+/// an instrumented build.
 #[inline(never)]
 pub fn reset() -> bool {
     hook::reset_counters();

@@ -1,6 +1,6 @@
-//! The whole of a worker program that links an engine: `fn main() -> ExitCode {
+//! A complete worker program that links an engine: `fn main() -> ExitCode {
 //! worker::main_with(ENGINES) }`. An agent starts it as `PROGRAM join`; `PROGRAM engines` prints
-//! which engines it links. Beside `main.rs` the only place of the worker that writes to standard
+//! the engines it links. Besides `main.rs`, the only place of the worker that writes to standard
 //! output or standard error.
 
 use std::io::Write;
@@ -37,8 +37,8 @@ const NOTES: &str = "The agent of each host (`worker agent`) starts this program
                      codes: 0 ended as requested, 2 wrong usage or I/O, 3 refused by the \
                      coordinator, 4 coordinator not reached in time, 5 session lost";
 
-/// Everything that the `main` of a worker does. Call it first: what comes before it is missing
-/// from the time that a cold start takes.
+/// The whole `main` of a worker. Call it first: time spent before it is missing from the cold
+/// start.
 #[must_use]
 pub fn main_with(engines: Engines) -> ExitCode {
     let cold = ColdStart::at_main(&Clock::monotonic());
@@ -50,13 +50,13 @@ pub fn main_with(engines: Engines) -> ExitCode {
             Ok(())
         }
     };
-    // Returning, not exiting: an instrumented build writes its profile on the way out of main.
+    // Return, not exit: an instrumented build writes its profile on the way out of main.
     ExitCode::from(out.settle(code(outcome), |error| {
         say(&format!("error: failed to print the results: {error}"));
     }))
 }
 
-/// The exit code of an outcome, after an error was printed.
+/// The exit code of a result, after an error was printed.
 pub fn code(outcome: Result<(), WorkerError>) -> u8 {
     match outcome {
         Ok(()) => 0,
@@ -67,8 +67,8 @@ pub fn code(outcome: Result<(), WorkerError>) -> u8 {
     }
 }
 
-/// Whatever foreign text is in it: a coordinator's words, a file's. What cannot be shown changes
-/// nothing.
+/// Makes foreign text inside harmless, such as a coordinator's message or a file's. A failed write
+/// is ignored.
 pub fn say(text: &str) {
     drop(writeln!(std::io::stderr(), "{}", text::message(text)));
 }
@@ -91,8 +91,8 @@ pub fn join(mut cold: ColdStart, engines: Engines) -> Result<(), WorkerError> {
     Ok(())
 }
 
-/// One thread: the agent's children die with the thread that started them, and the worker's only
-/// other thread is to be left alone while it measures.
+/// A single-threaded runtime: the agent's children die with the thread that started them, and the
+/// worker's measuring thread must not be disturbed.
 ///
 /// # Errors
 /// When the system refuses.

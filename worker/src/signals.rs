@@ -1,12 +1,12 @@
-//! The signals that ask a process to end. What it does about them is its own business.
+//! The signals that ask a process to end. The caller decides what to do.
 
 use std::io;
 
 use contract::hangup;
 use tokio::signal::unix::{Signal, SignalKind, signal};
 
-/// SIGTERM, SIGINT and SIGHUP, caught from its creation on; SIGHUP only where nobody has asked to
-/// ignore it (`nohup`).
+/// SIGTERM, SIGINT and SIGHUP, caught from its creation on; SIGHUP only if it is not ignored
+/// (`nohup`).
 #[derive(Debug)]
 pub(crate) struct Signals {
     terminate: Signal,
@@ -15,10 +15,10 @@ pub(crate) struct Signals {
 }
 
 impl Signals {
-    /// Catches them.
+    /// Installs the handlers.
     ///
     /// # Errors
-    /// When the system does not let it.
+    /// When the system refuses.
     pub(crate) fn catch() -> io::Result<Self> {
         let hangup = (!hangup::is_ignored())
             .then(|| signal(SignalKind::hangup()))
@@ -34,7 +34,7 @@ impl Signals {
         })
     }
 
-    /// The next of them. May be dropped and called again.
+    /// The next signal. May be dropped and called again.
     pub(crate) async fn next(&mut self) {
         let hangup = async {
             match &mut self.hangup {

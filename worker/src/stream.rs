@@ -1,33 +1,32 @@
-//! Seeded random streams, one for each purpose and index, all split from a recorded seed: drawing
-//! more from one never shifts another. Knows nothing of what is drawn.
+//! Seeded random streams, one for each purpose and index, all split from a recorded seed: more
+//! draws from one never change another. Must not know what is drawn.
 
-/// What a stream is for. The numbers are part of every recorded result: never reuse one.
+/// Purpose of a stream. The numbers are part of every recorded result: never reuse one.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Purpose {
-    /// Which sentences a prompt is made of; indexed by request.
+    /// Sentences of a prompt; indexed by request.
     Prompt = 1,
     /// Whether a simulated request fails; indexed by request.
     Fate = 2,
-    /// The tokens a simulated engine answers; indexed by request.
+    /// Tokens that a simulated engine answers; indexed by request.
     Token = 3,
-    /// The durations of simulated steps; indexed by slot and arm.
+    /// Durations of simulated steps; indexed by slot and arm.
     Noise = 4,
-    /// The prompts of a warm-up; indexed by request.
+    /// Prompts of a warm-up; indexed by request.
     WarmUp = 5,
-    /// When requests of an open loop are due; indexed by share.
+    /// Times of an open loop's requests; indexed by share.
     Arrival = 6,
-    /// What kind of request it is and how long; indexed by request.
+    /// Kind and lengths of a request; indexed by request.
     Kind = 7,
-    /// Which sentences a shared beginning is made of; indexed by kind of request (upper half) and
-    /// group (lower).
+    /// Sentences of a shared prefix; indexed by kind of request (upper half) and group (lower).
     Prefix = 8,
-    /// When requests before the window of an open loop are due; indexed by share.
+    /// Times of an open loop's requests before its window; indexed by share.
     RunIn = 9,
-    /// Where in a file of prompts a round begins.
+    /// Position in a prompt file at which a round begins.
     File = 10,
-    /// Which sentences a block of a trace is made of; indexed by its id.
+    /// Sentences of a trace's block; indexed by its id.
     Block = 11,
-    /// The arrivals that pacing is measured with.
+    /// Arrivals for measuring pacing.
     Floor = 60,
     /// Fate and token times of a referee's requests; indexed by request.
     Referee = 61,

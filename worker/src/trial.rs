@@ -1,6 +1,6 @@
-//! One worker's trials from the inside: open the engine, warm it up, run the measured window, hand
-//! back a part. All of it happens on the calling thread, which becomes the driver's. It must not
-//! know sessions or messages.
+//! One worker's trials: open the engine, warm it up, run the measured window, return a part.
+//! Everything runs on the calling thread, which becomes the driver's. Must not know sessions or
+//! messages.
 
 mod drive;
 
@@ -34,7 +34,7 @@ pub use crate::load::control::Control;
 /// window.
 const METER_LEAD: Duration = Duration::from_millis(5);
 
-/// An open engine with everything a trial needs.
+/// An open engine with everything that a trial needs.
 pub struct OpenEngine {
     engine: Box<dyn Engine>,
     report: LoadReport,
@@ -43,30 +43,30 @@ pub struct OpenEngine {
     clock: Clock,
     inbox: Inbox,
     cold: Cold,
-    /// What the generator of this process can do, requests a second.
+    /// Generator limit of this process, requests per second.
     floor: Option<f64>,
-    /// Set once the engine is of no use any more.
+    /// Set once the engine can no longer be used.
     broken: Option<Reason>,
-    /// The window of the assignment that was warmed up for.
+    /// The window of the assignment for which it was warmed up.
     prepared: Option<(Assignment, Phase)>,
 }
 
-/// A process starts cold only once.
+/// The cold start; a process has only one.
 enum Cold {
     /// Not warmed up yet.
     Starting(ColdStart),
-    /// Complete, to go with the first part.
+    /// Complete, to be sent with the first part.
     Known(ColdStart),
-    /// Gone with a part.
+    /// Sent with a part.
     Told,
 }
 
 /// The start instant of a trial.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct StartAt {
-    /// On [`Clock::now`].
+    /// The instant on [`Clock::now`].
     pub at: Duration,
-    /// How well it is known.
+    /// Its uncertainty.
     pub uncertainty: Duration,
 }
 
@@ -75,13 +75,13 @@ pub struct StartAt {
 pub enum TrialEnd {
     /// With this part.
     Part(Box<Part>),
-    /// As asked; there is no part.
+    /// Cancelled; there is no part.
     Cancelled,
     /// Without a part.
     Failed(Failure),
 }
 
-/// A phase that went as planned.
+/// A phase that ended as planned.
 struct Ran {
     measured: Measured,
     sent: Sent,
@@ -112,10 +112,10 @@ impl OpenEngine {
     }
 
     /// Opens an engine for a demand, on a host that `slots` workers share: one of this crate or of
-    /// `engines`. Time since the last mark of `cold` belongs to nobody.
+    /// `engines`. Time since the last mark of `cold` is not counted.
     ///
     /// # Errors
-    /// When there is no such model, it cannot be used, or it does not fit; the message names the
+    /// When there is no such model, it cannot be used, or it does not fit; the message includes the
     /// way out.
     pub fn open_with(
         engines: Engines,
@@ -148,7 +148,7 @@ impl OpenEngine {
             sink,
             &mut |name| cold.mark(name),
         )?;
-        // An engine that keeps to no processors runs wherever this process may.
+        // An engine that does not pin itself runs wherever this process may.
         let anywhere = processors.is_empty() && !clock.is_virtual();
         let processors = if anywhere {
             os::processors()
@@ -171,20 +171,20 @@ impl OpenEngine {
         })
     }
 
-    /// The same of a model whose every byte was hashed.
+    /// The same for a model whose every byte was hashed.
     #[must_use]
     pub fn of_verified(mut self, model: Option<Sha256>) -> Self {
         self.report.model_sha256 = model;
         self
     }
 
-    /// What was opened.
+    /// Facts of the opened engine.
     #[must_use]
     pub fn report(&self) -> LoadReport {
         self.report.clone()
     }
 
-    /// Prepares the window's requests and warms up at full concurrency. False if cancelled.
+    /// Prepares the window's requests and warms up at full concurrency. Returns false if cancelled.
     ///
     /// # Errors
     /// When the assignment contradicts itself or the engine, or the engine does not answer.
@@ -228,7 +228,7 @@ impl OpenEngine {
         }
     }
 
-    /// Makes the window's prompts unless they are there already.
+    /// Makes the window's prompts unless they exist already.
     fn prepare_anew(&mut self, assignment: &Assignment) -> Result<(), PhaseError> {
         match &self.prepared {
             Some((of, _)) if of == assignment => Ok(()),
@@ -260,8 +260,8 @@ impl OpenEngine {
         self.cold = match std::mem::replace(&mut self.cold, Cold::Told) {
             Cold::Starting(mut cold) => {
                 let first = measured.histograms.get(Metric::Ttft).exact();
-                // Of all warm-up requests, which come at full concurrency: not what a lone first
-                // request waits.
+                // Over all warm-up requests, which run at full concurrency; it is not the wait of a
+                // single first request.
                 if first.count > 0 {
                     cold.add("first_token", Duration::from_nanos(first.min));
                 }
@@ -272,7 +272,7 @@ impl OpenEngine {
         Ok(())
     }
 
-    /// Offers a whole phase and waits until the engine has let go of it. An engine that failed is
+    /// Offers a whole phase and waits until the engine has released it. An engine that failed is
     /// not used again.
     fn offer(
         &mut self,

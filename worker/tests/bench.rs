@@ -1,4 +1,4 @@
-//! `worker bench` on a tiny model: every figure is there, in the shape that programs rely on, and
+//! `worker bench` on a tiny model: every figure exists, in the shape that programs rely on, and
 //! what cannot be measured is an error and never a figure.
 
 use std::process::{Command, Output};
@@ -74,7 +74,7 @@ fn every_figure_is_in_the_json_of_every_path() {
     }
 }
 
-/// The twin: as stored nothing is compared, see the keys below.
+/// Counter-check: the stored format is not compared, see the keys below.
 #[test]
 fn another_form_of_the_weights_is_named_and_its_cost_measured() {
     let (_folder, settings) = tiny(Preset::Tiny);
@@ -205,8 +205,8 @@ fn with_norms(settings: &Settings, values: &[[u8; 2]]) {
     std::fs::write(&path, bytes).expect("it is writable");
 }
 
-/// NaN is found at load; numbers whose products grow beyond F32 are told as such. Neither panics,
-/// in any form of bench.
+/// NaN is found when loading; values whose products exceed F32 are reported as such. Neither
+/// panics, in any mode of bench.
 #[test]
 fn a_model_that_computes_no_numbers_is_told_as_such() {
     const NAN: [u8; 2] = [0xc0, 0x7f];

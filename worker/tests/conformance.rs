@@ -1,6 +1,6 @@
 //! The conformance suite on the engines of this crate: the simulated one in virtual and in real
-//! time, and the native one on a small synthetic model. Engines broken on purpose show that each
-//! check bites.
+//! time, and the native one on a small synthetic model. Deliberately broken engines show that each
+//! check can fail.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -12,7 +12,7 @@ use worker::engine::{self, Ending, EngineEvent, EngineRequest, StepSink, WindowS
 use worker::load::inbox::Inbox;
 use worker::measure::Clock;
 
-/// What can be wrong with an engine's story.
+/// Faults in an engine's events.
 #[derive(Clone, Copy, Debug, PartialEq)]
 enum Fault {
     EndsTwice,
@@ -24,7 +24,7 @@ enum Fault {
     AcceptsAnything,
 }
 
-/// Lies to the sink behind it.
+/// Passes false events to the sink behind it.
 struct Liar {
     sink: Box<dyn StepSink>,
     fault: Fault,

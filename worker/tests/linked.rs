@@ -1,5 +1,5 @@
-//! Engines of others, linked: one of each kind conforms, one that breaks each rule does not, and
-//! what a plan asks wrongly is refused with the way out.
+//! Linked foreign engines: one of each kind conforms, one that breaks each rule does not, and wrong
+//! options in a plan are refused with the way out.
 #![expect(clippy::unwrap_used, reason = "tests")]
 
 use std::collections::BTreeMap;
@@ -18,20 +18,20 @@ use worker::engine::linked::{
 use worker::engine::{self, Ending, EngineEvent, EngineRequest, ErrorKind, StepLoad};
 use worker::measure::Clock;
 
-/// What `coordinator init engine` writes, compiled as it stands.
+/// The output of `coordinator init engine`, compiled unchanged.
 #[path = "../../coordinator/templates/engine/blocking.rs"]
 pub mod new_blocking;
 #[path = "../../coordinator/templates/engine/step.rs"]
 pub mod new_step;
 
-/// The nth token of an answer follows from the prompt alone.
+/// The nth token of an answer depends only on the prompt.
 fn token(request: &EngineRequest, nth: u32) -> u32 {
     request.prompt.iter().sum::<u32>() % 900 + nth
 }
 
 #[derive(Deserialize, JsonSchema)]
 struct Options {
-    /// What it does wrongly.
+    /// Its fault.
     #[serde(default)]
     fault: Option<String>,
 }
@@ -55,7 +55,7 @@ fn words() -> Tokenize {
     })
 }
 
-/// Advances all its requests by a token a step.
+/// Advances all its requests by one token in each step.
 struct Together {
     held: BTreeMap<u32, (EngineRequest, u32)>,
     fault: Option<String>,
@@ -128,7 +128,7 @@ impl StepEngine for Together {
     }
 }
 
-/// Answers one request after the other, on as many threads as there are requests.
+/// Answers each request separately, on as many threads as there are requests.
 struct Alone {
     fault: Option<String>,
 }
@@ -159,7 +159,7 @@ impl LinkedEngine for Alone {
 impl BlockingEngine for Alone {
     fn answer(&self, request: &EngineRequest, answer: &mut Answer<'_>) -> Result<(), ErrorKind> {
         if self.fault.as_deref() == Some("panic") {
-            // Not a panic, which would print: unwinding is all that is wanted here.
+            // Not a panic, which would print a message: only unwinding is needed here.
             std::panic::resume_unwind(Box::new("broken on purpose"));
         }
         let short = u32::from(self.fault.as_deref() == Some("short"));

@@ -13,10 +13,10 @@ use crate::error::{AppError, exit};
 use crate::plan::{self, Overrides, Source};
 use crate::report::answers;
 
-/// The plan that trains where none is given.
+/// The plan used for training if none is given.
 const TRAINING: &str = "training";
 
-/// Training needs no fresh draw: the same sources and plan give the same profile's work.
+/// Training uses a fixed seed, so that the same sources and plan always train on the same work.
 const TRAINING_SEED: u64 = 1;
 
 pub(super) fn build(app: &mut App<'_>, args: &BuildArgs) -> Result<ExitCode, AppError> {
@@ -31,7 +31,7 @@ pub(super) fn build(app: &mut App<'_>, args: &BuildArgs) -> Result<ExitCode, App
         ..Overrides::default()
     };
     let plan = plan::resolve(&source, &overrides, TRAINING_SEED)?;
-    // Without a training there is no need for a model.
+    // Without training no model is needed.
     let trains = variants.iter().any(|variant| variant.scope().is_some()) && args.profile.is_none();
     super::all_used(&args.of_training(trains), || {
         "a build without a training".to_owned()
@@ -64,7 +64,7 @@ fn recipes(args: &BuildArgs) -> Result<Vec<VariantName>, BuildError> {
     variants.iter().map(recipe).collect()
 }
 
-/// Layouts are built by their number, and revisions have a flag of their own.
+/// Layouts are built by number, and revisions have their own flag.
 fn recipe(variant: &Variant) -> Result<VariantName, BuildError> {
     match (variant.recipe, &variant.revision) {
         (VariantName::Layout(layout), _) => Err(BuildError::LayoutByName {
@@ -106,7 +106,7 @@ fn options(args: &BuildArgs, variants: Vec<VariantName>) -> Result<BuildOptions,
     })
 }
 
-/// The directory of a manifest that is there.
+/// The directory of an existing manifest.
 fn directory_of(manifest: &Path) -> Result<PathBuf, BuildError> {
     let folder = manifest.parent().filter(|_| manifest.is_file());
     let is_manifest = manifest
@@ -122,7 +122,8 @@ fn directory_of(manifest: &Path) -> Result<PathBuf, BuildError> {
     }
 }
 
-/// Outside of every workspace, whose settings would reach what is built there.
+/// A directory outside every workspace, because a workspace's settings would affect the builds in
+/// it.
 fn checkouts() -> Option<PathBuf> {
     use etcetera::BaseStrategy as _;
     let base = etcetera::choose_base_strategy().ok()?;

@@ -1,5 +1,5 @@
-//! `calibrate`: compares a build with itself until there are enough comparisons, and keeps how far
-//! they strayed.
+//! `calibrate`: compares a build with itself until there are enough comparisons, and stores the
+//! noise floor.
 
 use stats::rng::Seed;
 use stats::validity::Validity;
@@ -14,7 +14,7 @@ use crate::history::{self, RunHistory};
 use crate::plan::{Overrides, Plan};
 use crate::report::answers;
 
-/// So many INVALID runs, and more of them than of others, and a host is given up.
+/// A host is given up after this many INVALID runs, if they are also the majority.
 const MOST_INVALID: u64 = 3;
 
 pub(super) fn calibrate(app: &mut App<'_>, args: &CalibrateArgs) -> Result<ExitCode, AppError> {
@@ -34,7 +34,7 @@ pub(super) fn calibrate(app: &mut App<'_>, args: &CalibrateArgs) -> Result<ExitC
         let seed = flags
             .seed
             .map(|seed| Seed(seed).child("calibrate").nth(made).0 & Plan::SEED_MAX);
-        // Comparisons of the same orders and requests would be one, seen several times.
+        // Repetitions with the same orders and requests would not be independent comparisons.
         let flags = Overrides { seed, ..flags };
         let prepared = run::new(&source, &flags, &args.variant, true, None)?;
         let id = prepared.run;
@@ -46,8 +46,8 @@ pub(super) fn calibrate(app: &mut App<'_>, args: &CalibrateArgs) -> Result<ExitC
         let doubted = matches!(measured.findings.validity, Validity::Invalid(_));
         made += 1;
         invalid += u64::from(doubted);
-        // One disturbed run is left out and counted. Of a host on which most measurements must not
-        // be believed nothing can be learnt, however often it is tried.
+        // A single disturbed run is left out and counted. A host on which most measurements are
+        // invalid cannot be calibrated, however often it is tried.
         if invalid >= MOST_INVALID && 2 * invalid > made {
             app.reporter.say(&answers::Short(&measured.findings))?;
             return Ok(exit::INVALID);

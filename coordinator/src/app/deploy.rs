@@ -1,4 +1,4 @@
-//! Texts for other schedulers, from files and flags.
+//! Manifests for other schedulers, made from files and flags.
 
 use contract::credentials::{Credentials, Token};
 

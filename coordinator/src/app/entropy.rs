@@ -1,5 +1,5 @@
-//! Random bytes of the operating system, for identities and secrets. Never for anything that is
-//! measured: those draws come from the recorded seed.
+//! Random bytes of the operating system, for ids and secrets. Never for anything that affects a
+//! measurement: those draws come from the recorded seed.
 
 use std::fs::File;
 use std::io::Read;

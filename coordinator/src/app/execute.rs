@@ -1,5 +1,5 @@
-//! One job on a fleet: bind, have agents started, drive, let everything go. The same path serves
-//! runs and training.
+//! Runs one job on a fleet: listen, start the agents, drive the job, stop everything. Runs and
+//! training use the same path.
 
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -19,30 +19,30 @@ use crate::error::ExecuteError;
 use crate::fleet::launch::{AgentSettings, Launched, Launcher};
 use crate::fleet::session::{SessionLimits, SessionService};
 
-/// Events that may wait for the driver. Sessions wait when it is full; nothing is lost.
+/// Events that may wait for the driver. If it is full, sessions wait; no event is lost.
 const EVENT_QUEUE: usize = 1024;
-/// Files open beside the sessions: the store, the launchers' pipes, the terminal.
+/// Files that are open besides the sessions: the store, the launchers' pipes, the terminal.
 const FILES_BESIDE: u64 = 128;
 const AGENT_GRACE: Duration = Duration::from_secs(15);
-/// For agents that were not started from here to hear that they may go.
+/// Time for agents that others started to receive the order to leave.
 const CLOSE_TIMEOUT: Duration = Duration::from_secs(3);
 
 /// Where a job runs.
 pub(super) struct FleetTarget {
-    /// Who starts the agents.
+    /// How agents are started.
     pub launcher: Launcher,
-    /// Where they dial.
+    /// Address that agents connect to.
     pub door: ListenConfig,
-    /// The agents' program, as the hosts see it.
+    /// Path of the agents' program on the hosts.
     pub program: PathBuf,
     /// Slots on each host.
     pub slots: u32,
-    /// A peer silent for so long is lost.
+    /// A peer that is silent for this long is lost.
     pub lease: Duration,
 }
 
 impl FleetTarget {
-    /// One agent on this host and nobody else.
+    /// One agent on this host, and no other.
     pub(super) fn this_host(slots: u32, lease: Duration) -> Self {
         let (launcher, door) = (Launcher::Local, ListenConfig::of_this_host());
         Self {
@@ -59,7 +59,7 @@ impl FleetTarget {
         self.slots.saturating_mul(self.launcher.agents())
     }
 
-    /// What agents are told, once the port is known.
+    /// The agents' settings, once the port is known.
     fn settings(&self, port: u16) -> AgentSettings {
         AgentSettings {
             program: self.program.clone(),
@@ -70,7 +70,7 @@ impl FleetTarget {
         }
     }
 
-    /// The launcher, with the port where it needs one.
+    /// The launcher, with the port if it needs one.
     fn launcher(&self, port: u16) -> Launcher {
         match self.launcher.clone() {
             Launcher::Ssh(mut ssh) => {
@@ -82,7 +82,7 @@ impl FleetTarget {
     }
 }
 
-/// Carries out a job and gives its ending. Blocks.
+/// Runs a job and returns its ending. Blocks.
 ///
 /// # Errors
 /// When it could not begin, or the store failed.
@@ -137,13 +137,13 @@ async fn execute(
         () = tell_of_losses(&mut *launched, lost) => driving.await,
     };
     launched.stop(AGENT_GRACE).await;
-    // Agents that are not ours to wait for have been told that the run is over, and hear it before
-    // the line is cut.
+    // Agents that others started have been told that the run is over; wait until they have received
+    // it before closing the connections.
     served.close(CLOSE_TIMEOUT).await;
     Ok(ending?)
 }
 
-/// Passes on which agents ended, as long as anybody wants to know.
+/// Passes on which agents ended, until the receiver is dropped.
 async fn tell_of_losses(launched: &mut dyn Launched, tell: mpsc::Sender<LostAgent>) {
     loop {
         let lost = launched.lost().await;
@@ -160,7 +160,7 @@ async fn tell_of_losses(launched: &mut dyn Launched, tell: mpsc::Sender<LostAgen
     }
 }
 
-/// The worker program beside this one: the plain build that agents run.
+/// The worker program in the same directory as this one: the plain build that agents run.
 #[must_use]
 pub(super) fn sibling_worker() -> PathBuf {
     let here = std::env::current_exe().unwrap_or_default();

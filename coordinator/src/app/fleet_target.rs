@@ -1,4 +1,4 @@
-//! From the fleet's flags to where a job runs. Decides nothing about measurements.
+//! Derives the fleet target from flags. Decides nothing about measurements.
 
 use contract::credentials::{TOKEN_VARIABLE, Token};
 
@@ -9,13 +9,14 @@ use crate::error::{AppError, ListenError};
 use crate::fleet::launch::{Launcher, Slurm, Ssh};
 use crate::plan::Plan;
 
-/// Set by Slurm inside of an allocation.
+/// Set by Slurm inside an allocation.
 const ALLOCATION: &str = "SLURM_JOB_ID";
 
 /// The hosts and agents that these flags ask for.
 ///
 /// # Errors
-/// When it would be open to everybody, a file is missing, or a flag is for another launcher.
+/// When the address would be open without access control, a file is missing, or a flag belongs to
+/// another launcher.
 pub(super) fn of(args: &FleetArgs, plan: &Plan) -> Result<FleetTarget, AppError> {
     let by = || format!("`--launcher {}`", args.launcher.name());
     super::all_used(&args.unused(), by)?;

@@ -24,7 +24,7 @@ pub(super) fn trend(app: &mut App<'_>, args: &TrendArgs) -> Result<ExitCode, App
     Ok(exit::OK)
 }
 
-/// Every run with its digest; one that did not complete has none.
+/// Every run with its history record; incomplete runs have none.
 pub(super) fn digests(store: &Store) -> Result<Vec<(RunSummary, Option<RunHistory>)>, AppError> {
     let with = |run: RunSummary| {
         let digest = digest(store, &run)?;
@@ -44,16 +44,17 @@ fn digest(store: &Store, run: &RunSummary) -> Result<Option<RunHistory>, AppErro
         if digest.has_current_keys() {
             return Ok(Some(digest));
         }
-        // An older program made its keys in another way: what they are made of is recorded.
+        // An older program computed the series key in another way, but the input of the key is
+        // recorded.
         let header = store.header(run.run)?;
         let Ok(plan) = Plan::from_json(&header.plan_json) else {
             return Ok(Some(digest));
         };
         return Ok(Some(digest.rekeyed(&header, &plan)));
     }
-    // An older program wrote the end: the parts tell the same.
+    // An older program wrote the ending; the parts contain the same facts.
     let outline = store.read_outline(run.run)?;
-    // A plan that this program cannot read belongs to no series it knows.
+    // A plan that this version cannot read belongs to no series that it knows.
     let Ok(mut reading) = FindingsBuilder::of(outline) else {
         return Ok(None);
     };

@@ -1,5 +1,5 @@
-//! The interim analysis that a plan may have: whether a stored run has its answer already. Must not
-//! know who asks, a running or a resumed run.
+//! Checks whether the interim analysis of a stored run is decisive. Must not know whether the run
+//! is new or resumed.
 
 use contract::addendum::NoiseFloors;
 use contract::id::RunId;
@@ -10,8 +10,7 @@ use crate::history;
 use crate::plan::Plan;
 use crate::store::{RunRecord, Store};
 
-/// Why the run may end here, in words; `None` where no interim analysis is due or its answer is not
-/// clear.
+/// Why the run may end here; `None` if no interim analysis is due or it is not decisive.
 pub(super) fn settled(store: &Store, run: RunId) -> Result<Option<String>, AppError> {
     let mut outline = store.read_outline(run)?;
     if !FindingsBuilder::of(outline.clone())?.is_at_interim() {
@@ -31,7 +30,7 @@ pub(super) fn settled(store: &Store, run: RunId) -> Result<Option<String>, AppEr
     }))
 }
 
-/// Fixes the noise floors that the run is judged by, before anything is concluded from it.
+/// Fixes the noise floors of the run before any conclusion is drawn from it.
 pub(super) fn fix_floors(
     store: &Store,
     record: &RunRecord,

@@ -1,4 +1,4 @@
-//! Completions and manual pages, made from the command line's own definition.
+//! Shell completions and manual pages, generated from the command-line definition.
 
 use std::path::Path;
 
@@ -8,7 +8,7 @@ use super::{App, ExitCode};
 use crate::cli::{Cli, CompletionsArgs, ManArgs};
 use crate::error::{AppError, exit};
 
-/// Name under which the program is called.
+/// Name of the program.
 const PROGRAM: &str = "coordinator";
 
 pub(super) fn completions(app: &mut App<'_>, args: &CompletionsArgs) -> Result<ExitCode, AppError> {
@@ -18,7 +18,8 @@ pub(super) fn completions(app: &mut App<'_>, args: &CompletionsArgs) -> Result<E
     Ok(exit::OK)
 }
 
-/// One page a command, `coordinator-runs-list.1` and the like; their names are the answer.
+/// Writes one page for each command, such as `coordinator-runs-list.1`, and answers with their
+/// names.
 pub(super) fn man(app: &mut App<'_>, args: &ManArgs) -> Result<ExitCode, AppError> {
     let failed = |source| AppError::Write {
         path: args.dir.clone(),
@@ -45,7 +46,7 @@ fn write(app: &mut App<'_>, path: &Path, text: &[u8]) -> Result<(), AppError> {
 
 type Page = std::io::Result<(String, Vec<u8>)>;
 
-/// The command's page and those of all below it.
+/// The page of a command and of all its subcommands.
 fn pages(command: &clap::Command) -> Vec<Page> {
     let name = command.get_display_name().unwrap_or(PROGRAM).to_owned();
     let mut text = Vec::new();

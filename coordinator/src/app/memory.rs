@@ -1,23 +1,23 @@
-//! How the allocator treats memory that was freed. Opening a part takes nine histograms of a
-//! quarter of a megabyte each and frees them again: handed back to the system in between, every
-//! page of them would be faulted in anew with the next part, which was two fifths of a
-//! coordinator's processor time. Must not know what the memory is for.
+//! Configures how the allocator treats freed memory. Decoding a part allocates nine histograms of a
+//! quarter of a megabyte each and frees them again. If they were returned to the system, every page
+//! would fault again for the next part, which took two fifths of a coordinator's processor time.
+//! Must not know what the memory is for.
 #![expect(
     unsafe_code,
     reason = "the allocator's settings have no safe interface"
 )]
 
-/// Freed memory at the heap's end that is kept for the next part, bytes.
+/// Freed memory at the end of the heap that is kept for the next part, bytes.
 #[cfg(target_env = "gnu")]
 const KEPT: libc::c_int = 64 << 20;
-/// Pieces from this size on come from the system and go back to it, bytes.
+/// Allocations of at least this size come from the system and are returned to it, bytes.
 #[cfg(target_env = "gnu")]
 const LARGE: libc::c_int = 4 << 20;
 
-/// Has freed memory kept for what comes next.
+/// Keeps freed memory for later allocations.
 pub(super) fn keep_freed() {
     #[cfg(target_env = "gnu")]
-    // SAFETY: no pointer is involved; a refusal leaves what was set before.
+    // SAFETY: no pointer is involved; if the call fails, the settings stay as they were.
     unsafe {
         libc::mallopt(libc::M_TRIM_THRESHOLD, KEPT);
         libc::mallopt(libc::M_MMAP_THRESHOLD, LARGE);

@@ -1,4 +1,4 @@
-//! From flags to something that can be carried out: plan, lineup, binaries, model, script.
+//! Turns flags into a runnable job: plan, lineup, binaries, model, script.
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
@@ -21,10 +21,10 @@ use crate::fleet::launch::LaunchError;
 use crate::plan::{EnginePlan, OnLoss, Plan, model};
 use crate::schedule::{Block, Lineup};
 
-/// The commit this program was built from, as its build script saw it.
+/// The commit that this program was built from, as its build script found it.
 const GIT_SHA: &str = env!("BENCH_GIT_SHA");
 
-/// The builds of a run: where they are and what is recorded of them.
+/// The builds of a run: their paths and their records.
 pub(super) struct Builds {
     /// Binaries by variant.
     pub binaries: BTreeMap<String, Binary>,
@@ -32,7 +32,8 @@ pub(super) struct Builds {
     pub records: Vec<VariantRecord>,
 }
 
-/// Finds and checks the builds a lineup names. Simulated variants are labels on the plain worker.
+/// Finds and checks the builds that a lineup names. Simulated variants are labels on the plain
+/// worker.
 ///
 /// # Errors
 /// When a variant is not built, has changed since, or two are the same code.
@@ -140,18 +141,18 @@ fn record(built: &BuiltSet, variant: &Variant) -> Result<VariantRecord, AppError
     })
 }
 
-/// The model as this host sees it; empty where there is none.
+/// The path of the model on this host; empty if the plan needs none.
 ///
 /// # Errors
-/// When there is none, with the places tried and the way out.
+/// When it is not found; the message lists the places tried and the way out.
 pub(super) fn model(plan: &Plan) -> Result<String, AppError> {
     let native = match &plan.engine {
         EnginePlan::Native(native) => native,
-        // Its own affair: what it is told is among its options.
+        // A linked engine finds its own model; the option says which.
         EnginePlan::Linked(linked) => return Ok(linked.model().unwrap_or_default().to_owned()),
         EnginePlan::Sim(_) => return Ok(String::new()),
     };
-    // A variable that is set to nothing is not set.
+    // An empty variable counts as unset.
     let variable = |name| {
         std::env::var_os(name)
             .filter(|value| !value.is_empty())
@@ -173,17 +174,18 @@ pub(super) fn model(plan: &Plan) -> Result<String, AppError> {
     Ok(absolute.display().to_string())
 }
 
-/// A run that begins: its id, the header that is stored once its first engine is open, and the job.
+/// A run that is about to begin: its id, the header that is stored once its first engine is open,
+/// and the job.
 pub(super) struct Prepared {
     /// The run.
     pub run: RunId,
-    /// What to carry out.
+    /// The job to run.
     pub job: Job,
-    /// The hosts and agents it is to run on.
+    /// The hosts and agents to run on.
     pub target: FleetTarget,
 }
 
-/// Puts a new run together.
+/// Prepares a new run.
 #[must_use]
 pub(super) fn new_run(
     plan: Plan,
@@ -223,7 +225,7 @@ pub(super) fn new_run(
     }
 }
 
-/// What a reader must see beside every number.
+/// Labels that must be shown beside every number.
 fn run_labels(plan: &Plan, lineup: &Lineup) -> Vec<String> {
     let labels = [
         (lineup.is_a_a(), Role::SameBuild.label()),
@@ -244,7 +246,7 @@ fn run_labels(plan: &Plan, lineup: &Lineup) -> Vec<String> {
     labels.chain(handicap(plan)).chain(look).collect()
 }
 
-/// A run whose difference was made is never to be taken for one of builds.
+/// A run with an artificial difference must never be taken for one of real builds.
 fn handicap(plan: &Plan) -> Option<String> {
     let EnginePlan::Native(native) = &plan.engine else {
         return None;
@@ -309,7 +311,7 @@ fn limits(plan: &Plan) -> Limits {
         .iter()
         .map(|scenario| plan.trial_limit(scenario))
         .max();
-    // A model is read by the agent as it is by the worker, and may take as long.
+    // The agent reads the whole model, as the worker does, and may take as long.
     let hashing = if plan.verifies_model() {
         plan.timeouts.load
     } else {

@@ -21,7 +21,7 @@ use crate::report::answers;
 use crate::schedule::{self, Block, Lineup};
 use crate::store::{Store, StoreError};
 
-/// What came of carrying a run out.
+/// Result of a run.
 pub(super) struct Measured {
     /// What it found.
     pub findings: Findings,
@@ -29,7 +29,7 @@ pub(super) struct Measured {
     pub ending: Ending,
 }
 
-/// Carries a run out and shows what it found.
+/// Runs and shows the findings.
 pub(super) fn run(app: &mut App<'_>, args: &RunArgs) -> Result<ExitCode, AppError> {
     if args.gate.gate && args.resume.is_none() && !args.lineup.compares() {
         return Err(AppError::NothingToGate);
@@ -61,7 +61,7 @@ pub(super) fn run(app: &mut App<'_>, args: &RunArgs) -> Result<ExitCode, AppErro
     super::verdict(&measured.findings, args.gate)
 }
 
-/// Carries out what was prepared and derives its findings; [`keep`] is to follow.
+/// Runs a prepared job and derives its findings; [`keep`] must follow.
 pub(super) fn measured(
     app: &mut App<'_>,
     prepared: Prepared,
@@ -99,8 +99,7 @@ fn carried_out(
         .first()
         .filter(|_| prepared.job.header.is_none())
     {
-        // Nothing is refused from here on: only now is the end taken back that the run may have
-        // had.
+        // Nothing is refused from here on, so only now is an earlier ending of the run withdrawn.
         let done = store.resume_run(prepared.run)?.blocks.len();
         store.put_notice(prepared.run, &taken_up(first, done))?;
     }
@@ -120,8 +119,7 @@ fn carried_out(
     Ok(ending?)
 }
 
-/// A run of these variants, baseline first, separated by commas; on this host where no fleet is
-/// named.
+/// A run of these variants, baseline first, separated by commas; on this host if no fleet is given.
 pub(super) fn new(
     source: &Source,
     overrides: &Overrides,
@@ -144,7 +142,7 @@ pub(super) fn new(
     Ok(prepare::new_run(plan, &lineup, builds, model, target))
 }
 
-/// The rest of a run: the same plan, seed and builds; blocks that are done are not run again.
+/// The rest of a run: same plan, seed and builds; completed blocks are not run again.
 fn resumed(store: &Store, wanted: &str, fleet: &FleetArgs) -> Result<Prepared, AppError> {
     let run = store.find(wanted)?;
     let resume = store.progress(run)?;
@@ -205,7 +203,7 @@ fn resumed(store: &Store, wanted: &str, fleet: &FleetArgs) -> Result<Prepared, A
     })
 }
 
-/// What a reader must know of a run that was not made in one go.
+/// The notice that a run was resumed.
 fn taken_up(next: &Block, done: usize) -> Notice {
     Notice {
         unix_ms: unix_ms(),
@@ -218,15 +216,14 @@ fn taken_up(next: &Block, done: usize) -> Notice {
     }
 }
 
-/// What ended the run before a single block was done and no second try can mend.
+/// The error of a run that ended before its first block was done and that would fail again.
 fn cannot_be(store: &Store, run: RunId, ending: &Ending) -> Option<AppError> {
     let measured = store
         .progress(run)
         .is_ok_and(|progress| !progress.blocks.is_empty());
     match &ending.cause {
         Cause::Worker(failure) if !measured => {
-            // What there is of the run gets its end; where there is nothing, there is nothing to
-            // end.
+            // If part of the run is stored, it gets its ending; otherwise there is nothing to end.
             end(store, run, ending, String::new(), "{}".to_owned()).ok();
             Some(AppError::Worker(failure.clone()))
         }
@@ -234,7 +231,7 @@ fn cannot_be(store: &Store, run: RunId, ending: &Ending) -> Option<AppError> {
     }
 }
 
-/// Derives the findings as they are with this ending.
+/// Derives the findings for this ending.
 fn conclude(store: &Store, run: RunId, ending: &Ending) -> Result<Findings, AppError> {
     let mut record = match store.read_outline(run) {
         Ok(record) => record,
@@ -257,8 +254,8 @@ fn never_began(ending: &Ending) -> AppError {
     }
 }
 
-/// Writes the end and keeps the archive beside the database. The findings have been shown by then:
-/// a store that fails now hides nothing that was measured.
+/// Writes the ending and stores the archive beside the database. The findings have been shown
+/// before, so a store that fails now hides nothing.
 pub(super) fn keep(store: &Store, run: RunId, measured: &Measured) -> Result<(), AppError> {
     let Measured { findings, ending } = measured;
     if ending.cause == Cause::Store {

@@ -1,5 +1,5 @@
-//! The address that agents and workers dial: bound, with or without TLS, and served until the guard
-//! is dropped.
+//! The address that agents and workers connect to: bound, with or without TLS, and served until the
+//! guard is dropped.
 
 use std::net::{IpAddr, SocketAddr};
 use std::path::{Path, PathBuf};
@@ -17,52 +17,52 @@ use crate::certs;
 use crate::error::{ExecuteError, ListenError};
 use crate::fleet::session::{self, AcceptLimits, SessionService};
 
-/// Callers that the system keeps until they are let in: beyond them it drops a knock, and who
-/// knocked tries again after a second.
+/// Connections that the system queues until they are accepted. Beyond this it drops the attempt,
+/// and the caller tries again after a second.
 const LISTEN_BACKLOG: u32 = 4096;
-/// Callers that may be inside without having introduced themselves, beside those who are expected:
-/// all workers of a fleet are started at the same moment.
+/// Callers that may be connected without an accepted hello, in addition to the expected ones,
+/// because all workers of a fleet start at the same moment.
 const WAITING: usize = 256;
-/// Connections in all: a thousand hosts of a few slots each.
+/// Connections in total: a thousand hosts with a few slots each.
 const CONNECTIONS: usize = 8192;
-/// From the connection to an accepted hello, and from a stream to its hello.
+/// Time from the connection to an accepted hello, and from a stream to its hello.
 pub(super) const HELLO_LIMIT: Duration = Duration::from_secs(10);
-/// Streams that one connection may have open. Sessions may share a connection, and one that was
-/// given up keeps its stream for some leases: a caller beyond the limit waits without a word. RFC
-/// 9113 recommends at least 100. A connection that is not admitted introduces itself on one stream
-/// at a time all the same, and what it may send is bounded for all its streams together.
+/// Streams that one connection may have open. Sessions may share a connection, and a session that
+/// was given up keeps its stream for some leases; a caller beyond the limit waits silently. RFC
+/// 9113 recommends at least 100. A connection that is not admitted may still introduce itself on
+/// only one stream at a time, and the bytes it may send are limited for all its streams together.
 const STREAMS: u32 = 128;
-/// Bytes that a peer may send before anybody has read them, on each stream and connection.
+/// Bytes that a peer may send before they are read, for each stream and connection.
 const WINDOW: u32 = 1024 * 1024;
-/// Bytes of a question about health, or to reflection.
+/// Greatest size of a health or reflection request, bytes.
 const QUESTION: usize = 16 * 1024;
-/// Bytes of headers.
+/// Greatest size of headers, bytes.
 const HEADERS: u32 = 16 * 1024;
 
-/// Where a coordinator is reached, and by whom.
+/// The address of a coordinator, and who may connect.
 #[derive(Clone, Debug)]
 pub(super) struct ListenConfig {
-    /// Where to listen.
+    /// Address to listen on.
     pub listen: SocketAddr,
     /// The host's name or address, as agents see it.
     pub advertise: String,
-    /// What the coordinator shows, and the fleet's token.
+    /// The coordinator's certificate and the fleet's token.
     pub secrets: Secrets,
-    /// The token before it, which hosts may still have that have not changed over.
+    /// The previous token, for hosts that have not changed over yet.
     pub previous: Option<Token>,
-    /// What agents that are started from here are given.
+    /// Secrets for the agents that this program starts.
     pub agents: Secrets,
-    /// Others may listen on the way.
+    /// Allow unencrypted connections.
     pub insecure: bool,
-    /// What should be known before anybody is let in.
+    /// Warning to show before any connection is accepted.
     pub warning: Option<String>,
 }
 
-/// What the command line says of it.
+/// The command line's part of it.
 pub(super) struct ListenArgs<'a> {
     pub listen: SocketAddr,
     pub advertise: Option<&'a str>,
-    /// The coordinator's directory as `certs` writes it.
+    /// The coordinator's directory, as written by `certs`.
     pub credentials: Option<&'a Path>,
     /// A token from the environment.
     pub token: Option<Token>,
@@ -70,7 +70,7 @@ pub(super) struct ListenArgs<'a> {
 }
 
 impl ListenConfig {
-    /// On loopback, with a secret of its own.
+    /// On loopback, with a fresh secret.
     pub(super) fn of_this_host() -> Self {
         let secrets = Secrets {
             token: fresh_token(),
@@ -89,10 +89,10 @@ impl ListenConfig {
         }
     }
 
-    /// As wished, if that is safe or asked for all the same.
+    /// As requested, if that is safe or explicitly allowed.
     ///
     /// # Errors
-    /// When it is not, or a file is missing.
+    /// When it is neither, or a file is missing.
     pub(super) fn new(wishes: &ListenArgs<'_>) -> Result<Self, ListenError> {
         let address = wishes.listen;
         if !address.ip().is_loopback() && wishes.credentials.is_none() && !wishes.insecure {
@@ -128,7 +128,7 @@ impl ListenConfig {
             .credentials
             .map(|own| Credentials::read(&beside(own)))
             .transpose();
-        // Only agents that are started from here need it; those that run already have their own.
+        // Only agents that this program starts need it; running agents have their own.
         let agents = Secrets {
             token: token.clone(),
             credentials: agents.unwrap_or(None),
@@ -146,7 +146,7 @@ impl ListenConfig {
         })
     }
 
-    /// How agents dial a port of it.
+    /// The URL for agents, given the port.
     pub(super) fn url(&self, port: u16) -> String {
         let scheme = if self.secrets.credentials.is_some() {
             "https"
@@ -157,7 +157,7 @@ impl ListenConfig {
     }
 }
 
-/// The agents' directory beside the coordinator's.
+/// The agents' directory, next to the coordinator's.
 fn beside(coordinator: &Path) -> PathBuf {
     coordinator
         .parent()
@@ -165,14 +165,14 @@ fn beside(coordinator: &Path) -> PathBuf {
         .join(certs::AGENT)
 }
 
-/// A name or an address as it stands in a URL; `None` for what is neither.
+/// A name or an address as written in a URL; `None` if it is neither.
 fn advertised(name: &str) -> Option<String> {
     let bare = name
         .strip_prefix('[')
         .and_then(|rest| rest.strip_suffix(']'))
         .unwrap_or(name);
     if let Ok(address) = bare.parse::<IpAddr>() {
-        // Brackets are for addresses with colons.
+        // Brackets are for IPv6 addresses.
         return (bare == name || address.is_ipv6()).then(|| bracketed(address));
     }
     let plain = |c: char| c.is_ascii_alphanumeric() || "-._".contains(c);
@@ -186,7 +186,7 @@ fn bracketed(address: IpAddr) -> String {
     }
 }
 
-/// A secret for one run, or for a fleet.
+/// A new secret for one run, or for a fleet.
 pub(super) fn fresh_token() -> Token {
     Token::new(
         &entropy::<32>()
@@ -207,24 +207,25 @@ fn listen(address: SocketAddr) -> std::io::Result<TcpListener> {
     socket.listen(LISTEN_BACKLOG)
 }
 
-/// The service while it runs; it ends when this is dropped.
+/// The running service; it ends when this is dropped.
 pub(super) struct Service {
     guard: oneshot::Sender<()>,
     server: JoinHandle<Result<(), tonic::transport::Error>>,
 }
 
 impl Service {
-    /// Lets nobody in any more, and waits until everybody has heard the last word and gone, but no
-    /// longer than this.
+    /// Accepts no more sessions, and waits until every peer has received its last message and left,
+    /// at most for `grace`.
     pub(super) async fn close(self, grace: Duration) {
         let Self { guard, server } = self;
         drop(guard);
-        // Whoever has not gone by then is cut off.
+        // Peers that have not left by then are cut off.
         drop(tokio::time::timeout(grace, server).await);
     }
 }
 
-/// Serves until the returned service is closed; gives the port. So many sessions are `expected`.
+/// Serves until the returned service is closed, and returns the port. `expected` is the number of
+/// sessions.
 pub(super) async fn serve(
     sessions: SessionService,
     door: &ListenConfig,
@@ -256,7 +257,7 @@ pub(super) async fn serve(
         tonic_reflection::server::Builder::configure()
             .register_encoded_file_descriptor_set(DESCRIPTORS)
     };
-    // Clients of either age: the older protocol is the same under another name.
+    // Supports old and new reflection clients: the older protocol differs only in its name.
     let (reflection, older) = (reflect().build_v1()?, reflect().build_v1alpha()?);
     let (guard, ended) = oneshot::channel::<()>();
     let server = Server::builder()
@@ -269,7 +270,7 @@ pub(super) async fn serve(
         .add_service(reflection.max_decoding_message_size(QUESTION))
         .add_service(older.max_decoding_message_size(QUESTION))
         .serve_with_incoming_shutdown(connections, async {
-            // Resolves when the guard is dropped; the message itself is never sent.
+            // Completes when the guard is dropped; no message is ever sent.
             drop(ended.await);
         });
     Ok((

@@ -1,6 +1,6 @@
-//! What Ctrl-C, SIGTERM and a closed terminal (SIGHUP) do: the same. While a job runs they are
-//! messages to it; afterwards the system's own answer is restored, because the runtime's handlers
-//! would outlive it and swallow them.
+//! Ctrl-C, SIGTERM and a closed terminal (SIGHUP) have the same effect. While a job runs they are
+//! messages to it. Afterwards the system's default action is restored, because the runtime's
+//! handlers would outlive it and swallow the signals.
 #![expect(
     unsafe_code,
     reason = "restoring a signal's default action has no safe interface"
@@ -12,9 +12,9 @@ use tokio::sync::mpsc;
 
 use crate::error::exit;
 
-/// One message a Ctrl-C, a SIGTERM as schedulers send it, or a SIGHUP where nobody has asked to
-/// ignore it (`nohup`). The third ends the process at once: what was committed is durable by then,
-/// and agents and workers notice that the coordinator is gone.
+/// One message for each Ctrl-C, SIGTERM (from schedulers) or SIGHUP (unless `nohup` ignores it).
+/// The third ends the process at once: committed data is durable by then, and agents and workers
+/// notice that the coordinator is gone.
 pub(super) fn interrupts() -> mpsc::Receiver<()> {
     let (sender, receiver) = mpsc::channel(4);
     let listens = !hangup::is_ignored();
@@ -57,12 +57,12 @@ fn leave_at_once() -> ! {
     std::process::exit(i32::from(exit::INTERRUPTED))
 }
 
-/// Lets the signals end the process again; one that was to be ignored still is.
+/// Lets the signals end the process again; ignored signals stay ignored.
 pub(super) fn restore() {
     let hangup = (!hangup::is_ignored()).then_some(libc::SIGHUP);
     for number in [libc::SIGINT, libc::SIGTERM].into_iter().chain(hangup) {
         // SAFETY: all are valid signals and SIG_DFL is a valid action. The runtime whose handlers
-        // are replaced is gone by now, so nothing waits for them any more.
+        // are replaced has ended, so nothing waits for them any more.
         unsafe { libc::signal(number, libc::SIG_DFL) };
     }
 }

@@ -1,4 +1,4 @@
-//! The store as dispatch's journal.
+//! Implements dispatch's journal on the store.
 
 use std::sync::Arc;
 
@@ -11,7 +11,7 @@ use crate::store::{Store, StoreError};
 
 /// Writes one run into the store.
 pub(super) struct StoreJournal {
-    /// Opened once; the only writer.
+    /// The store, opened once; this is the only writer.
     pub store: Arc<Store>,
     /// Which run.
     pub run: RunId,

@@ -1,4 +1,4 @@
-//! Questions about stored runs.
+//! Commands that read stored runs.
 
 use std::path::Path;
 use std::sync::Arc;
@@ -40,7 +40,8 @@ pub(super) fn compare(app: &mut App<'_>, args: &CompareArgs) -> Result<ExitCode,
     super::verdict(&findings, args.gate)
 }
 
-/// Runs of different times. They are read one after the other: what counts of each is small.
+/// Compares runs of different times. They are read one after the other, because only little of each
+/// is kept.
 fn across(app: &mut App<'_>, args: &CompareArgs) -> Result<ExitCode, AppError> {
     let mut group = |wanted: &mut dyn Iterator<Item = &str>| -> Result<Vec<RunMeans>, AppError> {
         wanted
@@ -106,7 +107,7 @@ pub(super) fn report(app: &mut App<'_>, args: &ReportArgs) -> Result<ExitCode, A
     Ok(exit::OK)
 }
 
-/// Lets a file be written where none is, or one of the same kind.
+/// Allows a file to be written if none exists, or one of the same kind.
 fn free(path: &Path, force: bool, is_ours: impl FnOnce(&[u8]) -> bool) -> Result<(), AppError> {
     let occupied = |source| AppError::Occupied {
         path: path.to_owned(),
@@ -125,8 +126,8 @@ fn findings(app: &mut App<'_>, wanted: &RunRef) -> Result<Findings, AppError> {
     derived(&store, outline)
 }
 
-/// What a run says whose parts are in the store: they are read one at a time, and the run is never
-/// held whole.
+/// The findings of a run whose parts are in the store. Parts are read one at a time, so the run is
+/// never in memory as a whole.
 pub(super) fn derived(store: &Store, outline: RunRecord) -> Result<Findings, AppError> {
     let run = outline.header.run;
     let mut reading = FindingsBuilder::of(outline)?;
@@ -156,7 +157,7 @@ pub(super) fn runs(app: &mut App<'_>, command: &RunsCommand) -> Result<ExitCode,
         RunsCommand::Show(args) => {
             let store = app.store()?;
             let run = store.find(&args.run.run)?;
-            // Without the parts: they are large, and a report's business.
+            // Without the parts: they are large, and only reports need them.
             let (record, summary) = (store.read_outline(run)?, store.summary(run)?);
             app.reporter.say(&answers::Shown(&record, &summary))?;
         }
@@ -279,8 +280,8 @@ fn import(app: &mut App<'_>, args: &RunsImport) -> Result<ExitCode, AppError> {
         app.reporter.say(&rebuilt)?;
         app.store = Some(Arc::new(rebuilt.store));
     }
-    // Every file is read whole before the first is taken, so that a bad one leaves the store as it
-    // was.
+    // Every file is read completely before the first is imported, so that a bad file leaves the
+    // store unchanged.
     let headers: Vec<_> = args
         .files
         .iter()

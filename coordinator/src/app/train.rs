@@ -1,5 +1,5 @@
-//! Training: a normal plan on the instrumented build, driven like any run, whose latencies nobody
-//! keeps.
+//! Training: a normal plan on the instrumented build, driven like any run. Its latencies are
+//! discarded.
 
 use std::collections::BTreeMap;
 use std::io::{self, Read, Seek, SeekFrom};
@@ -23,16 +23,16 @@ use crate::error::TrainError;
 use crate::plan::Plan;
 use crate::schedule::{self, Lineup};
 
-/// Instrumented builds are slow: everything may last this many times longer.
+/// Factor on all time limits, because instrumented builds are slow.
 const PATIENCE: u32 = 10;
 
 /// Bytes at each end of a model's file that are hashed.
 const END: u64 = 64 << 10;
 
-/// The name under which the instrumented build takes its turns.
+/// The variant name of the instrumented build.
 const INSTRUMENTED: &str = "instrumented";
 
-/// Drives the training plan.
+/// Runs the training plan.
 pub(super) struct PlanTrainer<'a> {
     plan: Plan,
     model: String,
@@ -97,7 +97,7 @@ impl<'a> PlanTrainer<'a> {
         let profile_dir = whole(profile_dir)?;
         let pattern = profile_pattern(&profile_dir).display().to_string();
         Ok(Job {
-            // A lost worker would be a lost profile: the training is begun anew instead.
+            // A lost worker would lose its profile, so the whole training is started again instead.
             script: Script {
                 flush: counting == Counting::Runtime,
                 max_attempts: 1,
@@ -158,8 +158,8 @@ fn whole(path: &Path) -> Result<PathBuf, TrainError> {
     })
 }
 
-/// Cheap identity of a model: names, sizes and times of its files with the bytes at both ends of
-/// each. A changed model trains anew; reading it whole would take longer than many a build.
+/// Cheap identity of a model: names, sizes and times of its files, and the bytes at both ends of
+/// each. A changed model trains anew; hashing all of it would take longer than many builds.
 fn model_identity(model: &str) -> String {
     let path = Path::new(model);
     let entries = std::fs::read_dir(path).map(|dir| dir.flatten().map(|e| e.path()).collect());
@@ -174,7 +174,7 @@ fn model_identity(model: &str) -> String {
 
 fn file_identity(path: &Path) -> String {
     let name = path.file_name().unwrap_or_default().display();
-    // Folders have no bytes, and a model that cannot be read is refused by the worker, not here.
+    // Directories have no bytes, and the worker refuses a model that cannot be read.
     facts(path).map_or_else(
         |_| format!("{name}:unread"),
         |facts| format!("{name}:{facts}"),

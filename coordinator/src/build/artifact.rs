@@ -1,6 +1,5 @@
-//! One built binary as a fact: its bytes, its SHA-256 and the SHA-256 of its code. Owns the copy
-//! from Cargo's target directory to the place where variants are kept; knows nothing of flags or
-//! profiles.
+//! One built binary: its bytes, its SHA-256 and the SHA-256 of its code. Owns the copy from Cargo's
+//! target directory to the directory of variants; must not know flags or profiles.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -10,10 +9,10 @@ use serde::{Deserialize, Serialize};
 
 use super::{BuildError, digest};
 
-/// A binary that was built, as recorded in the manifest.
+/// A built binary, as recorded in the manifest.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Artifact {
-    /// Path relative to the directory of the manifest.
+    /// Path, relative to the manifest's directory.
     pub path: PathBuf,
     /// Size in bytes.
     pub bytes: u64,
@@ -27,17 +26,17 @@ pub struct Artifact {
 }
 
 impl Artifact {
-    /// Copies `built` to `dir/relative` in one step and records it.
+    /// Copies `built` to `dir/relative` atomically and records it.
     ///
     /// # Errors
-    /// When the file cannot be copied or is no ELF program.
+    /// When the file cannot be copied or is not an ELF program.
     pub(super) fn install(built: &Path, dir: &Path, relative: &Path) -> Result<Self, BuildError> {
         let place = dir.join(relative);
         let folder = place.parent().expect("a binary is always inside a folder");
         fs::create_dir_all(folder).map_err(BuildError::io(folder))?;
         let text_sha256 = text_sha256(built)?;
         let data_sha256 = sections_sha256(built, &[".rodata", ".data"])?;
-        // A copy, not a link: Cargo overwrites its own output with the next variant.
+        // A copy, not a link, because Cargo overwrites its own output with the next variant.
         let fresh = place.with_extension("new");
         fs::copy(built, &fresh).map_err(BuildError::io(&fresh))?;
         fs::rename(&fresh, &place).map_err(BuildError::io(&place))?;
@@ -60,7 +59,7 @@ pub fn text_sha256(path: &Path) -> Result<String, BuildError> {
     sections_sha256(path, &[".text"])
 }
 
-/// SHA-256 of these sections one after the other; one at least must be there.
+/// SHA-256 of these sections in sequence; at least one must exist.
 fn sections_sha256(path: &Path, names: &[&str]) -> Result<String, BuildError> {
     let no_text = |reason: String| BuildError::NoText {
         path: path.to_owned(),

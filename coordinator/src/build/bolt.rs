@@ -1,6 +1,7 @@
-//! BOLT on top of a profile: the finished `pgo` program is linked with its relocations, counts its
-//! own branches under the same training, and is laid out anew by them. Owns the tool, its options
-//! and the checks on what it made; where the compiler's profile comes from is `pgo`'s.
+//! Applies BOLT to the finished `pgo` program: it is linked with relocations, counts its own
+//! branches under the same training, and is laid out again from those counts. Owns the tool, its
+//! options and the checks on its output; must not know the source of the compiler's profile, which
+//! `pgo` owns.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -15,11 +16,11 @@ use super::training::{Counting, Trainer};
 use super::variant::{Scope, VariantName};
 use super::{BuildError, digest, tool};
 
-/// The command that brings both programs.
+/// The command that installs both programs.
 const REMEDY: &str = "install Debian's `bolt-19`, or build without `pgo+bolt`";
-/// Newest version that is looked for by name.
+/// Newest version that is searched by name.
 const NEWEST: u32 = 25;
-/// How the program is laid out anew.
+/// BOLT's layout options.
 const LAYOUT: [&str; 5] = [
     "-reorder-blocks=ext-tsp",
     "-reorder-functions=cdsort",
@@ -37,10 +38,10 @@ pub(super) struct Bolt {
 }
 
 impl Bolt {
-    /// The first version found: in `PATH`, then where Debian keeps them.
+    /// The first version found: in `PATH`, then in Debian's directories.
     ///
     /// # Errors
-    /// When there is none, with the command that brings it.
+    /// When there is none; the message has the command that installs it.
     pub(super) fn discover() -> Result<Self, BuildError> {
         candidates()
             .into_iter()
@@ -59,8 +60,8 @@ impl Bolt {
         })
     }
 
-    /// Puts counters into `program`; each process that ends leaves its counts at `counts` with its
-    /// number appended.
+    /// Instruments `program`. Each process that ends writes its counts to `counts` with its pid
+    /// appended.
     fn instrument(&self, program: &Path, counts: &Path, output: &Path) -> Result<(), BuildError> {
         let mut command = Command::new(&self.optimiser);
         command
@@ -90,7 +91,7 @@ impl Bolt {
 }
 
 impl Pipeline<'_> {
-    /// Builds `pgo+bolt`, unless it is there and of the same profile and training.
+    /// Builds `pgo+bolt`, unless it exists with the same profile and training.
     pub(super) fn bolted(
         &mut self,
         bolt: &Bolt,
@@ -148,7 +149,7 @@ impl Pipeline<'_> {
             && record.verify(&self.options.out, recipe.name()).is_ok()
     }
 
-    /// The branches of `program` under the training.
+    /// Counts the branches of `program` during the training.
     fn counted(
         &mut self,
         bolt: &Bolt,
@@ -189,7 +190,7 @@ impl Pipeline<'_> {
     }
 }
 
-/// The version in the answer of `llvm-bolt`; distributions put their name before it.
+/// The version in the output of `llvm-bolt`; distributions put their name before it.
 fn version(answer: &str) -> Option<String> {
     let (_, version) = answer
         .lines()
@@ -199,14 +200,13 @@ fn version(answer: &str) -> Option<String> {
         .map(|_| version.trim().to_owned())
 }
 
-/// Both programs by each name they may have.
+/// Both programs under every name they may have.
 fn candidates() -> Vec<(PathBuf, PathBuf)> {
     let plain = (PathBuf::from("llvm-bolt"), PathBuf::from("merge-fdata"));
     let numbered = (15..=NEWEST).rev().flat_map(|version| {
         let suffixed = |name: &str| PathBuf::from(format!("{name}-{version}"));
         let debian = |name: &str| PathBuf::from(format!("/usr/lib/llvm-{version}/bin/{name}"));
-        // Debian's names with a number are links, beside which BOLT looks for its runtime library
-        // in vain.
+        // Debian's versioned names are links, next to which BOLT does not find its runtime library.
         [
             (debian("llvm-bolt"), debian("merge-fdata")),
             (suffixed("llvm-bolt"), suffixed("merge-fdata")),
@@ -220,7 +220,7 @@ fn create_parent(path: &Path) -> Result<(), BuildError> {
     fs::create_dir_all(folder).map_err(BuildError::io(folder))
 }
 
-/// What the trained processes left.
+/// The files that the trained processes wrote.
 fn files(dir: &Path) -> Result<Vec<PathBuf>, BuildError> {
     let entries = fs::read_dir(dir).map_err(BuildError::io(dir))?;
     let mut files: Vec<PathBuf> = entries.flatten().map(|entry| entry.path()).collect();
@@ -228,8 +228,8 @@ fn files(dir: &Path) -> Result<Vec<PathBuf>, BuildError> {
     Ok(files)
 }
 
-/// BOLT has been known to write programs that crash: this one must at least say what the one before
-/// it says.
+/// BOLT sometimes writes programs that crash, so the new program must at least print the same as
+/// the old one.
 fn check_runs(before: &Compiled, after: &Path) -> Result<(), BuildError> {
     let says = |program: &Path| tool::stdout(Command::new(program).arg("--version"), REMEDY);
     let (expected, found) = (says(&before.executable)?, says(after)?);

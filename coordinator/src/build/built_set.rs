@@ -1,6 +1,5 @@
-//! The builds of one directory as a run takes them: those of the working tree and those of
-//! revisions, under one kind of name. Owns the checks across sources; must not know how they were
-//! built.
+//! The builds of one directory for a run: those of the working tree and those of revisions, under
+//! one kind of name. Owns the checks across sources; must not know how they were built.
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
@@ -9,17 +8,17 @@ use super::revision_record::Revisions;
 use super::variant::Variant;
 use super::{BuildError, Manifest, ProfileRecord, RevisionError, VariantRecord};
 
-/// The manifests behind some variants.
+/// The manifests of several variants.
 #[derive(Debug, Clone)]
 pub struct BuiltSet {
     sources: BTreeMap<Option<String>, (PathBuf, Manifest)>,
 }
 
 impl BuiltSet {
-    /// Reads what was built in `dir` of the sources of these variants.
+    /// Reads the manifests in `dir` for the sources of these variants.
     ///
     /// # Errors
-    /// When there is nothing, it cannot be understood, or a revision is another commit by now.
+    /// When there is none, one cannot be understood, or a revision is now another commit.
     pub fn read(dir: &Path, variants: &[Variant]) -> Result<Self, BuildError> {
         let revisions = Revisions::read(dir)?.unwrap_or_default();
         let mut sources = BTreeMap::new();
@@ -75,8 +74,8 @@ impl BuiltSet {
         self.variant(variant)?.verify(dir, &variant.to_string())
     }
 
-    /// Fails when the two variants are the same code: for variants of one source their functions
-    /// decide, for those of two their constants as well.
+    /// Refuses two variants that are the same code. Variants of one source are compared by their
+    /// functions, variants of two sources by their constants as well.
     ///
     /// # Errors
     /// [`BuildError::IdenticalCode`] or [`RevisionError::SameProgram`].

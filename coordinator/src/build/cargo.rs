@@ -1,6 +1,5 @@
-//! One cargo build of one binary with given flags: starts cargo in a clean environment and turns
-//! its JSON messages into a result. Knows flags only as words and profiles only as paths in
-//! messages.
+//! Builds one binary with cargo and given flags: starts cargo in a clean environment and parses its
+//! JSON messages. Treats flags as plain arguments and profiles as paths.
 
 use std::collections::BTreeSet;
 use std::io::{BufRead, BufReader, Read};
@@ -27,25 +26,25 @@ pub(super) struct Job<'a> {
     pub(super) features: &'a [String],
     pub(super) crates: &'a Crates,
     pub(super) offline: bool,
-    /// Leave the lock file as it is.
+    /// Leave the lock file unchanged.
     pub(super) locked: bool,
-    /// Settings of the user's, for every variant alike.
+    /// The user's settings, the same for every variant.
     pub(super) variables: &'a [(String, String)],
 }
 
-/// What one cargo build left.
+/// Result of one cargo build.
 #[derive(Debug, Default)]
 pub(super) struct Built {
     pub(super) executable: PathBuf,
     pub(super) findings: Findings,
-    /// Libraries that build scripts asked to link: code that no profile reaches.
+    /// Libraries that build scripts asked to link; profiles do not cover their code.
     pub(super) native_libraries: Vec<String>,
-    /// Packages of the target that were not compiled, because Cargo took them for unchanged.
+    /// Packages of the target that Cargo did not compile because they were unchanged.
     fresh: BTreeSet<String>,
     errors: Vec<String>,
 }
 
-/// The lines of `--message-format=json` that matter here.
+/// The lines of `--message-format=json` that are used.
 #[derive(Deserialize)]
 #[serde(tag = "reason")]
 enum Line {
@@ -82,8 +81,8 @@ struct Target {
 }
 
 impl Job<'_> {
-    /// Builds with `flags` and checks that they arrived. `profile` is the path the compiler was
-    /// given, if any.
+    /// Builds with `flags` and checks that the compiler received them. `profile` is the path given
+    /// to the compiler, if any.
     pub(super) fn run(
         &self,
         step: &'static str,
@@ -210,7 +209,8 @@ impl Built {
 }
 
 impl Artifact {
-    /// Whether it becomes part of the program: build scripts and macros are compiled for the host.
+    /// Whether the artifact becomes part of the program; build scripts and macros are compiled for
+    /// the host.
     fn is_of_target(&self, triple: &str) -> bool {
         let in_its_folder = |file: &PathBuf| file.iter().any(|part| part == triple);
         self.filenames.iter().any(in_its_folder)
@@ -229,9 +229,9 @@ fn package_name(id: &str) -> &str {
     }
 }
 
-/// The way round what the flags can break. The baseline compiled, so what fails is what a build
-/// adds to it: a profile, together with link-time optimisation, or an option that the linker does
-/// not know.
+/// Advice for failures that the flags can cause. The baseline compiled, so the failure comes from
+/// what this build adds: a profile, link-time optimisation, or an option that the linker does not
+/// know.
 fn advice(flags: &Flags) -> &'static str {
     let has = |part: &str| flags.all().iter().any(|flag| flag.contains(part));
     match (has("-Cprofile-use"), has("--shuffle-sections")) {
@@ -244,8 +244,8 @@ fn advice(flags: &Flags) -> &'static str {
     }
 }
 
-/// Variables by which a shell could change one build and not the other, or both unrecorded. What of
-/// them counts comes back as `inherited` has it.
+/// Variables by which a shell could change one build and not the other, or both without a record.
+/// `inherited` adds back the ones that are allowed.
 fn changes_a_build(name: &str) -> bool {
     const EXACT: [&str; 12] = [
         "RUSTFLAGS",
@@ -281,12 +281,12 @@ fn spawn(command: &mut Command) -> Result<Child, BuildError> {
         })
 }
 
-/// Reads standard error on its own thread: cargo blocks when either pipe is full.
+/// Reads standard error on its own thread, because cargo blocks when either pipe is full.
 fn drain_stderr(child: &mut Child) -> std::thread::JoinHandle<String> {
     let mut pipe = child.stderr.take().expect("stderr is piped");
     std::thread::spawn(move || {
         let mut bytes = Vec::new();
-        // What was read before an error is still worth showing.
+        // Output that was read before an error is still shown.
         drop(pipe.read_to_end(&mut bytes));
         String::from_utf8_lossy(&bytes).into_owned()
     })

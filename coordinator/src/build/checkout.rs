@@ -1,6 +1,6 @@
-//! One worktree of the repository, in which one revision after the other is built at the same
-//! place: equal sources then make equal programs. Owns its life, from the first checkout to its
-//! removal, and what a checkout must have; must not know how it is built.
+//! One worktree of the repository, in which revisions are built one after the other at the same
+//! path, so that equal sources make equal programs. Owns its lifetime and the requirements on a
+//! checkout; must not know how it is built.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -10,7 +10,7 @@ use super::repository::{Repository, Revision};
 use super::sweeper::Sweeper;
 use super::{BuildError, RevisionError, digest, git};
 
-/// Removed when it is dropped, together with git's record of it.
+/// Removed when dropped, together with git's record of it.
 #[derive(Debug)]
 pub(super) struct Checkout<'a> {
     repository: &'a Repository,
@@ -21,8 +21,8 @@ pub(super) struct Checkout<'a> {
 }
 
 impl<'a> Checkout<'a> {
-    /// A worktree below `checkouts` that belongs to the builds in `out`, where there is one build at
-    /// a time. It holds the first revision.
+    /// Creates a worktree below `checkouts` for the builds in `out`, where only one build runs at a
+    /// time. It contains the first revision.
     pub(super) fn open(
         repository: &'a Repository,
         first: &Revision,
@@ -40,7 +40,7 @@ impl<'a> Checkout<'a> {
             folder,
             sweeper: None,
         };
-        // What a build left that was killed.
+        // Leftovers of a build that was killed.
         checkout.remove();
         fs::create_dir_all(&checkout.folder).map_err(BuildError::io(&checkout.folder))?;
         // Without it the next build cleans up.
@@ -55,7 +55,7 @@ impl<'a> Checkout<'a> {
         Ok(checkout)
     }
 
-    /// Puts a revision there, as if it had just been cloned, and says whether it has a lock file.
+    /// Checks out a revision as if it had just been cloned. Returns whether it has a lock file.
     pub(super) fn put(&self, revision: &Revision) -> Result<bool, BuildError> {
         let force = [
             "checkout",
@@ -80,12 +80,12 @@ impl<'a> Checkout<'a> {
         self.lock_file()
     }
 
-    /// The directory that is built.
+    /// The directory to build.
     pub(super) fn root(&self) -> PathBuf {
         self.tree.join(&self.repository.prefix)
     }
 
-    /// A lock file that is not in git is that of the working tree, for every revision.
+    /// If the lock file is not in git, the working tree's is used for every revision.
     fn lock_file(&self) -> Result<bool, BuildError> {
         const NAME: &str = "Cargo.lock";
         let folders: Vec<&Path> = self.repository.prefix.ancestors().collect();
@@ -104,7 +104,7 @@ impl<'a> Checkout<'a> {
         Ok(false)
     }
 
-    /// A directory that takes the place of a registry, and that is not in git.
+    /// A directory that replaces a registry but is not in git.
     fn missing_vendor(&self) -> Option<PathBuf> {
         let configs = self.repository.prefix.ancestors().flat_map(|folder| {
             [".cargo/config.toml", ".cargo/config"].map(|name| (folder, folder.join(name)))
@@ -130,7 +130,7 @@ impl<'a> Checkout<'a> {
     fn remove(&self) {
         let tree = self.tree.display().to_string();
         let remove = ["worktree", "remove", "--force", "--force", &tree];
-        // What cannot be removed here is removed by the next build, whose worktree takes its place.
+        // If the removal fails, the next build replaces the worktree.
         drop(git::said(&self.repository.top, &remove));
         drop(fs::remove_dir_all(&self.folder));
     }

@@ -1,5 +1,5 @@
-//! Which package, binary and crates are meant, where they are named and where they are not. Pure:
-//! names in, names out.
+//! Chooses the package, binary and crates, whether they are named or not. Pure: names in, names
+//! out.
 
 use std::collections::BTreeSet;
 use std::path::Path;
@@ -7,10 +7,10 @@ use std::path::Path;
 use super::WorkspaceError;
 use super::workspace::{Package, names};
 
-/// The package that is built where several have a binary: that of this project.
+/// The package to build if several have a binary: this project's.
 const USUAL: &str = "worker";
 
-/// The one that is named; else the one whose manifest it is, the only one with a binary, or the
+/// The named package; otherwise the package of the manifest, the only one with a binary, or the
 /// worker.
 pub(super) fn chosen_package<'a>(
     members: &[&'a Package],
@@ -44,7 +44,7 @@ pub(super) fn chosen_package<'a>(
         })
 }
 
-/// The one that is named; else the only one, that of `default-run`, or the one named as the package.
+/// The named binary; otherwise the only one, the `default-run`, or the one named like the package.
 pub(super) fn chosen_binary<'a>(
     package: &'a Package,
     wanted: Option<&str>,
@@ -67,7 +67,7 @@ pub(super) fn chosen_binary<'a>(
     })
 }
 
-/// The crates that the patterns name; a pattern that names none is a mistake.
+/// The crates that the patterns match. A pattern without a match is an error.
 pub(super) fn listed(
     patterns: &[String],
     members: &[&Package],
@@ -87,7 +87,7 @@ pub(super) fn listed(
     Ok(found)
 }
 
-/// Whether a name is the pattern's, in which `*` stands for any text.
+/// Whether a name matches a pattern, in which `*` stands for any text.
 fn matches(pattern: &str, name: &str) -> bool {
     match pattern.split_once('*') {
         None => pattern == name,

@@ -1,5 +1,5 @@
-//! Cargo's configuration files: which there are, what they hold, and how a setting in them is
-//! refused. Must not know what becomes of a setting.
+//! Cargo's configuration files: where they are, what they contain, and how a setting is refused.
+//! Must not know what a setting is used for.
 
 use std::collections::BTreeMap;
 use std::fs;
@@ -11,7 +11,7 @@ use super::BuildError;
 
 /// Tables of the configuration that can change code.
 const RECORDED: [&str; 6] = ["profile", "target", "env", "build", "patch", "unstable"];
-/// Keys of `build` that change none, or are told elsewhere.
+/// Keys of `build` that change no code, or are handled elsewhere.
 const BESIDE: [&str; 10] = [
     "rustflags",
     "rustc-wrapper",
@@ -25,11 +25,11 @@ const BESIDE: [&str; 10] = [
     "warnings",
 ];
 
-/// Fails where Cargo would read settings in the directory that a build is asked for in, or between it
-/// and the workspace's: builds are made in the workspace's own directory.
+/// Refuses Cargo settings in the directory of the request, or between it and the workspace: Cargo
+/// would read them there, but builds run in the workspace's own directory.
 pub(super) fn check_below(asked: &Path, root: &Path) -> Result<(), BuildError> {
     for folder in asked.ancestors().take_while(|folder| *folder != root) {
-        // Without the workspace above it there is no such directory.
+        // If the workspace is not above it, there is no such directory.
         if !folder.starts_with(root) {
             break;
         }
@@ -76,7 +76,7 @@ impl Config {
         self.table.get("build")?.get(key)
     }
 
-    /// Its flags for a target; those that hang on a condition cannot be told apart from here.
+    /// Its flags for a target. Conditional flags (`cfg`) cannot be evaluated here and are refused.
     pub(super) fn target_flags(&self, triple: &str) -> Result<Vec<String>, BuildError> {
         let targets = self.table.get("target").and_then(Value::as_table);
         let mut flags = Vec::new();
@@ -96,7 +96,7 @@ impl Config {
         Ok(flags)
     }
 
-    /// What of it can change code, leaf by leaf.
+    /// The settings that can change code, one by one.
     pub(super) fn settings(&self) -> Vec<String> {
         let mut all = Vec::new();
         for name in RECORDED {
@@ -108,7 +108,7 @@ impl Config {
     }
 }
 
-/// The files that Cargo reads, the least important first.
+/// The files that Cargo reads, lowest priority first.
 pub(super) fn configs(
     root: &Path,
     variables: &BTreeMap<String, String>,
@@ -122,7 +122,7 @@ pub(super) fn configs(
     folders.extend(home.filter(|home| !folders.contains(home)));
     let mut configs = Vec::new();
     for folder in folders.iter().rev() {
-        // Where there are both, Cargo takes the one without an ending.
+        // If both exist, Cargo reads the one without an extension.
         let config = match Config::read(folder.join("config"))? {
             Some(config) => Some(config),
             None => Config::read(folder.join("config.toml"))?,
@@ -132,7 +132,7 @@ pub(super) fn configs(
     Ok(configs)
 }
 
-/// A list, or a text of words.
+/// A list, or a string split at spaces.
 pub(super) fn words(value: &Value) -> Vec<String> {
     match value {
         Value::String(text) => text.split_whitespace().map(str::to_owned).collect(),
@@ -152,7 +152,7 @@ fn leaves(at: &str, value: &Value, all: &mut Vec<String>) {
     };
     for (key, value) in table {
         let beside = at == "build" && BESIDE.contains(&key.as_str());
-        // Flags and the programs that run tests are no settings of the code.
+        // Flags and test runners are not settings of the code.
         let told = at.starts_with("target.") && matches!(key.as_str(), "rustflags" | "runner");
         if !beside && !told {
             leaves(&format!("{at}.{key}"), value, all);

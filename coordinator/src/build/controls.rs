@@ -1,7 +1,7 @@
 //! Null-profile controls: builds with a profile that must not help. A build with an unreadable
-//! profile differs from the baseline, so "other code than baseline" proves nothing; other code than
-//! both controls does. Owns the two worthless profiles and the comparison; knows nothing of
-//! training.
+//! profile differs from the baseline, so code that differs from the baseline proves nothing; code
+//! that differs from both controls does. Owns the two useless profiles and the comparison; must not
+//! know training.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -15,13 +15,13 @@ use super::variant::{Scope, VariantName};
 /// A profile that must not help.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Worthless {
-    /// A file that is no profile.
+    /// A file that is not a profile.
     Unreadable,
-    /// A valid profile that counts nothing.
+    /// A valid profile without counts.
     Empty,
 }
 
-/// Every control with the profile it is built with and the crates that get it.
+/// Every control with its profile and the crates that get it.
 const CONTROLS: [(&str, Scope, Worthless); 6] = [
     (
         "control-unreadable",
@@ -42,12 +42,12 @@ const CONTROLS: [(&str, Scope, Worthless); 6] = [
     ),
     ("control-program-empty", Scope::Program, Worthless::Empty),
 ];
-/// The smallest text of an instrumentation profile. One function that does not exist, because a
-/// merge of nothing is not marked as a profile of the compiler's instrumentation.
+/// The smallest text of an instrumentation profile. It has one function that does not exist,
+/// because an empty merge is not marked as a profile of the compiler's instrumentation.
 const EMPTY_TEXT: &str = ":ir\nno_such_function\n1\n1\n0\n\n";
 
 impl Pipeline<'_> {
-    /// Builds both controls of every scope that is wanted, unless they are there.
+    /// Builds both controls of every wanted scope, unless they exist.
     pub(super) fn controls(&mut self) -> Result<(), BuildError> {
         let wanted = self.options.scopes();
         for (name, scope, worthless) in CONTROLS
@@ -75,8 +75,8 @@ impl Pipeline<'_> {
         Ok(())
     }
 
-    /// Holds every optimised variant against the baseline and all controls that were built;
-    /// withdraws one that equals any of them.
+    /// Compares every optimised variant with the baseline and all controls, and withdraws one that
+    /// equals any of them.
     pub(super) fn check_controls(&mut self) -> Result<(), BuildError> {
         VariantName::ALL
             .into_iter()
@@ -128,7 +128,7 @@ impl Pipeline<'_> {
     }
 }
 
-/// The controls are also the proof that the compiler's complaints are still understood.
+/// The controls also verify that the compiler's warnings are still recognised.
 fn check_noticed(
     name: &'static str,
     worthless: Worthless,

@@ -1,6 +1,6 @@
-//! The counters of a merged profile by function, read from what `llvm-profdata show` prints, and
-//! what can be said of them: covered functions, the hottest with their share. Pure: text in,
-//! numbers out.
+//! The counters of a merged profile by function, parsed from the output of `llvm-profdata show`,
+//! and statistics on them: covered functions, the hottest with their share. Pure: text in, numbers
+//! out.
 
 use serde::{Deserialize, Serialize};
 
@@ -82,12 +82,12 @@ impl Counts {
     }
 }
 
-/// The symbol without the file that LLVM puts before local ones.
+/// The symbol without the file name that LLVM puts before local symbols.
 fn symbol_of(name: &str) -> &str {
     name.rsplit_once(';').map_or(name, |(_, symbol)| symbol)
 }
 
-/// The symbol without file and without the hash of legacy mangling (`17h` and sixteen digits).
+/// The symbol without file name and without the hash of legacy mangling (`17h` and sixteen digits).
 pub(super) fn path_of(name: &str) -> &str {
     let symbol = symbol_of(name);
     match symbol.rfind("17h") {
@@ -96,7 +96,7 @@ pub(super) fn path_of(name: &str) -> &str {
     }
 }
 
-/// `  name:` at two blanks of indent.
+/// `  name:`, indented by two spaces.
 fn function_line(line: &str) -> Option<&str> {
     let name = line.strip_prefix("  ")?.strip_suffix(':')?;
     (!name.starts_with(' ')).then_some(name)

@@ -1,25 +1,24 @@
-//! What the compiler says about a profile, read from its warnings. The compiler only warns and goes
-//! on, even when it cannot read the profile at all, so the words are parsed and weighed here. Pure:
-//! text in, findings out.
+//! The compiler's warnings about a profile. The compiler only warns, even if it cannot read the
+//! profile at all, so the warnings are parsed and judged here. Pure: text in, findings out.
 
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::counts::{Counts, path_of};
 
-/// Everything the compiler said about the profile during one build.
+/// All warnings about the profile during one build.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub(super) struct Findings {
     /// The profile could not be used at all.
     pub(super) unreadable: Option<String>,
-    /// Functions whose control flow differs from the profile, with the counts discarded.
+    /// Functions whose control flow differs from the profile, with their discarded counts.
     pub(super) mismatched: BTreeMap<String, u64>,
-    /// Functions of which the profile knows nothing.
+    /// Functions that are not in the profile.
     pub(super) missing: BTreeSet<String>,
 }
 
 const MISMATCH: &str = "function control flow change detected (hash mismatch) ";
 const MISSING: &str = "no profile data available for function ";
-/// What LLVM's profile reader says of a file it cannot use.
+/// Messages of LLVM's profile reader about a file it cannot use.
 const UNREADABLE: [&str; 6] = [
     "invalid instrumentation profile data",
     "malformed instrumentation profile data",
@@ -30,7 +29,7 @@ const UNREADABLE: [&str; 6] = [
 ];
 
 impl Findings {
-    /// Takes one compiler message; `profile` is the path given to the compiler.
+    /// Adds one compiler message; `profile` is the path given to the compiler.
     pub(super) fn note(&mut self, message: &str, profile: &str) {
         if let Some((_, rest)) = message.split_once(MISMATCH) {
             let name = first_word(rest);
@@ -45,9 +44,9 @@ impl Findings {
         }
     }
 
-    /// Counts of the profile that found no use: those of changed functions, and at most those of as
-    /// many functions of the same path as are missing (a missing function has no counts of its own;
-    /// another instance may have).
+    /// Upper limit of the profile's unused counts: those of changed functions, plus those of as
+    /// many functions of the same path as are missing. (A missing function has no counts of its
+    /// own; another instance may have.)
     pub(super) fn discarded(&self, counts: &Counts) -> u64 {
         let mut missing: BTreeMap<&str, usize> = BTreeMap::new();
         for name in &self.missing {

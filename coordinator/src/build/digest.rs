@@ -1,4 +1,4 @@
-//! SHA-256 of files, bytes and labelled fields. Knows nothing of what is hashed.
+//! SHA-256 of files, bytes and labelled fields. Must not know what is hashed.
 
 use std::io::Read;
 use std::path::Path;
@@ -12,7 +12,7 @@ use super::BuildError;
 /// Bytes read at a time.
 const CHUNK: usize = 1 << 16;
 
-/// Collects labelled fields into one digest; lengths are hashed too, so no two lists of fields
+/// Combines labelled fields into one digest. Lengths are hashed too, so no two lists of fields
 /// collide.
 pub(super) struct Fields(sha2::Sha256);
 

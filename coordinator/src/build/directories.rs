@@ -1,5 +1,5 @@
-//! What a build starts from: absolute directories, the settings that all builds share, and as much
-//! of the last manifest as still holds. Builds nothing.
+//! Inputs of a build: absolute directories, the settings that all builds share, and the parts of
+//! the previous manifest that are still valid. Builds nothing.
 
 use std::collections::BTreeMap;
 use std::fs;
@@ -13,8 +13,8 @@ use super::variant::{Scope, VariantName};
 use super::workspace::Workspace;
 use super::{BuildError, BuildOptions, digest};
 
-/// The options with both directories absolute: Cargo runs in another directory, and its dep-info
-/// has whole paths.
+/// The options with absolute directories: Cargo runs in another directory, and its dep-info has
+/// absolute paths.
 pub(super) fn absolute(options: &BuildOptions) -> Result<BuildOptions, BuildError> {
     let whole = |path: &Path| path.canonicalize().map_err(BuildError::io(path));
     let root = whole(&options.root)?;
@@ -63,8 +63,8 @@ pub(super) fn settings(
     })
 }
 
-/// The manifest to go on with: the old one while settings and sources are the same, else an empty
-/// one that remembers how much earlier trainings counted.
+/// The manifest to continue with: the old one if settings and sources are the same, otherwise an
+/// empty one that keeps the counts of earlier trainings.
 pub(super) fn carried_over(
     old: Manifest,
     settings: Settings,
@@ -84,7 +84,7 @@ pub(super) fn carried_over(
     })
 }
 
-/// Other crates are listed: what was made of those before is of no use.
+/// Drops what was made for another list of crates.
 fn without_crates(old: Manifest, settings: Settings) -> Manifest {
     let mut manifest = Manifest { settings, ..old };
     manifest.variants.remove(VariantName::PgoCrates.as_str());

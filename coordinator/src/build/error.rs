@@ -1,6 +1,6 @@
-//! What can go wrong while variants are built or read back. Each variant of the enum is one whole
-//! sentence, shown after "error: ", with the way out in it; nothing here prints or decides an exit
-//! code.
+//! Errors of building variants and reading them back. Each variant of the enum is one whole
+//! sentence, shown after "error: ", and includes the way out; nothing here prints or decides an
+//! exit code.
 
 use std::path::PathBuf;
 
@@ -11,7 +11,7 @@ use super::workspace_error::WorkspaceError;
 /// The cause of a failed training, as the caller's trainer reports it.
 pub type TrainingFailure = Box<dyn std::error::Error + Send + Sync>;
 
-/// A build, a profile or a manifest that cannot be used; every message names the way out.
+/// A build, a profile or a manifest cannot be used; every message includes the way out.
 #[derive(Debug, thiserror::Error)]
 pub enum BuildError {
     /// A file operation failed.
@@ -19,31 +19,31 @@ pub enum BuildError {
     Io {
         /// The file or directory.
         path: PathBuf,
-        /// What the system said.
+        /// The system's error.
         source: std::io::Error,
     },
-    /// Something about the workspace.
+    /// An error of the workspace.
     #[error(transparent)]
     Workspace(#[from] WorkspaceError),
-    /// Something about revisions.
+    /// An error of a revision.
     #[error(transparent)]
     Revision(#[from] RevisionError),
-    /// Something in the build of one revision.
+    /// An error in the build of one revision.
     #[error("in the revision `{name}`, {source}")]
     InRevision {
-        /// As it was named.
+        /// The revision, as the user named it.
         name: String,
-        /// What went wrong there.
+        /// The error.
         source: Box<BuildError>,
     },
-    /// A program is not there or cannot be started.
+    /// A program does not exist or cannot be started.
     #[error("`{program}` cannot be started: {source}; {remedy}")]
     ToolMissing {
         /// The program.
         program: String,
-        /// What the system said.
+        /// The system's error.
         source: std::io::Error,
-        /// The command that brings it.
+        /// The command that installs it.
         remedy: String,
     },
     /// A program ended with a failure.
@@ -53,10 +53,10 @@ pub enum BuildError {
         program: String,
         /// How it ended.
         status: String,
-        /// The end of what it wrote.
+        /// The end of its error output.
         stderr: String,
     },
-    /// No `llvm-profdata` reads what this compiler writes.
+    /// No `llvm-profdata` reads the profiles of this compiler.
     #[error(
         "no `llvm-profdata` reads the profiles of LLVM {llvm} ({}); run `rustup component add llvm-tools`, \
          or install Debian's `llvm-19`",
@@ -65,24 +65,24 @@ pub enum BuildError {
     NoProfdata {
         /// Major version of the compiler's LLVM.
         llvm: u32,
-        /// Programs that were found but cannot be used, with their version.
+        /// Programs that were found but cannot be used, with their versions.
         rejected: Vec<String>,
     },
-    /// A setting of the user's would break the comparison, or cannot be followed.
+    /// A user setting would break the comparison, or is not supported.
     #[error("{setting} cannot be used in builds of variants: {way_out}")]
     SettingRefused {
-        /// What and where.
+        /// The setting and its location.
         setting: String,
         /// What to do instead.
         way_out: String,
     },
-    /// The variant `pgo+bolt` needs programs that are not there.
+    /// The variant `pgo+bolt` needs programs that were not found.
     #[error(
         "`pgo+bolt` needs `llvm-bolt` and `merge-fdata`, which are not found; install Debian's `bolt-19` (or a newer \
          one), or build without it: coordinator build --variants baseline,pgo"
     )]
     NoBolt,
-    /// Processes of BOLT's training left no counts.
+    /// Some processes of BOLT's training left no counts.
     #[error(
         "{found} of {expected} workers left counts for BOLT; check the end of the workers' output and build \
          again"
@@ -93,17 +93,17 @@ pub enum BuildError {
         /// Files that were found.
         found: usize,
     },
-    /// BOLT wrote a program that does not do what the one before it does.
+    /// The program that BOLT wrote behaves differently.
     #[error(
         "the program that BOLT wrote prints `{found}` instead of `{expected}`; build without `pgo+bolt`"
     )]
     BoltBroke {
-        /// What the program answered before.
+        /// Output of the program before.
         expected: String,
-        /// What it answers now.
+        /// Output now.
         found: String,
     },
-    /// Another build is at work in the same directory.
+    /// Another build is running in the same directory.
     #[error("another build holds {}; wait for it to end", path.display())]
     Locked {
         /// The lock file.
@@ -114,12 +114,12 @@ pub enum BuildError {
     Compile {
         /// The step: `baseline`, `instrumented`, `pgo`, ….
         step: String,
-        /// The compiler's own words.
+        /// The compiler's output.
         rendered: String,
-        /// Empty, or a known way round with a leading separator.
+        /// Empty, or a known workaround with a leading separator.
         advice: String,
     },
-    /// A flag did not arrive at the compiler.
+    /// The compiler did not receive a flag.
     #[error(
         "the flag `{flag}` of `{step}` never reached the compiler for the crate `{krate}`; look for a `rustc` wrapper or a cargo configuration that replaces flags"
     )]
@@ -143,7 +143,7 @@ pub enum BuildError {
         /// The trainer's error.
         source: TrainingFailure,
     },
-    /// Some worker left no profile, or files of another training lie among them.
+    /// A worker left no profile, or there are files of another training.
     #[error("the training started {expected} worker processes, but {found} raw profiles are in {}; a worker that is killed leaves none: flush before it ends", dir.display())]
     RawProfileCount {
         /// Worker processes started by the training plan.
@@ -153,7 +153,7 @@ pub enum BuildError {
         /// Where they are.
         dir: PathBuf,
     },
-    /// A worker died before it had written its profile.
+    /// A worker ended before it had written its profile.
     #[error("the raw profile {} is empty, because its worker ended before it wrote; train \
              again", path.display())]
     RawProfileEmpty {
@@ -166,16 +166,16 @@ pub enum BuildError {
          merge what is readable and list what is lost"
     )]
     Merge {
-        /// What `llvm-profdata` said.
+        /// The output of `llvm-profdata`.
         reason: String,
     },
-    /// The merged profile holds no count at all.
+    /// The merged profile has no counts.
     #[error("the profile {} counts nothing: the training ran no instrumented code; train with requests that reach the engine", path.display())]
     ProfileEmpty {
         /// The merged profile.
         path: PathBuf,
     },
-    /// The merged profile holds far less than that of the same training before.
+    /// The merged profile has far fewer counts than the last one of the same training.
     #[error(
         "the profile counts {total} executions, less than half of the {previous} of the training before; \
          check for lost workers, or pass `--accept-thin-profile` if the code really does less"
@@ -191,7 +191,7 @@ pub enum BuildError {
     ProfileUnreadable {
         /// The profile.
         path: PathBuf,
-        /// The tool's own words.
+        /// The tool's output.
         reason: String,
     },
     /// The profile on disk is not the one that was recorded.
@@ -214,21 +214,21 @@ pub enum BuildError {
         /// Digest of the settings now.
         current: String,
     },
-    /// The compiler threw away too much of the profile.
+    /// The compiler discarded too much of the profile.
     #[error(
         "the compiler discarded up to {discarded_percent:.1} % of the profile's counts ({mismatched} functions changed, {missing} unknown to the profile; the limit is {limit_percent} %): the profile does not belong to this source; train again (`coordinator build --retrain`)"
     )]
     ProfileStale {
         /// Share of the profile's total count that was discarded.
         discarded_percent: f64,
-        /// The most that is accepted.
+        /// Greatest accepted share, percent.
         limit_percent: f64,
         /// Functions whose control flow differs.
         mismatched: usize,
         /// Functions without a profile.
         missing: usize,
     },
-    /// The optimised build equals what a worthless profile gives.
+    /// The optimised build equals a build with a useless profile.
     #[error(
         "`{variant}` has the same code as the control `{control}`, so the profile was not applied; train again (`coordinator build --retrain`)"
     )]
@@ -238,7 +238,7 @@ pub enum BuildError {
         /// The control it equals.
         control: String,
     },
-    /// A worthless profile went unnoticed.
+    /// The compiler's warning about a useless profile was not recognised.
     #[error(
         "the compiler's complaint about `{control}` was not recognised, so a bad profile would pass; build with the pinned compiler of rust-toolchain.toml"
     )]
@@ -246,7 +246,7 @@ pub enum BuildError {
         /// The control.
         control: &'static str,
     },
-    /// A binary without the section that is compared.
+    /// A binary lacks the section that is compared.
     #[error("{} is not an ELF program with a `.text` section: {reason}", path.display())]
     NoText {
         /// The binary.
@@ -257,7 +257,7 @@ pub enum BuildError {
     /// Nothing has been built.
     #[error("no variants are built (there is no {}): coordinator build --variants baseline,pgo", path.display())]
     NoManifest {
-        /// Where the manifest should be.
+        /// Expected path of the manifest.
         path: PathBuf,
     },
     /// The manifest cannot be understood.
@@ -268,7 +268,7 @@ pub enum BuildError {
         /// What is wrong with it.
         reason: String,
     },
-    /// The wanted variant is not in the manifest, or its binary is gone.
+    /// The variant is not in the manifest, or its binary is gone.
     #[error(
         "variant `{variant}` is not built: coordinator build --variants {}",
         wanted(variant)
@@ -280,18 +280,18 @@ pub enum BuildError {
     /// A variant name that does not exist.
     #[error("there is no variant `{name}`; known are {}", known.join(", "))]
     UnknownVariant {
-        /// What was asked for.
+        /// The name.
         name: String,
-        /// What exists.
+        /// Names that exist.
         known: Vec<&'static str>,
     },
-    /// A layout that there is not.
+    /// A layout that does not exist.
     #[error(
         "there is no `{name}`: layouts are `baseline-layout1` to `baseline-layout8`, of the baseline alone, because \
          shuffling undoes the order of hot and cold functions that a profile makes"
     )]
     NoSuchLayout {
-        /// What was asked for.
+        /// The name.
         name: String,
     },
     /// A layout that was asked for by name.
@@ -299,10 +299,10 @@ pub enum BuildError {
         "`{name}` is not built by name: give --layout-arms with the number of layouts, from 2 to 8"
     )]
     LayoutByName {
-        /// What was asked for.
+        /// The name.
         name: &'static str,
     },
-    /// The linker did not do what it was told.
+    /// The linker did not shuffle the functions.
     #[error(
         "`{layout}` has the same code as `{other}`: the linker ignored `--shuffle-sections`. LLD supports \
          it and is Rust's default on x86-64 Linux: remove another `linker` from the cargo configuration, or \
@@ -311,10 +311,10 @@ pub enum BuildError {
     NotShuffled {
         /// The layout.
         layout: &'static str,
-        /// What it equals.
+        /// The build that it equals.
         other: String,
     },
-    /// A binary on disk is not the one that was built.
+    /// A binary on disk differs from the one that was built.
     #[error("{} is not the binary that was built as `{variant}` (SHA-256 {found}, recorded {expected}): coordinator build --variants {} --force", path.display(), wanted(variant))]
     BinaryChanged {
         /// The variant.
@@ -340,7 +340,7 @@ pub enum BuildError {
     },
 }
 
-/// What follows `coordinator build --variants` for a variant to be built.
+/// The argument of `coordinator build --variants` that builds a variant.
 fn wanted(variant: &str) -> String {
     let Ok(Variant { recipe, revision }) = variant.parse() else {
         return format!("baseline,{variant}");
@@ -357,7 +357,7 @@ fn wanted(variant: &str) -> String {
 }
 
 impl BuildError {
-    /// What is wrong, and the command that helps where there is one, apart: together they are the
+    /// The problem, and separately the command that helps, if there is one; together they are the
     /// message.
     #[must_use]
     pub fn apart(&self) -> (String, Option<String>) {

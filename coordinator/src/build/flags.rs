@@ -1,6 +1,6 @@
-//! The one manifest of flags from which every build is derived, so that builds differ in their
-//! profile flags alone. Flags for single crates travel through the wrapper, flags for the whole
-//! program through Cargo; which goes where depends on the scope and on nothing else. Runs nothing.
+//! The one list of flags from which every build is derived, so that builds differ only in their
+//! profile flags. Flags for single crates go through the wrapper, flags for the whole program
+//! through Cargo; only the scope decides which. Runs nothing.
 
 use std::path::{Path, PathBuf};
 
@@ -8,17 +8,18 @@ use super::digest;
 use super::variant::{Scope, VariantName};
 use crate::layout::Layout;
 
-/// One build that is made on the way: a variant, the instrumented program, or a control.
+/// One build: a variant, the instrumented program, or a control.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) enum Recipe {
     Baseline,
-    /// The baseline, linked in another order of functions.
+    /// The baseline, linked with its functions in another order.
     Layout(Layout),
     Instrumented {
         scope: Scope,
         atomic_counters: bool,
     },
-    /// Optimised with the profile at `profile`; without one it is the baseline under another name.
+    /// Optimised with the profile at `profile`; without a profile it is the baseline under another
+    /// name.
     Optimised {
         variant: VariantName,
         profile: Option<PathBuf>,
@@ -34,13 +35,13 @@ pub(super) enum Recipe {
 /// The flags of one build.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub(super) struct Flags {
-    /// For workspace crates, through the wrapper.
+    /// For workspace crates, passed through the wrapper.
     pub(super) workspace: Vec<String>,
-    /// Whether the dependencies that are listed get those of the workspace's crates.
+    /// Whether the listed dependencies get the flags of workspace crates.
     pub(super) listed: bool,
-    /// For dependencies with the profile hook, through the wrapper.
+    /// For dependencies with the profile hook, passed through the wrapper.
     pub(super) hook: Vec<String>,
-    /// For every crate of the target, through Cargo.
+    /// For every crate of the target, passed through Cargo.
     pub(super) program: Vec<String>,
 }
 
@@ -56,7 +57,7 @@ impl Recipe {
         }
     }
 
-    /// The crates that profile flags go to; `None` where there are none.
+    /// The crates that get profile flags; `None` if there are none.
     fn scope(&self) -> Option<Scope> {
         match self {
             Self::Baseline | Self::Layout(_) => None,
@@ -65,7 +66,7 @@ impl Recipe {
         }
     }
 
-    /// The flags of this build: those of the user for every crate, the profile's by scope.
+    /// The flags of this build: the user's for every crate, the profile's by scope.
     pub(super) fn flags(&self, user: &[String]) -> Flags {
         let mut flags = Flags {
             listed: self.scope() == Some(Scope::Crates),
@@ -89,15 +90,15 @@ impl Recipe {
                 ..
             }
         ) {
-            // What BOLT moves it must be able to find: relocations and symbols stay in the file.
-            // Code is unchanged.
+            // BOLT needs relocations and symbols in the file to move code. The code itself is
+            // unchanged.
             flags
                 .workspace
                 .extend(["-Cstrip=none".to_owned(), "-Clink-arg=-Wl,-q".to_owned()]);
         }
         if let Self::Layout(layout) = self {
-            // Every function has a section of its own; the linker alone reads this, so the compiler
-            // makes the same code.
+            // Every function has its own section. Only the linker reads this, so the compiler makes
+            // the same code.
             flags.workspace.push(format!(
                 "-Clink-arg=-Wl,--shuffle-sections=.text*={}",
                 layout.seed()
@@ -128,7 +129,7 @@ impl Recipe {
 }
 
 impl Flags {
-    /// All flags in one list, for the record and for checking that they arrived.
+    /// All flags in one list, for the record and for the check that the compiler received them.
     pub(super) fn all(&self) -> Vec<String> {
         self.program
             .iter()
@@ -137,7 +138,7 @@ impl Flags {
             .collect()
     }
 
-    /// Digest of the flags and of where each goes.
+    /// Digest of the flags and of their targets.
     pub(super) fn digest(&self) -> String {
         digest::Fields::new("flags")
             .fields("workspace", &self.workspace)
@@ -148,7 +149,8 @@ impl Flags {
 }
 
 fn use_flags(profile: &Path) -> Vec<String> {
-    // Without the second flag a function that the profile does not know is passed over in silence.
+    // Without the second flag the compiler does not warn about functions that are not in the
+    // profile.
     vec![
         format!("-Cprofile-use={}", profile.display()),
         "-Cllvm-args=-pgo-warn-missing-function".to_owned(),

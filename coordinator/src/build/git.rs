@@ -1,14 +1,14 @@
-//! Calls git in a directory, whatever repository the environment names and without its hooks. Owns
-//! how git is called; must not know what for.
+//! Calls git in a directory, ignoring any repository that the environment names and without hooks.
+//! Owns how git is called; must not know why.
 
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use super::{BuildError, tool};
 
-/// The command that brings git.
+/// The command that installs git.
 const REMEDY: &str = "install git";
-/// Variables by which a hook, such as that of a push, names its own repository.
+/// Variables by which a hook, such as a push hook, names its own repository.
 const OF_A_HOOK: [&str; 6] = [
     "GIT_DIR",
     "GIT_WORK_TREE",
@@ -18,7 +18,7 @@ const OF_A_HOOK: [&str; 6] = [
     "GIT_PREFIX",
 ];
 
-/// What git answers; `None` where it is not there or has no answer.
+/// Git's output; `None` if git is missing or fails.
 pub(super) fn said(dir: &Path, args: &[&str]) -> Option<String> {
     let out = command(dir, args).output().ok()?;
     out.status
@@ -26,10 +26,10 @@ pub(super) fn said(dir: &Path, args: &[&str]) -> Option<String> {
         .then(|| String::from_utf8_lossy(&out.stdout).into_owned())
 }
 
-/// What git answers.
+/// Git's output.
 ///
 /// # Errors
-/// When it is not there or fails, with its own words.
+/// When git is missing or fails; the message has git's own.
 pub(super) fn run(dir: &Path, args: &[&str]) -> Result<String, BuildError> {
     let mut command = command(dir, args);
     tool::stdout(&mut command, REMEDY).map_err(|error| match error {
@@ -42,7 +42,7 @@ pub(super) fn run(dir: &Path, args: &[&str]) -> Result<String, BuildError> {
     })
 }
 
-/// The directory of the repository that `dir` lies in.
+/// The top directory of the repository that contains `dir`.
 pub(super) fn top(dir: &Path) -> Option<PathBuf> {
     let top = said(dir, &["rev-parse", "--show-toplevel"])?;
     Some(PathBuf::from(top.trim_end_matches('\n')))

@@ -1,8 +1,8 @@
-//! What a user's environment and cargo configuration say of a build, and what becomes of it: flags
-//! go to every crate of every variant, other settings that change code are recorded, what would
-//! break the comparison is refused by name, and what cannot matter is left out with a word. Nothing
-//! is dropped in silence. Owns the names and their precedence, which are Cargo's own; must not know
-//! how a build is carried out.
+//! The build settings that come from the user's environment and cargo configuration, and how each
+//! is treated. Flags apply to every crate of every variant; other settings that change code are
+//! recorded; settings that would break the comparison are refused by name; settings that cannot
+//! matter are ignored with a warning. Nothing is dropped silently. Owns the names and their
+//! precedence, which are Cargo's own; must not know how a build is run.
 //!
 //! | what | becomes |
 //! |---|---|
@@ -17,20 +17,20 @@ use std::path::Path;
 use super::BuildError;
 use super::config::{Config, configs, refuse_if, refused, words};
 
-/// What a build takes over.
+/// The settings that a build inherits.
 #[derive(Debug, Default, PartialEq, Eq)]
 pub(super) struct Inherited {
-    /// For every crate of every variant.
+    /// Flags for every crate of every variant.
     pub(super) rustflags: Vec<String>,
-    /// Settings that Cargo applies by itself, as `name = value`, for the record.
+    /// Settings that Cargo applies itself, as `name = value`, for the record.
     pub(super) settings: Vec<String>,
-    /// Variables among them, which cargo is to get.
+    /// Those of them that are variables, to be passed to cargo.
     pub(super) variables: Vec<(String, String)>,
-    /// Variables and settings that are left out.
+    /// Variables and settings that are ignored.
     pub(super) left_out: Vec<String>,
 }
 
-/// Variables that change no code, or only how fast it is built.
+/// Variables that change no code, or only the speed of the build.
 const LEFT_OUT: [&str; 5] = [
     "RUSTC_WRAPPER",
     "CARGO_BUILD_RUSTC_WRAPPER",
@@ -38,7 +38,7 @@ const LEFT_OUT: [&str; 5] = [
     "CARGO_BUILD_INCREMENTAL",
     "RUSTC_BOOTSTRAP",
 ];
-/// Variables and keys of `build` that take the place of what a build decides itself.
+/// Variables and keys of `build` that would override what a build must decide itself.
 const REFUSED: [(&str, &str, &str); 4] = [
     ("RUSTC", "", COMPILER),
     ("CARGO_BUILD_RUSTC", "rustc", COMPILER),
@@ -51,11 +51,11 @@ const REFUSED: [(&str, &str, &str); 4] = [
 ];
 const COMPILER: &str = "choose the compiler with rustup (`rustup override set`) or PATH";
 const WRAPPER: &str = "the build uses it for the wrapper that gives each variant its flags";
-/// Flags by which a profile is made or used.
+/// Flags that make or use a profile.
 const OWN_FLAGS: [&str; 3] = ["profile-use", "profile-generate", "instrument-coverage"];
 impl Inherited {
-    /// What a build of the workspace at `root` for `triple` inherits from these variables and the
-    /// configuration files that Cargo finds.
+    /// The settings that a build of the workspace at `root` for `triple` inherits from these
+    /// variables and Cargo's configuration files.
     pub(super) fn of(
         root: &Path,
         variables: &BTreeMap<String, String>,
@@ -108,7 +108,7 @@ impl Inherited {
     }
 }
 
-/// The flags that Cargo would take: of four places the first that says anything.
+/// The flags that Cargo would use: the first of four places that has any.
 fn rustflags(
     variables: &BTreeMap<String, String>,
     configs: &[Config],
@@ -187,7 +187,7 @@ fn check_target(
     Ok(())
 }
 
-/// As Cargo spells a target in the name of a variable.
+/// A target triple as Cargo writes it in the name of a variable.
 fn triple_variable(triple: &str) -> String {
     triple.to_uppercase().replace(['-', '.'], "_")
 }
@@ -201,8 +201,7 @@ mod tests {
 
     const TRIPLE: &str = "x86_64-unknown-linux-gnu";
 
-    /// What is inherited from variables and from files, given as path below a workspace's parent
-    /// and text.
+    /// The inherited settings; files are given as path below a workspace's parent, and text.
     fn inherited(variables: &[(&str, &str)], files: &[(&str, &str)]) -> Result<Inherited, String> {
         let dir = tempfile::tempdir().expect("temporary directory");
         let root = dir.path().join("work");

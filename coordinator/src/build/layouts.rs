@@ -1,6 +1,6 @@
-//! The layout control's builds: the baseline's recipe, linked with its functions in an order drawn
-//! from a seed. What they differ by is what placement alone does to speed (docs/method.md). Owns
-//! the check that the linker did shuffle; must not know profiles.
+//! Builds the layouts of the layout control: the baseline's recipe, linked with its functions in an
+//! order drawn from a seed. Their differences show the effect of code placement alone
+//! (docs/method.md). Owns the check that the linker did shuffle; must not know profiles.
 
 use super::BuildError;
 use super::artifact::{Artifact, text_sha256};
@@ -11,7 +11,7 @@ use super::variant::VariantName;
 use crate::layout::{Layout, Layouts};
 
 impl Pipeline<'_> {
-    /// Builds every layout that is wanted, unless it is there.
+    /// Builds every wanted layout, unless it exists.
     pub(super) fn layouts(&mut self) -> Result<(), BuildError> {
         let mut wanted = self.options.layouts.into_iter().flat_map(Layouts::iter);
         wanted.try_for_each(|layout| self.layout(layout))
@@ -32,7 +32,7 @@ impl Pipeline<'_> {
         self.record_variant(variant, record)
     }
 
-    /// A linker that passes over the option leaves the code where it was.
+    /// A linker that ignores the option leaves the code unchanged.
     fn check_shuffled(&self, layout: Layout, compiled: &Compiled) -> Result<(), BuildError> {
         let text = text_sha256(&compiled.executable)?;
         let unshuffled = |artifact: &Artifact| artifact.text_sha256 == text;

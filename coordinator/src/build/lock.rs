@@ -1,5 +1,5 @@
-//! One build at a time in one directory: a lock that ends with the process, however it ends. Knows
-//! nothing of builds.
+//! Allows one build at a time in a directory: a lock that ends with the process, however the
+//! process ends. Must not know builds.
 
 use std::fs::{File, TryLockError};
 use std::path::Path;
@@ -7,12 +7,12 @@ use std::process::Stdio;
 
 use super::BuildError;
 
-/// Held while a build is under way.
+/// Held while a build runs.
 #[derive(Debug)]
 pub(super) struct Lock(File);
 
 impl Lock {
-    /// Takes the lock of `dir`, or fails at once when another build has it.
+    /// Takes the lock of `dir`, or fails at once if another build holds it.
     pub(super) fn take(dir: &Path) -> Result<Self, BuildError> {
         let path = dir.join("lock");
         let file = File::create(&path).map_err(BuildError::io(&path))?;
@@ -31,7 +31,7 @@ impl Lock {
 
 impl Drop for Lock {
     fn drop(&mut self) {
-        // Closing alone would not do: a child that another thread is just starting has the file
+        // Closing alone is not enough: a child that another thread is just starting has the file
         // open as well.
         drop(self.0.unlock());
     }

@@ -1,10 +1,10 @@
-//! What two lock files differ in. Pure: text in, sentences out.
+//! Compares two lock files. Pure: text in, sentences out.
 
 use std::collections::{BTreeMap, BTreeSet};
 
 use toml::{Table, Value};
 
-/// Versions of the dependencies by name; those of the workspace itself have no source.
+/// Versions of the dependencies by name; workspace crates have no source and are left out.
 fn versions(lock: &str) -> BTreeMap<String, BTreeSet<String>> {
     let table: Table = lock.parse().unwrap_or_default();
     let packages = table.get("package").and_then(Value::as_array);
@@ -23,7 +23,7 @@ fn versions(lock: &str) -> BTreeMap<String, BTreeSet<String>> {
     versions
 }
 
-/// Each dependency that one has in another version than the other, or has alone.
+/// Each dependency whose version differs, or that only one of them has.
 pub(super) fn dependencies_that_differ(one: &str, other: &str) -> Vec<String> {
     let (before, after) = (versions(one), versions(other));
     let names: BTreeSet<&String> = before.keys().chain(after.keys()).collect();

@@ -1,6 +1,6 @@
-//! The record of what was built: written whole in one step, read by whoever runs or compares
-//! variants. Owns the file format and the checks that binaries on disk are those that were built;
-//! knows nothing of how they are made.
+//! The record of the built variants: written atomically, and read by every command that runs or
+//! compares variants. Owns the file format and the checks that binaries on disk are those that were
+//! built; must not know how they are made.
 
 use std::collections::BTreeMap;
 use std::fs;
@@ -23,33 +23,33 @@ pub const FORMAT: u32 = 2;
 /// Name of the file.
 pub const FILE_NAME: &str = "manifest.json";
 
-/// Everything about the built variants.
+/// The record of all built variants.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Manifest {
     /// Format of this file.
     pub format: u32,
-    /// What all builds share.
+    /// Settings that all builds share.
     pub settings: Settings,
-    /// Commit of the sources, when they lie in a git checkout.
+    /// Commit of the sources, if they are in a git checkout.
     pub git: Option<GitState>,
     /// The sources themselves.
     pub sources: Sources,
     /// Built variants by name.
     pub variants: BTreeMap<String, VariantRecord>,
-    /// The programs that were trained, by scope. They are no variants: nothing they measure may be
+    /// The instrumented programs, by scope. They are not variants: their measurements must not be
     /// recorded.
     pub instrumented: BTreeMap<Scope, VariantRecord>,
     /// Builds with profiles that must not help, by name.
     pub controls: BTreeMap<String, VariantRecord>,
     /// The profiles of optimised variants, by scope.
     pub profiles: BTreeMap<Scope, ProfileRecord>,
-    /// Total count of the last accepted profile by training, kept over changes of the sources.
+    /// Total count of the last accepted profile for each training; kept when sources change.
     pub accepted_totals: BTreeMap<String, u64>,
-    /// What deserves attention without being an error, by the variant it is about.
+    /// Warnings, by variant.
     pub warnings: BTreeMap<String, Vec<String>>,
 }
 
-/// What all builds of one manifest have in common; its digest with a scope is stored with each
+/// Settings that all builds of one manifest share. Their digest with a scope is stored with each
 /// profile.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Settings {
@@ -78,12 +78,12 @@ pub struct Settings {
     /// Cargo's arguments that choose features.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub features: Vec<String>,
-    /// Dependencies that the profile of `pgo-crates` covers, as they were asked for.
+    /// Dependencies that the profile of `pgo-crates` covers, as the user named them.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub profile_crates: Vec<String>,
 }
 
-/// One build and the flags that make it differ.
+/// One build and the flags that distinguish it.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct VariantRecord {
     /// The binary.
@@ -91,19 +91,19 @@ pub struct VariantRecord {
     pub artifact: Artifact,
     /// All flags given to workspace crates.
     pub flags: Vec<String>,
-    /// Wall time of the build in seconds.
+    /// Wall time of the build, seconds.
     pub build_seconds: f64,
-    /// The earlier build whose code is the same, if one is.
+    /// An earlier build with the same code, if there is one.
     pub identical_to: Option<String>,
-    /// What the linker drew the order of its functions from, if it shuffled them.
+    /// Seed of the function order, if the linker shuffled the functions.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub layout_seed: Option<u32>,
-    /// What BOLT laid it out by, if it did.
+    /// The counts that BOLT used, if it ran.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub bolt: Option<BoltRecord>,
 }
 
-/// The counts a finished program was laid out anew by.
+/// The counts from which BOLT laid out a finished program.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct BoltRecord {
     /// Version of LLVM that BOLT is part of.
@@ -129,12 +129,12 @@ pub struct ProfileRecord {
     pub llvm_profdata: u32,
     /// The training; `None` for a profile that was given.
     pub training: Option<TrainingReport>,
-    /// What is in it.
+    /// Statistics of the profile.
     pub report: ProfileReport,
 }
 
 impl Settings {
-    /// Whether both give the same baseline: the list of crates concerns profiles alone.
+    /// Whether both give the same baseline; the list of crates concerns only profiles.
     #[must_use]
     pub fn concern_the_same_baseline(&self, other: &Self) -> bool {
         let unlisted = |settings: &Self| Self {
@@ -144,7 +144,7 @@ impl Settings {
         unlisted(self) == unlisted(other)
     }
 
-    /// What differs besides sources and dependencies, for people.
+    /// Differences other than sources and dependencies, for people.
     pub(super) fn differences_from(&self, other: &Self) -> Vec<String> {
         let mut all = Vec::new();
         for (name, one, other) in [
@@ -177,7 +177,7 @@ impl Settings {
         all
     }
 
-    /// Digest of everything that has to be equal for a profile of these crates to fit.
+    /// Digest of everything that must be equal for a profile of these crates to fit.
     #[must_use]
     pub fn digest(&self, scope: Scope) -> String {
         let mut settings = self.clone();
@@ -221,7 +221,7 @@ impl Manifest {
         serde_json::from_str(&text).map_err(|e| bad(e.to_string()))
     }
 
-    /// Writes the manifest to `dir`: readers see the old one or the new one, never a half.
+    /// Writes the manifest to `dir` atomically: readers see the old one or the new one.
     pub(super) fn write(&self, dir: &Path) -> Result<(), BuildError> {
         let (path, fresh) = (dir.join(FILE_NAME), dir.join("manifest.json.new"));
         let text = serde_json::to_string_pretty(self).expect("a manifest is plain data");
@@ -257,7 +257,7 @@ impl Manifest {
         self.variant(name)?.verify(dir, name.as_str())
     }
 
-    /// Fails when the two variants are the same code.
+    /// Refuses two variants that are the same code.
     ///
     /// # Errors
     /// [`BuildError::IdenticalCode`], or [`BuildError::NotBuilt`].
@@ -321,7 +321,7 @@ impl ProfileRecord {
     }
 }
 
-/// The one field that every format has.
+/// The field that every format has.
 #[derive(Deserialize)]
 struct Head {
     format: u32,

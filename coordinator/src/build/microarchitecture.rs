@@ -1,7 +1,7 @@
-//! Which processor features a build needs beyond the baseline of its architecture, by its compiler
-//! flags. The names are those of `/proc/cpuinfo`. Must not know any host.
+//! The processor features that a build needs beyond the baseline of its architecture, derived from
+//! its compiler flags. The names are those of `/proc/cpuinfo`. Must not know any host.
 
-/// Levels of x86-64 (the psABI's), each with what it adds to the one before.
+/// Levels of x86-64 (from the psABI), each with the features it adds to the previous one.
 const LEVELS: [(&str, &[&str]); 3] = [
     (
         "x86-64-v2",
@@ -19,13 +19,14 @@ const LEVELS: [(&str, &[&str]); 3] = [
     ),
 ];
 
-/// Prefixes of features that compilers use where a processor has them.
+/// Prefixes of features that compilers use if a processor has them.
 const USED: [&str; 14] = [
     "sse4", "ssse3", "popcnt", "avx", "bmi", "f16c", "fma", "abm", "movbe", "amx", "aes", "sha_ni",
     "gfni", "vaes",
 ];
 
-/// What a host must have to run what these flags made; `here` is what the host has that built it.
+/// The features that a host needs to run a build with these flags; `here` are those of the host
+/// that built it.
 #[must_use]
 pub fn needs(flags: &str, here: &[String]) -> Vec<String> {
     let value = |name: &str| {
@@ -42,7 +43,7 @@ pub fn needs(flags: &str, here: &[String]) -> Vec<String> {
                 .flat_map(|(_, adds)| *adds)
                 .map(|name| (*name).to_owned())
                 .collect(),
-            // `native`, or a processor by name: what this host has will do.
+            // `native`, or a processor by name: the features of this host are enough.
             None => here
                 .iter()
                 .filter(|name| USED.iter().any(|used| name.starts_with(used)))

@@ -1,9 +1,8 @@
-//! Builds variants of a worker, each a recipe of a source. Recipes: instrument, train, merge,
-//! optimise, from one manifest of flags so that nothing but the profile differs, with every guard
-//! that keeps a bad profile from passing for a good one. Sources: the working tree, or revisions of
-//! its repository. Owns toolchain, flags, profiles, artifacts and their manifests; must not know
-//! plans, gRPC or how to print: the caller brings the trainer and hears of progress through a
-//! callback.
+//! Builds variants of a worker; a variant is a recipe applied to a source. Recipes: instrument,
+//! train, merge, optimise, from one list of flags so that only the profile differs, with guards
+//! against bad profiles. Sources: the working tree, or revisions of its repository. Owns toolchain,
+//! flags, profiles, artifacts and their manifests; must not know plans, gRPC or printing: the
+//! caller supplies the trainer and receives progress through a callback.
 
 mod artifact;
 mod bolt;

@@ -1,5 +1,4 @@
-//! What a build is asked for, what it says on the way and what it returns. Plain data; does
-//! nothing.
+//! The input, progress events and result of a build. Plain data.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
@@ -13,76 +12,76 @@ use crate::layout::Layouts;
 /// What to build and how.
 #[derive(Debug, Clone)]
 pub struct BuildOptions {
-    /// The directory whose workspace is built, as Cargo finds it from there.
+    /// The directory whose workspace is built, found as Cargo does.
     pub root: PathBuf,
-    /// Where binaries, profiles and the manifest are kept; `target/bench` under the workspace by
-    /// default.
+    /// Where binaries, profiles and the manifest are stored; by default `target/bench` in the
+    /// workspace.
     pub out: PathBuf,
-    /// Where revisions are checked out while they are built; outside of the workspace, whose
-    /// settings would reach them otherwise.
+    /// Where revisions are checked out for building; outside the workspace, whose settings would
+    /// affect them.
     pub checkouts: PathBuf,
-    /// Package to build; `None` for the obvious one.
+    /// Package to build; `None` for the default.
     pub package: Option<String>,
-    /// Binary of that package; `None` for the obvious one.
+    /// Binary of that package; `None` for the default.
     pub binary: Option<String>,
-    /// Cargo profile of every build; `None` for `variant` where the workspace defines it, else
+    /// Cargo profile of every build; `None` for `variant` if the workspace defines it, otherwise
     /// `release`.
     pub cargo_profile: Option<String>,
-    /// Cargo's own arguments that choose features.
+    /// Cargo's arguments that choose features.
     pub features: Vec<String>,
-    /// Names of dependencies that the profile of `pgo-crates` covers beside the workspace; `*`
-    /// stands for any text.
+    /// Names of dependencies that the profile of `pgo-crates` covers in addition to the workspace;
+    /// `*` stands for any text.
     pub profile_crates: Vec<String>,
-    /// Variants wanted; `baseline` is always built, every other variant is compared with it.
+    /// Variants to build. `baseline` is always built, and every other variant is compared with it.
     pub variants: Vec<VariantName>,
-    /// How many layouts of the baseline are built beside it, if any: the layout control.
+    /// Number of layouts of the baseline to build for the layout control, if any.
     pub layouts: Option<Layouts>,
-    /// Flags for every crate of every build, such as `-Ctarget-cpu=native`, before those of the
-    /// environment and of Cargo's configuration.
+    /// Flags for every crate of every build, such as `-Ctarget-cpu=native`; they precede those of
+    /// the environment and of Cargo's configuration.
     pub rustflags: Vec<String>,
-    /// The variables that are looked through for settings of a build.
+    /// Environment variables that are searched for build settings.
     pub environment: BTreeMap<String, String>,
-    /// Where profiles come from.
+    /// Source of the profiles.
     pub profile: ProfileOrigin,
-    /// Train even though the profile at hand still fits.
+    /// Train even if the existing profile still fits.
     pub retrain: bool,
-    /// Build everything anew.
+    /// Build everything again.
     pub force: bool,
-    /// Also build with an unreadable and with an empty profile and require the optimised code to
+    /// Also build with an unreadable and with an empty profile, and require the optimised code to
     /// differ from both.
     pub controls: bool,
-    /// Exact counters with several threads, at a multiple of the training's time.
+    /// Exact counters with several threads; training takes several times longer.
     pub atomic_counters: bool,
-    /// Merge what is whole when a strict merge fails, and list what is lost.
+    /// If a strict merge fails, merge the undamaged profiles and list what is lost.
     pub tolerate_damaged: bool,
     /// Accept a profile with less than half of the counts of the last one.
     pub accept_thin: bool,
-    /// Never reach for the network.
+    /// Never use the network.
     pub offline: bool,
     /// Never change the lock file.
     pub locked: bool,
-    /// Start the baseline once, to see that it dials a coordinator as a worker does.
+    /// Start the baseline once and check that it connects to a coordinator as a worker does.
     pub must_join: bool,
 }
 
-/// Where the profile of an optimised variant comes from.
+/// Source of an optimised variant's profile.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub enum ProfileOrigin {
-    /// From a training of the instrumented build.
+    /// A training of the instrumented build.
     #[default]
     Training,
-    /// From a merged profile on disk.
+    /// A merged profile on disk.
     File(PathBuf),
-    /// From nowhere: the variant is the baseline under another name, to see that this is noticed.
+    /// No profile: the variant is the baseline under another name, to test that this is noticed.
     Nothing,
 }
 
-/// What happens during a build.
+/// A progress event of a build.
 #[derive(Debug, Clone, PartialEq)]
 pub enum BuildProgress {
-    /// The steps that follow are those of a revision.
+    /// The following steps belong to a revision.
     Revision {
-        /// As it was named.
+        /// The revision, as the user named it.
         name: String,
         /// Its commit.
         commit: String,
@@ -106,30 +105,30 @@ pub enum BuildProgress {
         /// Its wall time in seconds.
         seconds: f64,
     },
-    /// A step was not needed: its result is there and still fits.
+    /// A step was skipped: its result exists and still fits.
     Reused {
         /// The step.
         step: &'static str,
     },
     /// A profile was accepted.
     Profile(Box<ProfileReport>),
-    /// Something deserves attention.
+    /// A warning.
     Warning(String),
 }
 
-/// What a build of one source left.
+/// Result of building one source.
 #[derive(Debug, Clone, PartialEq)]
 pub struct BuiltSource {
-    /// The revision, as it was named; `None` for the working tree.
+    /// The revision, as the user named it; `None` for the working tree.
     pub revision: Option<String>,
     /// The manifest, as written.
     pub manifest: Manifest,
-    /// Steps that were carried out; empty when everything was up to date.
+    /// Steps that were run; empty if everything was up to date.
     pub done: Vec<&'static str>,
 }
 
 impl BuiltSource {
-    /// The name of one of its variants in commands.
+    /// The name of one of its variants on the command line.
     #[must_use]
     pub fn full_name(&self, variant: &str) -> String {
         match &self.revision {
@@ -140,7 +139,7 @@ impl BuiltSource {
 }
 
 impl BuildOptions {
-    /// The worker of the workspace at `root` with all defaults: `baseline` and `pgo`.
+    /// Defaults for the worker of the workspace at `root`: `baseline` and `pgo`.
     #[must_use]
     pub fn new(root: &Path) -> Self {
         Self {
@@ -173,8 +172,8 @@ impl BuildOptions {
         }
     }
 
-    /// The directory that builds are taken from: that of [`BuildOptions::new`] below the working
-    /// directory, or beside this program's own where it is started from elsewhere.
+    /// The default directory of builds: that of [`BuildOptions::new`] below the working directory
+    /// or, if there is none, next to this program.
     #[must_use]
     pub fn made_in() -> PathBuf {
         let here = Self::new(Path::new("")).out;
@@ -195,7 +194,7 @@ impl BuildOptions {
         }
     }
 
-    /// Where Cargo keeps its own configuration.
+    /// Directory of Cargo's own configuration.
     pub(super) fn cargo_home(&self) -> Option<PathBuf> {
         let home = self.environment.get("CARGO_HOME").map(PathBuf::from);
         home.or_else(|| Some(Path::new(self.environment.get("HOME")?).join(".cargo")))

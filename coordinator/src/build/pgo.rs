@@ -1,6 +1,6 @@
-//! Instrument → train → merge → optimise: the steps of a build that has a profile. Each is skipped
-//! when its result is recorded and still fits. Owns where a profile comes from and when it is
-//! accepted; knows neither the compiler's words nor the profile's format.
+//! Instrument → train → merge → optimise: the steps of a build with a profile. A step is skipped if
+//! its result is recorded and still fits. Owns the source and acceptance of profiles; must not know
+//! the compiler's messages or the profile's format.
 
 use std::fs;
 use std::io::ErrorKind;
@@ -16,7 +16,7 @@ use super::variant::{Scope, VariantName};
 use super::{BuildError, BuildProgress, ProfileOrigin};
 
 impl Pipeline<'_> {
-    /// The profile to optimise with; `None` when the variant is asked for without one.
+    /// The profile to optimise with; `None` if the variant is built without one.
     pub(super) fn profile(
         &mut self,
         scope: Scope,
@@ -35,7 +35,7 @@ impl Pipeline<'_> {
         }
     }
 
-    /// The recorded profile, when it is of this training and whole.
+    /// The recorded profile, if it is intact and of this training.
     fn recorded(&mut self, scope: Scope, plan_digest: &str) -> Result<Option<Profile>, BuildError> {
         let Some(record) = self
             .manifest
@@ -55,7 +55,7 @@ impl Pipeline<'_> {
         }
         let path = match record.verify(&self.options.out) {
             Ok(path) => path,
-            // Somebody tidied up: there is nothing to distrust, only something to make again.
+            // The file was deleted: nothing to distrust, only to build again.
             Err(BuildError::Io { source, .. }) if source.kind() == ErrorKind::NotFound => {
                 return Ok(None);
             }
@@ -125,8 +125,7 @@ impl Pipeline<'_> {
         previous.filter(|_| !self.options.accept_thin)
     }
 
-    /// A profile from elsewhere. Its settings are known only when it was recorded by a build like
-    /// this one.
+    /// A profile from elsewhere. Its settings are known only if a build like this one recorded it.
     fn given(&mut self, scope: Scope, path: &Path) -> Result<Profile, BuildError> {
         let current = self.manifest.settings.digest(scope);
         let recorded = sidecar(path).map(|record| record.settings_digest);
@@ -216,7 +215,7 @@ impl Pipeline<'_> {
         self.record_variant(variant, record)
     }
 
-    /// Holds a profile against what the compiler said of it, and records it.
+    /// Judges a profile by the compiler's warnings, and records it.
     pub(super) fn judge(
         &mut self,
         variant: VariantName,
@@ -241,7 +240,7 @@ impl Pipeline<'_> {
         Ok(())
     }
 
-    /// Takes an installed binary into the manifest.
+    /// Adds an installed binary to the manifest.
     pub(super) fn record_variant(
         &mut self,
         variant: VariantName,
@@ -257,7 +256,7 @@ impl Pipeline<'_> {
         self.manifest.write(&self.options.out)
     }
 
-    /// Later trainings are held against this one's total, now that the compiler has taken its
+    /// Later trainings are compared with this total, now that the compiler has accepted the
     /// profile.
     fn accept_total(&mut self, scope: Scope) {
         let Some(record) = self.manifest.profiles.get(&scope) else {
@@ -291,12 +290,12 @@ impl Pipeline<'_> {
     }
 }
 
-/// Totals are compared for the same plan over the same crates; anything else counts something else.
+/// Totals are compared only for the same plan and crates; other totals count other things.
 fn training_key(scope: Scope, training: &TrainingReport) -> String {
     format!("{scope} {}", training.plan_digest)
 }
 
-/// The record beside a profile that an earlier build left.
+/// The record that an earlier build stored next to a profile.
 fn sidecar(profile: &Path) -> Option<ProfileRecord> {
     let text =
         contract::files::read_text(&profile.with_extension("json"), contract::files::TEXT).ok()?;

@@ -1,7 +1,7 @@
 //! The order of a build: baseline and its layouts, then instrument → train → merge → optimise, then
-//! controls. Each step is skipped when its result is recorded and still fits; the manifest is
-//! written after each, so a failure keeps what is done. Owns that order and how one step is
-//! compiled; where a profile comes from is `pgo`'s.
+//! controls. A step is skipped if its result is recorded and still fits. The manifest is written
+//! after each step, so a failure keeps what is done. Owns that order and how one step is compiled;
+//! `pgo` owns the source of profiles.
 
 use std::fs;
 use std::io::ErrorKind;
@@ -29,11 +29,11 @@ use super::{
 };
 use crate::layout::Layout;
 
-/// Builds the wanted variants of the working tree, or finds that nothing has to be done. Blocks; the
+/// Builds the wanted variants of the working tree, unless everything is up to date. Blocks; the
 /// trainer is called on this thread.
 ///
 /// # Errors
-/// Whatever keeps a wanted variant from being what its name says; see [`BuildError`].
+/// When a wanted variant cannot be built as its name says; see [`BuildError`].
 pub fn build(
     options: &BuildOptions,
     trainer: &mut dyn Trainer,
@@ -53,13 +53,13 @@ pub fn build(
 
 /// One source to build.
 pub(super) struct Source<'a> {
-    /// With its own directory to build, and to keep builds in.
+    /// Options with this source's own directories for sources and builds.
     pub(super) options: &'a BuildOptions,
-    /// Where Cargo builds and the wrapper lies, the same for all sources.
+    /// Cargo's target directory and the wrapper, the same for all sources.
     pub(super) shared: &'a Path,
-    /// As it was named, if it is one.
+    /// The revision, as the user named it, if it is one.
     pub(super) revision: Option<&'a str>,
-    /// What was built in the same call: another source of the same content is refused.
+    /// Sources built in the same call; a source with the same content is refused.
     pub(super) others: &'a [BuiltSource],
 }
 
@@ -69,7 +69,8 @@ pub(super) struct Tools {
 }
 
 impl Tools {
-    /// Looked for before anything is built: its absence is known at once and not after minutes.
+    /// Searched before anything is built, so that a missing program is reported at once and not
+    /// after minutes.
     pub(super) fn for_variants(options: &BuildOptions) -> Result<Self, BuildError> {
         let wants = |variant| options.variants.contains(&variant);
         if wants(VariantName::PgoCrates) == options.profile_crates.is_empty() {
@@ -94,7 +95,8 @@ pub(super) fn build_source(
     let mut pipeline = Pipeline::start(source, progress)?;
     pipeline.check_other_than(source)?;
     pipeline.baseline()?;
-    // Before any training: a linker that cannot shuffle is known at once and not after minutes.
+    // Before any training, so that a linker that cannot shuffle is reported at once and not after
+    // minutes.
     pipeline.layouts()?;
     for variant in VariantName::ALL
         .into_iter()
@@ -117,7 +119,7 @@ pub(super) fn build_source(
         pipeline.controls()?;
     }
     pipeline.check_controls()?;
-    // As every later reader sees it: decimal text does not keep the last bit of each number.
+    // As later readers see it: decimal text does not keep the last bit of each number.
     Ok(BuiltSource {
         revision: source.revision.map(str::to_owned),
         manifest: Manifest::read(&options.out)?,
@@ -125,7 +127,7 @@ pub(super) fn build_source(
     })
 }
 
-/// One build under way.
+/// One running build.
 pub(super) struct Pipeline<'a> {
     pub(super) options: &'a BuildOptions,
     shared: &'a Path,
@@ -136,12 +138,12 @@ pub(super) struct Pipeline<'a> {
     pub(super) manifest: Manifest,
     pub(super) progress: &'a mut dyn FnMut(BuildProgress),
     wrapper: Wrapper,
-    /// The user's, which every cargo gets.
+    /// The user's variables, which every cargo process gets.
     variables: Vec<(String, String)>,
     done: Vec<&'static str>,
 }
 
-/// What one compiled step left in Cargo's directory; nothing is installed before it is judged.
+/// A compiled step in Cargo's directory; it is judged before it is installed.
 pub(super) struct Compiled {
     pub(super) findings: Findings,
     pub(super) executable: PathBuf,
@@ -166,7 +168,7 @@ impl<'a> Pipeline<'a> {
         let settings = settings(options, &workspace, &tools, &inherited)?;
         let manifest = match Manifest::read(&options.out) {
             Ok(manifest) => carried_over(manifest, settings, root, options.force)?,
-            // Nothing to carry over, or nothing that could be: both mean building from the start.
+            // Nothing to carry over, or an unreadable manifest: both mean building from the start.
             Err(BuildError::NoManifest { .. } | BuildError::BadManifest { .. }) => empty(settings),
             Err(other) => return Err(other),
         };
@@ -191,7 +193,7 @@ impl<'a> Pipeline<'a> {
         })
     }
 
-    /// Fails where every source of another build is the same here.
+    /// Refuses a source whose files all equal those of another build.
     fn check_other_than(&self, source: &Source<'_>) -> Result<(), BuildError> {
         for other in source.others {
             let manifest = &other.manifest;
@@ -214,7 +216,7 @@ impl<'a> Pipeline<'a> {
         if self.fits(self.manifest.variants.get(name), &Recipe::Baseline) {
             return self.reused(name);
         }
-        // A new baseline means new sources or settings: nothing built before belongs to it.
+        // A new baseline means new sources or settings, so no earlier build belongs to it.
         self.manifest = Manifest {
             accepted_totals: std::mem::take(&mut self.manifest.accepted_totals),
             ..empty(self.manifest.settings.clone())
@@ -257,7 +259,7 @@ impl<'a> Pipeline<'a> {
         };
         let built = job.run(step, &flags, profile, &self.wrapper, self.progress)?;
         self.note_sources(&built.executable, since)?;
-        // What is said of the baseline need not be said of each of its layouts.
+        // Warnings about the baseline are not repeated for its layouts.
         if !matches!(recipe, Recipe::Layout(_)) {
             self.note_native_libraries(step, &built);
         }
@@ -270,7 +272,7 @@ impl<'a> Pipeline<'a> {
         })
     }
 
-    /// Puts the binary of an accepted step where it is kept.
+    /// Copies the binary of an accepted step to the directory of variants.
     pub(super) fn install(&self, compiled: Compiled) -> Result<VariantRecord, BuildError> {
         let artifact = Artifact::install(&compiled.executable, &self.options.out, &compiled.place)?;
         let Compiled {
@@ -288,8 +290,8 @@ impl<'a> Pipeline<'a> {
         })
     }
 
-    /// Takes a variant out of the manifest and its binary off the disk, so that neither is there
-    /// without the other.
+    /// Removes a variant from the manifest and its binary from disk, so that neither exists without
+    /// the other.
     pub(super) fn withdraw(&mut self, name: VariantName) -> Result<(), BuildError> {
         self.manifest.variants.remove(name.as_str());
         self.manifest.warnings.remove(name.as_str());
@@ -303,7 +305,7 @@ impl<'a> Pipeline<'a> {
         }
     }
 
-    /// Takes the list of sources from the first build and holds every later one to it.
+    /// Takes the list of sources from the first build; later builds must have the same.
     fn note_sources(&mut self, executable: &Path, since: SystemTime) -> Result<(), BuildError> {
         let (root, top) = (&self.workspace.root, self.top.as_deref());
         let seen = Sources::of_build(root, top, &executable.with_extension("d"), self.shared)?;
@@ -330,7 +332,7 @@ impl<'a> Pipeline<'a> {
         );
     }
 
-    /// Whether `record` was built as `recipe` says and its binary is still there, whole.
+    /// Whether `record` was built as `recipe` says and its binary is intact.
     pub(super) fn fits(&self, record: Option<&VariantRecord>, recipe: &Recipe) -> bool {
         let flags = self.portable(recipe.flags(&self.manifest.settings.rustflags).all());
         record.is_some_and(|record| {
@@ -339,8 +341,8 @@ impl<'a> Pipeline<'a> {
         })
     }
 
-    /// The flags with paths that count from the directory of the manifest: a checkout that is
-    /// copied with it is the same.
+    /// The flags with paths relative to the manifest's directory, so that they stay the same if the
+    /// checkout is moved.
     pub(super) fn portable(&self, flags: Vec<String>) -> Vec<String> {
         let out = format!("{}/", self.options.out.display());
         flags
@@ -349,7 +351,7 @@ impl<'a> Pipeline<'a> {
             .collect()
     }
 
-    /// Says and records what deserves attention in the variant or step called `about`.
+    /// Reports and records a warning about the variant or step `about`.
     pub(super) fn warn(&mut self, about: &str, warning: String) {
         (self.progress)(BuildProgress::Warning(format!("{about}: {warning}")));
         let known = self.manifest.warnings.entry(about.to_owned()).or_default();
@@ -381,7 +383,7 @@ impl<'a> Pipeline<'a> {
     }
 }
 
-/// Variants lie in `bin/`; what must not be measured lies elsewhere.
+/// Variants are in `bin/`; other binaries must not be measured and are elsewhere.
 fn place_of(recipe: &Recipe) -> PathBuf {
     let folder = match recipe {
         Recipe::Baseline | Recipe::Layout(_) | Recipe::Optimised { .. } => "bin",

@@ -1,5 +1,5 @@
-//! Whether a program that was just built is a worker: started as one, it must dial the address that
-//! it is given and begin to speak HTTP/2. Knows nothing of messages.
+//! Checks that a newly built program is a worker: it must connect to the given address and begin to
+//! speak HTTP/2. Must not know messages.
 
 use std::io::{ErrorKind, Read};
 use std::net::TcpListener;
@@ -9,16 +9,16 @@ use std::time::{Duration, Instant};
 
 use super::{BuildError, WorkspaceError};
 
-/// How long a worker may take before it dials.
+/// Time limit for a worker to connect.
 const PATIENCE: Duration = Duration::from_secs(30);
 const NAP: Duration = Duration::from_millis(20);
-/// What a client of HTTP/2 says first.
+/// The preface of an HTTP/2 client.
 const PREFACE: &[u8; 24] = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n";
 
 /// Starts `program` once as a worker.
 ///
 /// # Errors
-/// [`WorkspaceError::NoWorker`] when it ends, waits or says something else.
+/// [`WorkspaceError::NoWorker`] when it ends, does not connect, or sends something else.
 pub(super) fn check(program: &Path, binary: &str) -> Result<(), BuildError> {
     let io = BuildError::io(program);
     let listener = TcpListener::bind("127.0.0.1:0").and_then(|listener| {
@@ -37,7 +37,7 @@ pub(super) fn check(program: &Path, binary: &str) -> Result<(), BuildError> {
         .spawn()
         .map_err(BuildError::io(program))?;
     let did = dials(&listener, &mut child);
-    // It may have ended by itself.
+    // It may have ended already.
     drop(child.kill());
     child.wait().map_err(BuildError::io(program))?;
     did.map_err(|did| {
@@ -46,7 +46,7 @@ pub(super) fn check(program: &Path, binary: &str) -> Result<(), BuildError> {
     })
 }
 
-/// What it did instead, if it does not.
+/// Describes what the program did instead of connecting.
 fn dials(listener: &TcpListener, child: &mut Child) -> Result<(), String> {
     let begun = Instant::now();
     while begun.elapsed() < PATIENCE {

@@ -1,6 +1,6 @@
-//! `llvm-profdata`: which one fits the compiler, and the four things asked of it (merge, show,
-//! overlap, text). One of another version is taken only after it has read a profile of this
-//! compiler. Knows nothing of variants.
+//! `llvm-profdata`: finds the one that fits the compiler, and runs its four commands (merge, show,
+//! overlap, text). Another version is used only if it can read a profile of this compiler. Must not
+//! know variants.
 
 use std::ffi::OsStr;
 use std::fs;
@@ -10,7 +10,7 @@ use std::process::Command;
 use super::toolchain::{Rustc, major};
 use super::{BuildError, tool};
 
-/// The command that brings the tool.
+/// The command that installs the tool.
 const REMEDY: &str = "run `rustup component add llvm-tools`";
 
 /// One usable `llvm-profdata`.
@@ -22,21 +22,22 @@ pub struct Profdata {
     pub major: u32,
 }
 
-/// How a merge treats input that cannot be read.
+/// How a merge treats unreadable input.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum MergeMode {
     /// Any damage fails the merge.
     Strict,
-    /// What is whole is merged, what is lost is listed. (`all`, which ships what is left of
-    /// anything, is never used.)
+    /// Merges the readable input and lists what is lost. (`all`, which also merges damaged input,
+    /// is never used.)
     Warn,
 }
 
 impl Profdata {
-    /// The first program that reads this compiler's profiles: beside the compiler, then in `PATH`.
+    /// The first program that reads this compiler's profiles: next to the compiler, then in `PATH`.
     ///
     /// # Errors
-    /// When none does; the message lists those found and the command that brings the right one.
+    /// When there is none; the message lists those found and the command that installs the right
+    /// one.
     pub fn discover(root: &Path, rustc: &Rustc) -> Result<Self, BuildError> {
         Self::among(root, rustc, std::env::var_os("PATH").as_deref())
     }
@@ -59,7 +60,7 @@ impl Profdata {
         })
     }
 
-    /// Merges `inputs` into `output`; returns what the tool warned about.
+    /// Merges `inputs` into `output` and returns the tool's warnings.
     pub(super) fn merge(
         &self,
         inputs: &[PathBuf],
@@ -103,7 +104,7 @@ impl Profdata {
         })
     }
 
-    /// Edge overlap of two merged profiles in percent; `None` when the tool does not say.
+    /// Edge overlap of two merged profiles, percent; `None` if the tool does not report it.
     pub(super) fn overlap(&self, one: &Path, other: &Path) -> Result<Option<f64>, BuildError> {
         let text = tool::stdout(
             Command::new(&self.path).arg("overlap").args([one, other]),
@@ -112,11 +113,11 @@ impl Profdata {
         Ok(parse_overlap(&text))
     }
 
-    /// Whether this tool merges a profile that the compiler at `root` has just made.
+    /// Whether this tool can merge a profile made by the compiler at `root`.
     fn reads_profiles_of(&self, root: &Path) -> bool {
         let dir = std::env::temp_dir().join(format!("profdata-probe-{}", std::process::id()));
         let verdict = self.probe(root, &dir).is_some();
-        // Left-overs of the probe harm nobody; failing to remove them must not fail discovery.
+        // Leftovers of the probe do no harm, so a failed removal must not fail discovery.
         drop(fs::remove_dir_all(&dir));
         verdict
     }
@@ -169,7 +170,7 @@ fn suffix_rank(name: &str) -> Option<u32> {
 }
 
 fn version(path: &Path) -> Option<u32> {
-    // Older tools know `--version` only behind a command.
+    // Older tools accept `--version` only after a subcommand.
     ["--version", "show"].iter().find_map(|first| {
         let out = Command::new(path)
             .args([first, "--version"])
@@ -237,8 +238,8 @@ mod tests {
                 format!("#!/bin/sh\n[ \"$1\" = merge ] && exit 1\necho LLVM version {major}.0.6\n");
             let text = dir.path().join("text");
             fs::write(&text, script).expect("file");
-            // Written by another process: a file that is open for writing here would be inherited
-            // by what other tests start, and could not be executed meanwhile.
+            // Copied by another process: a file open for writing here would be inherited by
+            // programs that other tests start, and could not be executed meanwhile.
             let copied = Command::new("install")
                 .args(["-m", "755"])
                 .args([&text, &path])

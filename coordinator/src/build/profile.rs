@@ -1,6 +1,6 @@
-//! From raw profiles to one profile that may be used: how many there must be, that none is empty,
-//! that they merge strictly, that together they count something and not far less than before. Owns
-//! these guards and the report; knows neither trainer nor compiler.
+//! Turns raw profiles into one usable profile. Checks their number, that none is empty, that they
+//! merge strictly, that the result has counts and not far fewer than before. Owns these guards and
+//! the report; must not know trainer or compiler.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -12,14 +12,14 @@ use super::diagnostics::Findings;
 use super::profdata::{MergeMode, Profdata};
 use super::{BuildError, digest};
 
-/// The most of a profile's counts that the compiler may discard, in percent.
+/// Greatest share of a profile's counts that the compiler may discard, percent.
 pub(super) const DISCARD_LIMIT_PERCENT: f64 = 2.0;
-/// A profile below this share of the last one of the same training is refused.
+/// Smallest accepted share of the last profile's counts, for the same training.
 const THIN: f64 = 0.5;
-/// Functions listed as the hottest.
+/// Number of hottest functions listed.
 const HOTTEST: usize = 20;
 
-/// What is known about a merged profile.
+/// Statistics of a merged profile.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 pub struct ProfileReport {
     /// Functions in the profile.
@@ -30,24 +30,24 @@ pub struct ProfileReport {
     pub total_count: u64,
     /// The hottest functions, at most twenty.
     pub hottest: Vec<HotFunction>,
-    /// Raw profiles merged; 0 for a profile that was given.
+    /// Number of raw profiles merged; 0 for a given profile.
     pub raw_files: u32,
     /// Bytes of the raw profiles.
     pub raw_bytes: u64,
-    /// Edge overlap of two halves of the raw profiles in percent, when there were two or more. No
-    /// verdict: workers of unlike scenarios do unlike work, however long they train.
+    /// Edge overlap of two halves of the raw profiles, percent, if there were at least two. Not a
+    /// criterion: workers of different scenarios do different work, however long they train.
     pub overlap_percent: Option<f64>,
     /// What a tolerant merge lost, in the tool's words.
     pub lost: Vec<String>,
-    /// Functions the compiler looked for and found no profile of.
+    /// Functions for which the compiler found no profile.
     pub missing: usize,
     /// Functions whose control flow differs from the profile.
     pub mismatched: usize,
-    /// Counts the compiler discarded, at most.
+    /// Upper limit of the counts that the compiler discarded.
     pub discarded: u64,
 }
 
-/// A profile on disk under the name of its content.
+/// A profile on disk, named by its content.
 #[derive(Debug, Clone, PartialEq)]
 pub(super) struct Profile {
     pub(super) path: PathBuf,
@@ -55,18 +55,17 @@ pub(super) struct Profile {
     pub(super) report: ProfileReport,
 }
 
-/// What to demand of a training's profiles.
+/// Requirements on a training's profiles.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Demands {
     pub(super) workers: u32,
     pub(super) tolerate_damaged: bool,
-    /// Total count of the last accepted profile of the same training, when there is one to compare
-    /// with.
+    /// Total count of the last accepted profile of the same training, if there is one.
     pub(super) previous_total: Option<u64>,
 }
 
 impl Profile {
-    /// Merges the raw profiles in `raw_dir` and keeps the result in `dir`.
+    /// Merges the raw profiles in `raw_dir` and stores the result in `dir`.
     pub(super) fn collect(
         tool: &Profdata,
         raw_dir: &Path,
@@ -89,8 +88,8 @@ impl Profile {
         Ok(profile)
     }
 
-    /// Copies `merged` into `dir` under the name of its content: Cargo and readers see a new
-    /// profile as a new file.
+    /// Copies `merged` into `dir` under a name derived from its content, so that Cargo and readers
+    /// see a new profile as a new file.
     pub(super) fn keep(tool: &Profdata, merged: &Path, dir: &Path) -> Result<Self, BuildError> {
         let report = report_of(&Counts::parse(&tool.show(merged)?));
         fs::create_dir_all(dir).map_err(BuildError::io(dir))?;
@@ -101,8 +100,7 @@ impl Profile {
                 path: merged.to_owned(),
             });
         }
-        // A profile that was kept before may be given again; copying a file onto itself would empty
-        // it.
+        // A stored profile may be given again; copying a file onto itself would empty it.
         if !path.exists() || digest::file(&path)? != sha256 {
             fs::copy(merged, &path).map_err(BuildError::io(&path))?;
         }
@@ -113,7 +111,7 @@ impl Profile {
         })
     }
 
-    /// Records what the compiler said about this profile and refuses it when too little was used.
+    /// Records the compiler's findings about this profile, and refuses it if too little was used.
     pub(super) fn judge(&mut self, tool: &Profdata, findings: &Findings) -> Result<(), BuildError> {
         if let Some(reason) = &findings.unreadable {
             return Err(BuildError::ProfileUnreadable {
@@ -138,7 +136,7 @@ impl Profile {
         Ok(())
     }
 
-    /// What deserves attention without being an error.
+    /// A warning about the profile, if there is one.
     pub(super) fn warning(&self) -> Option<String> {
         let lost = self.report.lost.len();
         (lost > 0).then(|| format!("{lost} items were lost in a tolerant merge"))
@@ -204,7 +202,7 @@ fn halves_overlap(tool: &Profdata, raw: &[PathBuf], dir: &Path) -> Result<Option
         let files: Vec<PathBuf> = raw.iter().skip(parity).step_by(2).cloned().collect();
         match tool.merge(&files, half, MergeMode::Warn) {
             Ok(_) => {}
-            // Only in a tolerated merge: one half may be damaged as a whole.
+            // Only in a tolerant merge: one half may be damaged completely.
             Err(BuildError::Merge { .. }) => return Ok(None),
             Err(other) => return Err(other),
         }

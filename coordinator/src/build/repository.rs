@@ -1,12 +1,12 @@
-//! The git repository of a workspace and the revisions that are named in it. Owns how a name
-//! becomes a commit and what of the working tree no revision has; must not know checkouts or
+//! The git repository of a workspace and the revisions that the user names. Owns how a name becomes
+//! a commit, and which settings of the working tree no revision has; must not know checkouts or
 //! builds.
 
 use std::path::{Path, PathBuf};
 
 use super::{BuildError, RevisionError, git};
 
-/// Files of settings that Cargo and rustup look for in a directory and all above it.
+/// Settings files that Cargo and rustup search in a directory and all above it.
 const SETTINGS: [&str; 4] = [
     ".cargo/config.toml",
     ".cargo/config",
@@ -17,13 +17,13 @@ const SETTINGS: [&str; 4] = [
 /// The repository of a directory.
 #[derive(Debug, Clone)]
 pub(super) struct Repository {
-    /// Its own directory.
+    /// Top directory.
     pub(super) top: PathBuf,
-    /// The directory that is built, relative to that.
+    /// The directory to build, relative to the top.
     pub(super) prefix: PathBuf,
 }
 
-/// A commit under the name by which it is asked for.
+/// A commit with the name that the user gave.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Revision {
     pub(super) name: String,
@@ -45,7 +45,7 @@ impl Repository {
         Ok(Self { top, prefix })
     }
 
-    /// The commits of these names, which must be different ones.
+    /// The commits of these names, which must be different.
     pub(super) fn resolve(&self, names: &[String]) -> Result<Vec<Revision>, BuildError> {
         let mut revisions: Vec<Revision> = Vec::new();
         for name in names {
@@ -93,7 +93,8 @@ impl Repository {
         .into())
     }
 
-    /// The branch or tag that is spelt most alike; a branch of a remote counts by its last name.
+    /// The branch or tag with the most similar name; a remote branch is compared by its last
+    /// component.
     fn nearest(&self, name: &str) -> Option<String> {
         let all = git::said(&self.top, &["for-each-ref", "--format=%(refname:short)"])?;
         let last = |one: &str| one.rsplit('/').next().unwrap_or(one).to_owned();
@@ -107,7 +108,7 @@ impl Repository {
         (likeness(nearest) > 0.8).then(|| nearest.to_owned())
     }
 
-    /// Fails where the working tree is built with settings that no revision would get.
+    /// Refuses a working tree built with settings that no revision would get.
     pub(super) fn check_settings(
         &self,
         checkouts: &Path,
@@ -115,7 +116,8 @@ impl Repository {
     ) -> Result<(), BuildError> {
         let root = self.top.join(&self.prefix);
         for folder in root.ancestors() {
-            // What lies above both applies to both; what lies in CARGO_HOME, to everything.
+            // Settings above both directories apply to both; those in CARGO_HOME apply to
+            // everything.
             if checkouts.starts_with(folder) {
                 break;
             }
@@ -136,7 +138,7 @@ impl Repository {
         git::said(&self.top, &["ls-files", "--error-unmatch", "--", &file]).is_some()
     }
 
-    /// The commit that is checked out, where files that git knows differ from it.
+    /// The commit that is checked out, if tracked files differ from it.
     pub(super) fn dirty_head(&self) -> Option<String> {
         let status = ["status", "--porcelain", "--untracked-files=no"];
         let status = git::said(&self.top, &status)?;
@@ -157,7 +159,7 @@ pub(super) fn commit_of(dir: &Path, name: &str) -> Option<String> {
     git::said(dir, &args).map(|commit| commit.trim().to_owned())
 }
 
-/// The first letters of a commit, as people read it.
+/// The abbreviated commit hash.
 pub(super) fn short(commit: &str) -> &str {
     commit.get(..12).unwrap_or(commit)
 }

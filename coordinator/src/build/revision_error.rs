@@ -1,12 +1,12 @@
-//! What can keep a revision from being built or compared. Each message is one whole sentence with
-//! the way out in it.
+//! Errors of building or comparing revisions. Each message is one whole sentence and includes the
+//! way out.
 
 use std::path::PathBuf;
 
-/// A revision that is not there, cannot be built as it is, or is no other than another one.
+/// A revision does not exist, cannot be built, or is the same as another.
 #[derive(Debug, thiserror::Error)]
 pub enum RevisionError {
-    /// The workspace lies in no repository.
+    /// The workspace is in no repository.
     #[error(
         "{} is in no git repository, so that there are no revisions of it; build without --ref, or \
          in a clone", path.display()
@@ -22,26 +22,26 @@ pub enum RevisionError {
         nearest.as_ref().map_or_else(String::new, |near| format!(", did you mean `{near}`?"))
     )]
     Unknown {
-        /// What was asked for.
+        /// The name.
         name: String,
         /// The repository.
         top: PathBuf,
-        /// What it may have meant.
+        /// The most similar name.
         nearest: Option<String>,
     },
-    /// It may be there, but not in this clone.
+    /// A shallow clone may lack the revision.
     #[error(
         "there is no revision `{name}` in this shallow clone; fetch it with `git fetch --unshallow`, \
          or check out with the whole history (GitHub Actions: `fetch-depth: 0`)"
     )]
     Shallow {
-        /// What was asked for.
+        /// The name.
         name: String,
     },
-    /// A name that could not be told apart in a list of variants.
+    /// A name that would be ambiguous in a list of variants.
     #[error("`{name}` cannot be the name of a revision here: give its branch, tag or commit")]
     Misnamed {
-        /// What was asked for.
+        /// The name.
         name: String,
     },
     /// Two names of one commit.
@@ -57,7 +57,7 @@ pub enum RevisionError {
         /// The commit, short.
         commit: String,
     },
-    /// Two commits between which nothing changes that is built.
+    /// Two commits without a difference in any source that is built.
     #[error(
         "`{one}` and `{other}` are the same code: no source of the package `{package}` differs \
          between them, so there is nothing to compare"
@@ -70,7 +70,7 @@ pub enum RevisionError {
         /// The package.
         package: String,
     },
-    /// Two variants of different sources that are one program.
+    /// Two variants of different sources that are the same program.
     #[error(
         "the variants `{one}` and `{other}` are the same code (.text {text}) and have the same \
          constants: what differs between their sources does not reach the program, so there is \
@@ -84,7 +84,7 @@ pub enum RevisionError {
         /// SHA-256 of both `.text` sections.
         text: String,
     },
-    /// A branch went on since it was built.
+    /// A branch has moved since it was built.
     #[error(
         "`{name}` was built at commit {built} and is commit {now} now: coordinator build --ref {name}"
     )]
@@ -117,7 +117,7 @@ pub enum RevisionError {
         /// The revision.
         name: String,
     },
-    /// Cargo's settings in a file that no revision has.
+    /// A file of Cargo settings that no revision has.
     #[error(
         "{} is not in git, so that revisions would be built without it; commit it, or move what it \
          says to the environment or to the configuration in CARGO_HOME", path.display()
@@ -137,7 +137,7 @@ pub enum RevisionError {
         /// The directory, relative to the repository.
         path: PathBuf,
     },
-    /// A dependency by path that no checkout has.
+    /// A path dependency outside the repository.
     #[error(
         "a dependency lies outside of the repository, in {}, so that a checkout of the revision \
          `{name}` cannot be built; bring it into the repository, or depend on it by git",
@@ -149,12 +149,12 @@ pub enum RevisionError {
         /// Its directory.
         path: PathBuf,
     },
-    /// A revision among the names of recipes.
+    /// A revision where a recipe is expected.
     #[error(
         "`{variant}` is built by two flags: coordinator build --ref {revision} --variants {recipe}"
     )]
     InVariants {
-        /// What was asked for.
+        /// The argument.
         variant: String,
         /// Its recipe.
         recipe: String,

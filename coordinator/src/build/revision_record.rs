@@ -1,5 +1,5 @@
-//! Which revisions are built in a directory, by name. Owns the record, where each one's builds lie
-//! and which are removed; must not know how they are built.
+//! The record of revisions built in a directory, by name. Owns the record, the location of each
+//! revision's builds, and which are removed; must not know how they are built.
 
 use std::collections::BTreeMap;
 use std::fs;
@@ -13,11 +13,11 @@ use super::{BuildError, RevisionError};
 
 /// Name of the record.
 const RECORD: &str = "revisions.json";
-/// Folder of the builds, one a commit.
+/// Directory of the builds, one for each commit.
 const FOLDER: &str = "revisions";
 const FORMAT: u32 = 1;
 
-/// Which revisions are built in a directory, by the names under which they were asked for.
+/// The revisions built in a directory, by the names that the user gave.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Revisions {
     format: u32,
@@ -71,13 +71,13 @@ impl Revisions {
             .map(|(name, commit)| (name.as_str(), commit.as_str()))
     }
 
-    /// Where the builds of a revision lie in `dir`; `None` where there are none.
+    /// Directory of a revision's builds in `dir`; `None` if there are none.
     #[must_use]
     pub fn dir_of(&self, dir: &Path, name: &str) -> Option<PathBuf> {
         Some(folder_of(dir, self.commits.get(name)?))
     }
 
-    /// Fails when a name means another commit by now. Away from the repository nobody can tell.
+    /// Refuses a name that now means another commit. Without the repository this cannot be checked.
     ///
     /// # Errors
     /// [`RevisionError::Moved`] with the command to run.
@@ -111,7 +111,7 @@ impl Revisions {
         fs::rename(&fresh, &path).map_err(BuildError::io(&path))
     }
 
-    /// Removes the builds of commits that have no name any more.
+    /// Removes the builds of commits that no longer have a name.
     pub(super) fn remove_others(&self, dir: &Path) -> Result<(), BuildError> {
         let folder = dir.join(FOLDER);
         let entries = fs::read_dir(&folder).map_err(BuildError::io(&folder))?;
@@ -125,7 +125,7 @@ impl Revisions {
     }
 }
 
-/// Where the builds of a commit lie.
+/// Directory of a commit's builds.
 pub(super) fn folder_of(dir: &Path, commit: &str) -> PathBuf {
     dir.join(FOLDER).join(commit)
 }

@@ -1,6 +1,6 @@
-//! Builds of revisions: each is checked out in turn at one place, built into a directory of its
-//! commit, and recorded by its name. Owns that order and what is said of it; what a revision is, is
-//! `repository`'s, how one source is built, `pipeline`'s.
+//! Builds revisions: each is checked out in turn at one path, built into a directory named by its
+//! commit, and recorded by its name. Owns that order and its messages; `repository` resolves
+//! revisions, `pipeline` builds one source.
 
 use std::fs;
 use std::path::Path;
@@ -21,7 +21,7 @@ use super::{
 /// thread.
 ///
 /// # Errors
-/// Whatever keeps a wanted variant from being what its name says; see [`BuildError`].
+/// When a wanted variant cannot be built as its name says; see [`BuildError`].
 pub fn build_revisions(
     options: &BuildOptions,
     names: &[String],
@@ -52,7 +52,7 @@ pub fn build_revisions(
             locked: checkout.put(revision)?,
             root: checkout.root(),
             out: folder_of(&options.out, &revision.commit),
-            // The control is of the baseline of a run, which comes first.
+            // The layout control belongs to the baseline of a run, which is the first revision.
             layouts: options.layouts.filter(|_| outcomes.is_empty()),
             ..options.clone()
         };
@@ -74,7 +74,7 @@ pub fn build_revisions(
     Ok(outcomes)
 }
 
-/// What is committed is built, and nothing else.
+/// Warns that uncommitted changes are not built.
 fn warn_of_changes(
     repository: &Repository,
     revisions: &[Revision],
@@ -91,7 +91,7 @@ fn warn_of_changes(
     }
 }
 
-/// What differs besides the sources is part of what a comparison finds.
+/// Warns of differences other than the sources, because a comparison includes their effect.
 fn warn_of_differences(
     earlier: &[BuiltSource],
     built: &BuiltSource,
@@ -132,8 +132,8 @@ fn lock_text(root: &Path) -> String {
         .unwrap_or_default()
 }
 
-/// Says of which revision an error is, and where that is the cause, that it needs what no checkout
-/// has.
+/// Adds the revision's name to an error and, if that is the cause, says that it needs something
+/// that no checkout has.
 fn in_revision(
     error: BuildError,
     revision: &Revision,
@@ -142,7 +142,7 @@ fn in_revision(
 ) -> BuildError {
     let name = revision.name.clone();
     let outside = match &error {
-        // It names the revision already.
+        // The error names the revision already.
         BuildError::Revision(_) => return error,
         BuildError::Workspace(WorkspaceError::Unreadable { .. }) => {
             dependencies_outside(options, &repository.top)

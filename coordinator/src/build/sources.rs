@@ -1,6 +1,6 @@
-//! Which source files a binary was made of and what they hold: the ground for saying that nothing
-//! changed. The list is the compiler's own dep-info, so it is exact; manifests and the lock file
-//! are added. Knows nothing of flags.
+//! The source files of a binary and their hashes: the basis for deciding that nothing changed. The
+//! list is the compiler's own dep-info, so it is exact; manifests and the lock file are added. Must
+//! not know flags.
 
 use std::collections::BTreeSet;
 use std::fmt;
@@ -21,10 +21,10 @@ const ALSO: [&str; 5] = [
     ".cargo/config",
 ];
 
-/// Stands in for the hash of a file that does not exist.
+/// Stands for the hash of a missing file.
 const ABSENT: &str = "absent";
 
-/// All files a build read, with their hashes.
+/// All files that a build read, with their hashes.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Sources {
     /// Digest over all files: equal digests, equal sources.
@@ -36,26 +36,26 @@ pub struct Sources {
 /// One file (or directory that a build script watches).
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 pub struct SourceFile {
-    /// Relative to the workspace where it lies inside it or inside its repository, so that it does
-    /// not depend on where the checkout lies.
+    /// Relative to the workspace if it is inside the workspace or its repository, so that it does
+    /// not depend on the location of the checkout.
     pub path: PathBuf,
-    /// SHA-256 of its bytes; of the names and bytes of all files below for a directory.
+    /// SHA-256 of its bytes; for a directory, of the names and bytes of all files below.
     pub sha256: String,
 }
 
-/// Where the sources stand in version control.
+/// State of the sources in version control.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct GitState {
     /// Full commit hash.
     pub sha: String,
-    /// Whether one of the sources differs from that commit.
+    /// Whether a source differs from that commit.
     pub dirty: bool,
 }
 
 impl Sources {
-    /// The files behind the binary whose dep-info is at `dep_info`. What lies below `made` was made
-    /// by the build itself (generated code, the profile) and is no source; neither is what git
-    /// keeps for itself. `top` is the directory of the repository, if there is one.
+    /// The source files of the binary whose dep-info is at `dep_info`. Files below `made` were made
+    /// by the build itself (generated code, the profile) and are not sources; neither are git's own
+    /// files. `top` is the repository's directory, if there is one.
     pub(super) fn of_build(
         root: &Path,
         top: Option<&Path>,
@@ -76,7 +76,7 @@ impl Sources {
         Self::of_files(root, paths)
     }
 
-    /// The same files as they are now.
+    /// The same files with their current hashes.
     pub(super) fn now(&self, root: &Path) -> Result<Self, BuildError> {
         Self::of_files(root, self.files.iter().map(|file| file.path.clone()))
     }
@@ -99,7 +99,7 @@ impl Sources {
             .cloned()
     }
 
-    /// Files that differ from `other`, or are in one alone.
+    /// Files that differ from `other`, or exist in only one of them.
     #[must_use]
     pub fn changed_from(&self, other: &Self) -> Vec<PathBuf> {
         let (ours, theirs): (BTreeSet<_>, BTreeSet<_>) =
@@ -165,7 +165,7 @@ impl fmt::Display for GitState {
     }
 }
 
-/// The same path without going down and up again, as `include_str!` makes it.
+/// The path without `..` components, as `include_str!` produces them.
 fn straight(path: &Path) -> PathBuf {
     let mut straight = PathBuf::new();
     for part in path.components() {
@@ -181,8 +181,8 @@ fn straight(path: &Path) -> PathBuf {
     straight
 }
 
-/// The name of a file that does not depend on where the checkout lies: from the workspace, also up
-/// and down again within its repository. Other files keep their whole path.
+/// The name of a file, independent of the location of the checkout: relative to the workspace, with
+/// `..` within its repository. Other files keep their absolute path.
 fn name_of(root: &Path, top: Option<&Path>, path: &Path) -> PathBuf {
     if let Ok(below) = path.strip_prefix(root) {
         return below.to_owned();
@@ -200,8 +200,8 @@ fn name_of(root: &Path, top: Option<&Path>, path: &Path) -> PathBuf {
     path.to_owned()
 }
 
-/// Paths below the repository's directory in the answer of `git status --porcelain -z
-/// --no-renames`: each entry is two letters, a blank and a name as it is, without quotes.
+/// Paths below the repository's directory in the output of `git status --porcelain -z
+/// --no-renames`: each entry has two letters, a space and an unquoted name.
 fn changed_paths(status: &str) -> impl Iterator<Item = &str> {
     status.split('\0').filter_map(|entry| entry.get(3..))
 }
@@ -219,8 +219,8 @@ fn parse_dep_info(text: &str) -> Vec<PathBuf> {
         .collect()
 }
 
-/// Every `Cargo.toml` from the file's folder up to the workspace, each with the build script that
-/// Cargo would take beside it, also where there is none yet.
+/// Every `Cargo.toml` from the file's directory up to the workspace, each with the build script
+/// that Cargo would use beside it, even if it does not exist.
 fn manifests_above(root: &Path, file: &Path) -> Vec<PathBuf> {
     if file.is_absolute() {
         return Vec::new();
@@ -252,7 +252,7 @@ fn hash_of_dir(dir: &Path) -> Result<String, BuildError> {
     entries.sort();
     let mut fields = digest::Fields::new("directory");
     for entry in entries {
-        // Not the whole path: the same directory in another checkout is the same source.
+        // Relative, because the same directory in another checkout is the same source.
         let name = entry
             .file_name()
             .unwrap_or_default()

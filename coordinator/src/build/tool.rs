@@ -1,14 +1,14 @@
-//! Runs one external program to its end and hands back what it wrote. Owns the wording of failures;
-//! knows nothing of what the programs do.
+//! Runs one external program to its end and returns its output. Owns the wording of failures; must
+//! not know what the programs do.
 
 use std::process::{Command, Output};
 
 use super::BuildError;
 
-/// Bytes of a failed program's error output that are kept.
+/// Bytes kept of a failed program's error output.
 const STDERR_TAIL: usize = 4_000;
 
-/// Runs `command` and returns what it wrote, whatever its exit status.
+/// Runs `command` and returns its output, whatever its exit status.
 pub(super) fn output(command: &mut Command, remedy: &str) -> Result<Output, BuildError> {
     command.output().map_err(|source| BuildError::ToolMissing {
         program: command.get_program().to_string_lossy().into_owned(),
@@ -17,7 +17,7 @@ pub(super) fn output(command: &mut Command, remedy: &str) -> Result<Output, Buil
     })
 }
 
-/// Runs `command` and returns its standard output; any exit status but success is an error.
+/// Runs `command` and returns its standard output; any exit status other than success is an error.
 pub(super) fn stdout(command: &mut Command, remedy: &str) -> Result<String, BuildError> {
     let out = output(command, remedy)?;
     if out.status.success() {
@@ -26,7 +26,7 @@ pub(super) fn stdout(command: &mut Command, remedy: &str) -> Result<String, Buil
     Err(failed(command, &out))
 }
 
-/// The error for a program that ended badly.
+/// The error for a program that failed.
 pub(super) fn failed(command: &Command, out: &Output) -> BuildError {
     let name = command.get_program().to_string_lossy().into_owned();
     let first = command
@@ -40,7 +40,7 @@ pub(super) fn failed(command: &Command, out: &Output) -> BuildError {
     }
 }
 
-/// The last few kilobytes of `text`, cut at a character.
+/// The last few kilobytes of `text`, cut at a character boundary.
 pub(super) fn tail(text: &str) -> String {
     let text = text.trim();
     let mut from = text.len().saturating_sub(STDERR_TAIL);

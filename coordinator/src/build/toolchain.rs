@@ -1,5 +1,5 @@
-//! Which compiler builds the variants and which `llvm-profdata` reads what it writes. Owns
-//! discovery and the refusal of a mismatch; knows nothing of variants.
+//! The compiler that builds the variants, and the `llvm-profdata` that reads its profiles. Owns
+//! discovery and the refusal of a mismatch; must not know variants.
 
 use std::path::{Path, PathBuf};
 use std::process::Command;
@@ -7,10 +7,10 @@ use std::process::Command;
 use super::profdata::Profdata;
 use super::{BuildError, tool};
 
-/// The command that brings a compiler.
+/// The command that installs a compiler.
 const RUSTUP: &str = "install Rust with rustup (https://rustup.rs)";
 
-/// The programs that build and merge, as found for one workspace.
+/// The programs that build and merge, found for one workspace.
 #[derive(Debug, Clone)]
 pub struct Toolchain {
     /// The compiler.
@@ -21,7 +21,7 @@ pub struct Toolchain {
     pub profdata: Profdata,
 }
 
-/// What `rustc -vV` says.
+/// Output of `rustc -vV`.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Rustc {
     /// First line: release, commit and date.
@@ -30,15 +30,15 @@ pub struct Rustc {
     pub host: String,
     /// LLVM version, such as `22.1.2`.
     pub llvm: String,
-    /// Directory of the target's libraries; the matching LLVM tools lie beside it.
+    /// Directory of the target's libraries; the matching LLVM tools are next to it.
     pub target_libdir: PathBuf,
 }
 
 impl Toolchain {
-    /// Finds cargo, rustc and a fitting `llvm-profdata` for the workspace at `root`.
+    /// Finds cargo, rustc and a matching `llvm-profdata` for the workspace at `root`.
     ///
     /// # Errors
-    /// When one of them is missing; the message has the command that brings it.
+    /// When one of them is missing; the message has the command that installs it.
     pub fn discover(root: &Path) -> Result<Self, BuildError> {
         let rustc = Rustc::discover(root)?;
         let cargo = cargo_version(root)?;
@@ -52,10 +52,10 @@ impl Toolchain {
 }
 
 impl Rustc {
-    /// Asks the compiler that the workspace at `root` uses.
+    /// Queries the compiler that the workspace at `root` uses.
     ///
     /// # Errors
-    /// When there is none, or its answer has no host or LLVM version.
+    /// When there is none, or its output has no host or LLVM version.
     pub fn discover(root: &Path) -> Result<Self, BuildError> {
         let verbose = tool::stdout(Command::new("rustc").arg("-vV").current_dir(root), RUSTUP)?;
         let libdir = tool::stdout(

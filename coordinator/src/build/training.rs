@@ -1,5 +1,5 @@
-//! The border to whoever trains: this module says where the instrumented program is and where its
-//! profiles belong, the caller runs it. Knows nothing of plans, engines or the network.
+//! The interface to the trainer: this module says where the instrumented program is and where its
+//! profiles must be written; the caller runs it. Must not know plans, engines or the network.
 
 use std::path::Path;
 
@@ -7,20 +7,20 @@ use serde::{Deserialize, Serialize};
 
 use super::error::TrainingFailure;
 
-/// Runs the instrumented program under a load that stands for real use.
+/// Runs the instrumented program under a load that represents real use.
 pub trait Trainer {
-    /// Digest of everything that decides what the training does: plan, model, prompts. A changed
-    /// digest trains anew.
+    /// Digest of everything that determines the training: plan, model, prompts. If it changes, the
+    /// program is trained again.
     fn digest(&self) -> String;
 
-    /// Trains. Every worker process has to be started with `LLVM_PROFILE_FILE` set to
-    /// [`profile_pattern`] of `profile_dir` and to write its profile before it ends. With
-    /// [`Counting::Inserted`] the program has no profile hook and knows its place by itself; it
-    /// must be let go to its end.
+    /// Trains. Every worker process must be started with `LLVM_PROFILE_FILE` set to
+    /// [`profile_pattern`] of `profile_dir`, and must write its profile before it ends. With
+    /// [`Counting::Inserted`] the program has no profile hook and knows its own output path; it
+    /// must be allowed to run to its end.
     ///
     /// # Errors
-    /// Whatever kept the training from completing, worded to follow "the training failed to"; a
-    /// training with failed requests has not completed.
+    /// When the training could not complete, worded to follow "the training failed to"; a training
+    /// with failed requests has not completed.
     fn train(
         &mut self,
         instrumented: &Path,
@@ -29,21 +29,20 @@ pub trait Trainer {
     ) -> Result<TrainingReport, TrainingFailure>;
 }
 
-/// Who counts while a program is trained.
+/// What counts executions during training.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Counting {
-    /// The compiler's runtime, which writes when the profile hook is told to and when the process
-    /// ends.
+    /// The compiler's runtime. It writes when the profile hook is called and when the process ends.
     Runtime,
-    /// Counters put into the finished program, written when the process ends.
+    /// Counters inserted into the finished program, written when the process ends.
     Inserted,
 }
 
-/// What was trained, as the trainer says. That the prompts were not those of the evaluation is the
-/// trainer's duty: it refuses a plan that asks for others than the training set.
+/// The training, as reported by the trainer. The trainer must ensure that the prompts are not those
+/// of the evaluation: it refuses a plan that uses other prompts than the training set.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct TrainingReport {
-    /// Worker processes started; as many raw profiles are expected.
+    /// Worker processes started; the same number of raw profiles is expected.
     pub workers: u32,
     /// Name of the training plan.
     pub plan: String,
@@ -51,7 +50,7 @@ pub struct TrainingReport {
     pub plan_digest: String,
 }
 
-/// Value of `LLVM_PROFILE_FILE` for workers of a training: one file per program and process.
+/// Value of `LLVM_PROFILE_FILE` for workers of a training: one file for each program and process.
 #[must_use]
 pub fn profile_pattern(profile_dir: &Path) -> std::path::PathBuf {
     profile_dir.join("%m_%p.profraw")

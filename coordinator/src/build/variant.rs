@@ -1,5 +1,5 @@
-//! The names of variants: a recipe, and where it was not built from the working tree the revision
-//! it was built from, as in `pgo@main`. Owns their spelling; must not know how anything is built.
+//! Names of variants: a recipe and, if it was not built from the working tree, the revision, as in
+//! `pgo@main`. Owns their spelling; must not know how anything is built.
 
 use std::fmt;
 use std::str::FromStr;
@@ -9,11 +9,11 @@ use serde::{Deserialize, Serialize};
 use super::BuildError;
 use crate::layout::Layout;
 
-/// Which crates a profile is collected for and applied to.
+/// The crates that a profile is collected for and applied to.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Scope {
-    /// Workspace crates alone (with what they instantiate of their dependencies); dependencies are
+    /// Workspace crates only (including what they instantiate from dependencies); dependencies are
     /// built once for all variants.
     Workspace,
     /// Workspace crates and the dependencies that the user lists.
@@ -22,22 +22,21 @@ pub enum Scope {
     Program,
 }
 
-/// How a variant is built.
+/// The recipe of a variant.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub enum VariantName {
-    /// No profile: what every other variant is compared with.
+    /// No profile; every other variant is compared with it.
     Baseline,
-    /// Optimised with the profile of a training, over the crates of this workspace.
+    /// Optimised with the profile of a training, over the workspace's crates.
     Pgo,
-    /// `pgo`, its finished program laid out anew by BOLT.
+    /// `pgo`, with the finished program laid out again by BOLT.
     PgoBolt,
-    /// The same as `pgo` over the crates of the workspace and those that are listed.
+    /// Like `pgo`, over the workspace's crates and the listed ones.
     PgoCrates,
-    /// The same as `pgo` over every crate of the program: what switching PGO on for all of it
-    /// gives.
+    /// Like `pgo`, over every crate of the program: the effect of enabling PGO for the whole
+    /// program.
     PgoProgram,
-    /// The baseline with its functions linked in a shuffled order: a control, of the baseline
-    /// alone.
+    /// The baseline with its functions linked in a shuffled order: a control, only of the baseline.
     Layout(Layout),
 }
 
@@ -46,13 +45,12 @@ pub enum VariantName {
 pub struct Variant {
     /// How it is built.
     pub recipe: VariantName,
-    /// The revision it is built from, as it was named; `None` for the working tree.
+    /// The revision it is built from, as the user named it; `None` for the working tree.
     pub revision: Option<String>,
 }
 
 impl VariantName {
-    /// All variants that are built by name, in the order in which they are; layouts are built by
-    /// their number.
+    /// All variants that are built by name, in build order; layouts are built by number.
     pub const ALL: [Self; 5] = [
         Self::Baseline,
         Self::Pgo,
@@ -61,7 +59,7 @@ impl VariantName {
         Self::PgoProgram,
     ];
 
-    /// The word used in commands, reports and file names.
+    /// The name used in commands, reports and file names.
     #[must_use]
     pub fn as_str(self) -> &'static str {
         match self {
@@ -74,7 +72,7 @@ impl VariantName {
         }
     }
 
-    /// Which crates its profile covers; `None` without a profile.
+    /// The crates that its profile covers; `None` without a profile.
     #[must_use]
     pub fn scope(self) -> Option<Scope> {
         match self {
@@ -87,7 +85,7 @@ impl VariantName {
 }
 
 impl Scope {
-    /// The word used in records.
+    /// The name used in records.
     pub(super) fn as_str(self) -> &'static str {
         match self {
             Self::Workspace => "workspace",
@@ -96,7 +94,7 @@ impl Scope {
         }
     }
 
-    /// The step that builds what is trained.
+    /// The name of the step that builds the instrumented program.
     pub(super) fn instrumented(self) -> &'static str {
         match self {
             Self::Workspace => "instrumented",
@@ -105,7 +103,7 @@ impl Scope {
         }
     }
 
-    /// The step that trains for it.
+    /// The name of the training step.
     pub(super) fn training(self) -> &'static str {
         match self {
             Self::Workspace => "training",

@@ -1,5 +1,5 @@
-//! What Cargo knows of the workspace that is built: its root, the package and the binary, and which
-//! crates a profile may reach. Owns the questions to Cargo; must not know revisions.
+//! The workspace to build, from Cargo's metadata: its root, the package and the binary, and the
+//! crates that a profile may cover. Owns the queries to Cargo; must not know revisions.
 
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
@@ -11,13 +11,13 @@ use super::choice::{chosen_binary, chosen_package, listed};
 use super::flags::Flags;
 use super::{BuildError, BuildOptions, WorkspaceError, tool};
 
-/// The Cargo profile of variants where the workspace defines it, and of others.
+/// Default Cargo profiles: `variant` if the workspace defines it, otherwise `release`.
 const PROFILES: [&str; 2] = ["variant", "release"];
-/// In a crate's manifest: `[package.metadata.pgo-benchmarks] profile-hook = true` asks for
-/// `--cfg profile_hook` in instrumented builds, also outside of the workspace.
+/// In a crate's manifest, `[package.metadata.pgo-benchmarks] profile-hook = true` asks for `--cfg
+/// profile_hook` in instrumented builds, also outside the workspace.
 const METADATA: (&str, &str) = ("pgo-benchmarks", "profile-hook");
 
-/// One workspace, with what of it is built.
+/// A workspace, and the part of it to build.
 #[derive(Debug, Clone)]
 pub(super) struct Workspace {
     pub(super) root: PathBuf,
@@ -27,10 +27,10 @@ pub(super) struct Workspace {
     pub(super) crates: Crates,
 }
 
-/// Names of crates by what is done to them.
+/// Names of crates, grouped by the flags they get.
 #[derive(Debug, Clone, Default)]
 pub(super) struct Crates {
-    /// Of the workspace.
+    /// Workspace members.
     pub(super) members: BTreeSet<String>,
     /// Dependencies that the user lists for the profile.
     pub(super) listed: BTreeSet<String>,
@@ -38,7 +38,7 @@ pub(super) struct Crates {
     pub(super) hooked: BTreeSet<String>,
 }
 
-/// The answer of `cargo metadata`, as far as it is read.
+/// The fields of `cargo metadata` that are used.
 #[derive(Deserialize)]
 struct Metadata {
     packages: Vec<Package>,
@@ -46,7 +46,7 @@ struct Metadata {
     workspace_root: PathBuf,
 }
 
-/// One package, in Cargo's own words.
+/// One package, with Cargo's field names.
 #[derive(Deserialize)]
 pub(super) struct Package {
     pub(super) id: String,
@@ -59,10 +59,10 @@ pub(super) struct Package {
     pub(super) metadata: Option<serde_json::Value>,
 }
 
-/// What a package depends on.
+/// A dependency of a package.
 #[derive(Deserialize)]
 pub(super) struct Dependency {
-    /// Its directory, where it is named by that.
+    /// Its directory, if it is a path dependency.
     path: Option<PathBuf>,
 }
 
@@ -77,7 +77,7 @@ impl Workspace {
     /// The workspace that the options ask for, as Cargo sees it.
     ///
     /// # Errors
-    /// When there is none, or no single package and binary is meant.
+    /// When there is none, or the package or binary is ambiguous.
     pub(super) fn find(options: &BuildOptions, triple: &str) -> Result<Self, BuildError> {
         let alone = metadata(options, &options.root, &["--no-deps"])?;
         let members: Vec<&Package> = alone.packages.iter().collect();
@@ -88,7 +88,7 @@ impl Workspace {
             Some(name) => name.clone(),
             None => usual_profile(&alone.workspace_root)?.to_owned(),
         };
-        // Features are those of the package in whose directory Cargo is asked.
+        // Cargo takes features from the package in whose directory it runs.
         let mut arguments = vec!["--filter-platform", triple];
         arguments.extend(options.features.iter().map(String::as_str));
         let folder = package.manifest_path.parent().unwrap_or(&options.root);
@@ -113,7 +113,7 @@ impl Workspace {
 }
 
 impl Crates {
-    /// Those that get the flags of a build.
+    /// The crates that get the flags of a build.
     pub(super) fn in_scope_of(&self, flags: &Flags) -> impl Iterator<Item = &String> {
         let listed = self.listed.iter().filter(|_| flags.listed);
         self.members.iter().chain(listed)
@@ -137,8 +137,7 @@ impl Package {
     }
 }
 
-/// Directories of dependencies by path that do not lie below `top`. Nothing is resolved for it, so
-/// that no lock file is written.
+/// Directories of path dependencies outside `top`. Nothing is resolved, so no lock file is written.
 pub(super) fn dependencies_outside(options: &BuildOptions, top: &Path) -> Vec<PathBuf> {
     let Ok(alone) = metadata(options, &options.root, &["--no-deps"]) else {
         return Vec::new();
@@ -175,13 +174,13 @@ fn metadata(
     })
 }
 
-/// The manifest that Cargo would take in this directory.
+/// The manifest that Cargo would use in this directory.
 fn nearest_manifest(folder: &Path) -> Option<PathBuf> {
     let mut manifests = folder.ancestors().map(|folder| folder.join("Cargo.toml"));
     manifests.find(|manifest| manifest.is_file())
 }
 
-/// Cargo's own words, without the command that was run to get them.
+/// Cargo's own error message, without the command that was run.
 fn no_workspace(folder: &Path, error: BuildError) -> BuildError {
     let BuildError::ToolFailed { stderr, .. } = error else {
         return error;
@@ -202,7 +201,7 @@ pub(super) fn is_stale_lock(stderr: &str) -> bool {
     stderr.contains("lock file") && stderr.contains("--locked")
 }
 
-/// This project's own, where the workspace has it.
+/// This project's own profile, if the workspace has it.
 fn usual_profile(root: &Path) -> Result<&'static str, BuildError> {
     let manifest = root.join("Cargo.toml");
     let text = contract::files::read_text(&manifest, contract::files::TEXT)

@@ -1,9 +1,8 @@
-//! What can be wrong with the workspace that is to be built. Each message is one whole sentence
-//! with the way out in it.
+//! Errors of the workspace to build. Each message is one whole sentence and includes the way out.
 
 use std::path::PathBuf;
 
-/// A workspace, package, binary or crate that is not there, or not as a build needs it.
+/// A workspace, package, binary or crate does not exist, or a build cannot use it.
 #[derive(Debug, thiserror::Error)]
 pub enum WorkspaceError {
     /// Cargo finds no workspace, or cannot read it.
@@ -12,15 +11,15 @@ pub enum WorkspaceError {
          --manifest-path", path.display()
     )]
     Unreadable {
-        /// Where it was looked for.
+        /// Directory that was searched.
         path: PathBuf,
-        /// Cargo's own words.
+        /// Cargo's error message.
         reason: String,
     },
-    /// `--manifest-path` names something else.
+    /// `--manifest-path` does not name a manifest.
     #[error("{} is no manifest: --manifest-path takes the path of a file Cargo.toml", path.display())]
     NoManifestFile {
-        /// What was named.
+        /// The path.
         path: PathBuf,
     },
     /// A package that is not a member.
@@ -29,12 +28,12 @@ pub enum WorkspaceError {
         listed(known)
     )]
     NoSuchPackage {
-        /// What was asked for.
+        /// The name.
         name: String,
         /// Members with a binary.
         known: Vec<String>,
     },
-    /// No package was named, and none is the obvious one.
+    /// No package was named, and there is no default.
     #[error(
         "name the package whose binary is the worker with --package; packages with a binary are {}",
         listed(known)
@@ -48,12 +47,12 @@ pub enum WorkspaceError {
     NoSuchBinary {
         /// The package.
         package: String,
-        /// What was asked for.
+        /// The name, if one was given.
         wanted: Option<String>,
         /// Its binaries.
         known: Vec<String>,
     },
-    /// A pattern of `--profile-crates` that names no crate.
+    /// A pattern of `--profile-crates` that matches no crate.
     #[error(
         "`{pattern}` of --profile-crates names no crate of this program; `cargo tree` lists them, \
          and `*` stands for any text"
@@ -62,19 +61,19 @@ pub enum WorkspaceError {
         /// The pattern.
         pattern: String,
     },
-    /// The variant is not asked for without its crates, nor the crates without the variant.
+    /// The variant and the list of crates must be given together.
     #[error(
         "the variant `pgo-crates` and --profile-crates belong together: coordinator build \
          --variants baseline,pgo-crates --profile-crates NAMES"
     )]
     CratesApart,
-    /// A revision whose lock file Cargo would have to change.
+    /// A revision whose lock file is out of date.
     #[error(
         "Cargo.lock does not fit the manifests of this revision, and a revision is built as it is; \
          commit the lock file that `cargo update --workspace` writes"
     )]
     StaleLock,
-    /// The built program is no worker.
+    /// The built program is not a worker.
     #[error(
         "`{binary}` does not speak the protocol: started as `{binary} join`, it {did}; a worker \
          dials the address in PGO_BENCH_COORDINATOR (docs/protocol.md)"

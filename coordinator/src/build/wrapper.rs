@@ -1,7 +1,7 @@
 //! The compiler wrapper: one small shell script, the same for every build. It adds the flags of the
-//! build to the crates in their scope, writes down each such call, and makes Cargo track the number
-//! of each crate's build, so that a change of flags always rebuilds the crates that it concerns and
-//! no others. Owns the script and its log; knows no flags.
+//! build to the crates in their scope, logs each such call, and makes Cargo track a build number
+//! for each crate, so that a change of flags rebuilds exactly the crates concerned. Owns the script
+//! and its log; must not know flags.
 
 use std::ffi::OsString;
 use std::fs;
@@ -12,17 +12,17 @@ use super::flags::Flags;
 use super::workspace::Crates;
 use super::{BuildError, digest};
 
-/// Name by which Cargo finds the script in `PATH`.
+/// Name of the script, by which Cargo finds it in `PATH`.
 const NAME: &str = "bench-rustc";
 
-/// Separates flags, as in Cargo's own encoded flags.
+/// Separator of flags, as in Cargo's own encoded flags.
 const SEPARATOR: &str = "\u{1f}";
 
-/// Build scripts and queries of the compiler have no `--target` or emit no dep-info: they pass
-/// unchanged. Cargo compiles crates side by side, so each call is logged by one `printf`. Every crate
-/// has a variable of its own, which says whose flags it gets: none, those of the hook, or those of
-/// the build of that number. The `env-dep` line is what rustc itself writes for `env!`: Cargo then
-/// compares the variable with its value, and one that is not set is tracked as well.
+/// Build scripts and compiler queries have no `--target` or emit no dep-info; they pass unchanged.
+/// Cargo compiles crates in parallel, so each call is logged by one `printf`. Every crate has its
+/// own variable, which says whose flags it gets: none, those of the hook, or those of the build
+/// with that number. The `env-dep` line is what rustc itself writes for `env!`: Cargo then compares
+/// the variable with its value, and also tracks an unset one.
 const SCRIPT: &str = r#"#!/bin/sh
 # Compiles one crate with its flags of the current variant. Written by `coordinator build`.
 rustc=$1; shift
@@ -64,7 +64,7 @@ pub(super) struct Wrapper {
     log: PathBuf,
 }
 
-/// One crate that the compiler was called for.
+/// One compiler call for a crate.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) struct Call {
     pub(super) krate: String,
@@ -72,8 +72,8 @@ pub(super) struct Call {
 }
 
 impl Wrapper {
-    /// Writes the script under `dir`, unless it is there already: Cargo asks the compiler anew when
-    /// it is newer.
+    /// Writes the script under `dir`, unless it exists: Cargo queries the compiler again if the
+    /// script is newer.
     pub(super) fn install(dir: &Path) -> Result<Self, BuildError> {
         use std::os::unix::fs::PermissionsExt;
         let folder = dir.join("wrapper");
@@ -90,9 +90,9 @@ impl Wrapper {
         })
     }
 
-    /// Prepares `command` (a cargo) to compile with `flags`. Crates in their scope are always compiled
-    /// anew: whether a build is needed was decided before, and diagnostics and calls are wanted
-    /// from this very build.
+    /// Prepares `command` (a cargo) to compile with `flags`. Crates in their scope are always
+    /// recompiled: the need for a build was decided before, and the diagnostics and calls of this
+    /// very build are needed.
     pub(super) fn apply(
         &self,
         command: &mut Command,
@@ -115,7 +115,7 @@ impl Wrapper {
         Ok(())
     }
 
-    /// Which crates were compiled, with all their arguments.
+    /// The crates that were compiled, with all their arguments.
     pub(super) fn calls(&self) -> Result<Vec<Call>, BuildError> {
         let log = fs::read_to_string(&self.log).map_err(BuildError::io(&self.log))?;
         Ok(log.lines().filter_map(parse_call).collect())
@@ -133,12 +133,12 @@ impl Wrapper {
     }
 }
 
-/// The variable that holds the number of a crate's build, as the script spells it.
+/// The variable with a crate's build number, as the script spells it.
 fn variable(krate: &str) -> String {
     format!("BENCH_BUILD_{}", krate.replace('-', "_"))
 }
 
-/// Fails when a workspace crate was compiled without one of `flags`, or none was compiled at all.
+/// Fails if a workspace crate was compiled without one of `flags`, or none was compiled at all.
 pub(super) fn check_arrived(step: &str, calls: &[Call], flags: &Flags) -> Result<(), BuildError> {
     let wanted = flags.all();
     if calls.is_empty() {
@@ -152,7 +152,7 @@ pub(super) fn check_arrived(step: &str, calls: &[Call], flags: &Flags) -> Result
     Ok(())
 }
 
-/// The error for a crate that never came to the compiler.
+/// The error for a crate that was not compiled.
 pub(super) fn lost(step: &str, krate: &str, flags: &Flags) -> BuildError {
     let all = flags.all();
     flag_lost(step, krate, all.first().map_or("(none)", String::as_str))
@@ -166,7 +166,7 @@ fn flag_lost(step: &str, krate: &str, flag: &str) -> BuildError {
     }
 }
 
-/// Different for every build, so that Cargo never takes crates of another build for this one's.
+/// Differs for every build, so that Cargo never reuses crates of another build.
 fn build_number(flags: &Flags) -> String {
     let now = std::time::SystemTime::now()
         .duration_since(std::time::UNIX_EPOCH)

@@ -77,13 +77,13 @@ pub struct BuildArgs {
     /// Accept a profile with less than half the counts of the previous one
     #[arg(long)]
     pub accept_thin_profile: bool,
-    /// How to print it.
+    /// How to print the answer.
     #[command(flatten)]
     pub output: OutputArgs,
 }
 
 impl BuildArgs {
-    /// Flags that were given and that concern a training alone; none where there is one.
+    /// The given flags that concern only training; empty if there is one.
     #[must_use]
     pub fn of_training(&self, trains: bool) -> Vec<&'static str> {
         let given = [
@@ -104,7 +104,7 @@ impl BuildArgs {
             .collect()
     }
 
-    /// The recipes asked for, or the usual ones.
+    /// The requested recipes, or the default ones.
     #[must_use]
     pub fn recipes(&self) -> Vec<String> {
         let optimised = match self.profile_crates.is_empty() {
@@ -136,7 +136,7 @@ impl BuildArgs {
             .collect()
     }
 
-    /// Where the profile comes from.
+    /// Source of the profile.
     #[must_use]
     pub fn profile_origin(&self) -> ProfileOrigin {
         match &self.profile {

@@ -1,4 +1,4 @@
-//! `deploy`. Owns its flags; must not know what the manifests say.
+//! `deploy`. Owns its flags; must not know the content of the manifests.
 
 use std::path::PathBuf;
 

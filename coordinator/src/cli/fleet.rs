@@ -1,11 +1,11 @@
-//! Where a run takes place. Owns the flags; must not know how agents are started.
+//! The hosts of a run. Owns the flags; must not know how agents are started.
 
 use std::net::SocketAddr;
 use std::path::PathBuf;
 
 use clap::{Args, ValueEnum};
 
-/// Flags that say who starts the agents, and where they dial.
+/// Flags for how agents are started, and the address they connect to.
 #[derive(Debug, Clone, Args)]
 #[command(next_help_heading = "Fleet")]
 pub struct FleetArgs {
@@ -49,7 +49,7 @@ pub struct FleetArgs {
 }
 
 impl FleetArgs {
-    /// Flags that were given and that this launcher has no use for.
+    /// The given flags that this launcher does not use.
     #[must_use]
     pub fn unused(&self) -> Vec<&'static str> {
         use LauncherName::{Attach, Local, Slurm, Ssh};
@@ -72,7 +72,7 @@ impl FleetArgs {
 }
 
 impl LauncherName {
-    /// As it is written after `--launcher`.
+    /// The value of `--launcher`.
     #[must_use]
     pub fn name(self) -> &'static str {
         match self {
@@ -84,7 +84,7 @@ impl LauncherName {
     }
 }
 
-/// Who starts agents.
+/// How agents are started.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
 pub enum LauncherName {
     /// This program, only on this host

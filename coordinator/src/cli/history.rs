@@ -1,4 +1,4 @@
-//! `trend` and `calibrate`. Owns their flags; must not know how runs are kept or judged.
+//! `trend` and `calibrate`. Owns their flags; must not know how runs are stored or judged.
 
 use std::path::PathBuf;
 
@@ -28,7 +28,7 @@ pub struct TrendArgs {
     /// Only runs since that day (UTC)
     #[arg(long, value_name = "YYYY-MM-DD", value_parser = day)]
     pub since: Option<u64>,
-    /// How to print it.
+    /// How to print the answer.
     #[command(flatten)]
     pub output: OutputArgs,
 }
@@ -55,13 +55,13 @@ pub struct CalibrateArgs {
     /// Changes to the plan.
     #[command(flatten)]
     pub changes: Changes,
-    /// How to print it.
+    /// How to print the answer.
     #[command(flatten)]
     pub output: OutputArgs,
 }
 
 impl CalibrateArgs {
-    /// Where the plan comes from.
+    /// Source of the plan.
     #[must_use]
     pub fn source(&self) -> Source {
         let file = self.plan.clone().map(Source::File);

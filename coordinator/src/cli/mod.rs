@@ -1,5 +1,5 @@
 //! The command line: noun, then verb. Owns the flags, their help and their spelling; must not know
-//! what a command does (clap types and their translation to [`plan`](crate::plan) only).
+//! what a command does (only clap types and their translation to [`plan`](crate::plan)).
 
 use std::path::PathBuf;
 
@@ -46,7 +46,7 @@ pub struct Cli {
     /// No progress on stderr, only warnings and losses
     #[arg(long, short = 'q', global = true)]
     pub quiet: bool,
-    /// What to do.
+    /// The command.
     #[command(subcommand)]
     pub command: Command,
 }
@@ -154,7 +154,7 @@ pub struct PlanCheck {
     /// The TOML file
     #[arg(value_name = "PLAN")]
     pub path: PathBuf,
-    /// How to print it.
+    /// How to print the answer.
     #[command(flatten)]
     pub output: OutputArgs,
 }
@@ -178,7 +178,7 @@ pub struct ManArgs {
 /// Arguments of `doctor`.
 #[derive(Debug, Args)]
 pub struct DoctorArgs {
-    /// How to print it.
+    /// How to print the answer.
     #[command(flatten)]
     pub output: OutputArgs,
 }

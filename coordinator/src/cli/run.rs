@@ -1,4 +1,4 @@
-//! `run`. Owns its flags and which of them change the plan; must not know how a run is carried out.
+//! `run`. Owns its flags, and which of them change the plan; must not know how a run is performed.
 
 use std::path::PathBuf;
 
@@ -26,18 +26,18 @@ pub struct RunArgs {
     /// Changes to the plan.
     #[command(flatten)]
     pub changes: Changes,
-    /// Where it runs.
+    /// Hosts to run on.
     #[command(flatten)]
     pub fleet: FleetArgs,
     /// How the answer becomes an exit code.
     #[command(flatten)]
     pub gate: GateArgs,
-    /// How to print it.
+    /// How to print the answer.
     #[command(flatten)]
     pub output: ComparisonOutputArgs,
 }
 
-/// Who is compared with whom.
+/// The builds to compare.
 #[derive(Debug, Args)]
 #[group(id = "Lineup", multiple = true)]
 pub struct LineupArgs {
@@ -104,7 +104,7 @@ pub struct Changes {
     pub on_loss: Option<OnLoss>,
 }
 
-/// Per cent as a share, of which there is no more than the whole.
+/// A percentage as a share; at most 100 %.
 fn percent(text: &str) -> Result<f64, String> {
     let percent = text.trim_end_matches('%').trim().parse::<f64>().ok();
     let within = percent.filter(|percent| (0.0..=100.0).contains(percent));
@@ -114,7 +114,7 @@ fn percent(text: &str) -> Result<f64, String> {
 }
 
 impl RunArgs {
-    /// Where the plan comes from; `None` when a run is resumed.
+    /// Source of the plan; `None` if a run is resumed.
     #[must_use]
     pub fn source(&self) -> Option<Source> {
         let file = self.plan.clone().map(Source::File);
@@ -123,7 +123,7 @@ impl RunArgs {
 }
 
 impl LineupArgs {
-    /// The variants asked for, or the usual two; of an A/A comparison the baseline alone. Layouts
+    /// The requested variants, or the default two; for an A/A comparison only the baseline. Layouts
     /// come last.
     #[must_use]
     pub fn names(&self) -> Vec<String> {
@@ -148,7 +148,8 @@ impl LineupArgs {
 }
 
 impl LineupArgs {
-    /// Whether there is a candidate, or a build that is compared with itself: layouts are controls.
+    /// Whether there is a candidate, or a build that is compared with itself. Layouts are controls
+    /// and do not count.
     #[must_use]
     pub fn compares(&self) -> bool {
         let candidates = self
@@ -161,7 +162,7 @@ impl LineupArgs {
 }
 
 impl Changes {
-    /// As changes to a plan. A flag that is not given changes nothing.
+    /// The flags as changes to a plan. A flag that is not given changes nothing.
     #[must_use]
     pub fn overrides(&self) -> Overrides {
         Overrides {

@@ -1,4 +1,4 @@
-//! What can be asked of stored runs. Owns the flags; must not know the store.
+//! Commands on stored runs. Owns the flags; must not know the store.
 
 use std::path::PathBuf;
 
@@ -23,7 +23,7 @@ pub struct RunRef {
 /// Arguments of `compare`.
 #[derive(Debug, Args)]
 pub struct CompareArgs {
-    /// Which run.
+    /// The run.
     #[command(flatten)]
     pub run: RunRef,
     /// Compare the run (or several, separated by commas) with these runs of other times, given by
@@ -41,7 +41,7 @@ pub struct CompareArgs {
     /// How the answer becomes an exit code.
     #[command(flatten)]
     pub gate: GateArgs,
-    /// How to print it.
+    /// How to print the answer.
     #[command(flatten)]
     pub output: ComparisonOutputArgs,
 }
@@ -49,7 +49,7 @@ pub struct CompareArgs {
 /// Arguments of `report`.
 #[derive(Debug, Args)]
 pub struct ReportArgs {
-    /// Which run.
+    /// The run.
     #[command(flatten)]
     pub run: RunRef,
     /// Write a self-contained page with charts to this file instead
@@ -58,15 +58,15 @@ pub struct ReportArgs {
     /// Replace a file that this program did not write
     #[arg(long, requires = "html")]
     pub force: bool,
-    /// How to print it.
+    /// How to print the answer.
     #[command(flatten)]
     pub output: ReportOutputArgs,
-    /// What of it goes into a file for another tool.
+    /// Selection for a file of another tool.
     #[command(flatten)]
     pub selection: SelectionArgs,
 }
 
-/// What of a run goes into a file for another tool.
+/// The part of a run that goes into a file of another tool.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Args)]
 #[command(next_help_heading = "What goes into csv, hlog, hgrm, openmetrics and trace")]
 pub struct SelectionArgs {
@@ -134,18 +134,18 @@ pub enum RunsCommand {
 /// Arguments of `runs list`.
 #[derive(Debug, Args)]
 pub struct RunsList {
-    /// Which runs.
+    /// Runs to list.
     #[command(flatten)]
     pub filter: FilterArgs,
     /// At most this many
     #[arg(long, value_name = "N")]
     pub limit: Option<usize>,
-    /// How to print it.
+    /// How to print the answer.
     #[command(flatten)]
     pub output: OutputArgs,
 }
 
-/// Which runs are listed: those that meet every condition given.
+/// Conditions on the listed runs; all given conditions must hold.
 #[derive(Debug, Clone, Args)]
 pub struct FilterArgs {
     /// Only runs of this plan
@@ -189,10 +189,10 @@ pub struct RunsPrune {
 /// Arguments of `runs show`.
 #[derive(Debug, Args)]
 pub struct RunsShow {
-    /// Which run.
+    /// The run.
     #[command(flatten)]
     pub run: RunRef,
-    /// How to print it.
+    /// How to print the answer.
     #[command(flatten)]
     pub output: OutputArgs,
 }
@@ -225,7 +225,7 @@ pub struct RunsNote {
     pub expected: bool,
 }
 
-/// Longest tag and longest remark, characters.
+/// Greatest length of a tag and of a remark, characters.
 const LONGEST: (usize, usize) = (40, 500);
 
 fn tag(text: &str) -> Result<String, String> {
@@ -250,7 +250,7 @@ fn line(text: &str) -> Result<String, String> {
 /// Arguments of `runs export`.
 #[derive(Debug, Args)]
 pub struct RunsExport {
-    /// Which run.
+    /// The run.
     #[command(flatten)]
     pub run: RunRef,
     /// The file to write [default: <RUN>.bench here]

@@ -1,4 +1,4 @@
-//! The words that flags take. Owns their spelling; must not know what they cause.
+//! Values of flags. Owns their spelling; must not know their effect.
 
 use clap::builder::{PossibleValue, PossibleValuesParser, TypedValueParser};
 use clap::{Args, ValueEnum};
@@ -101,7 +101,7 @@ impl ValueEnum for Format {
             Self::Human => ("human", "Tables and sentences"),
             Self::Json => ("json", "One document with a published schema"),
             Self::Quiet => ("quiet", "Ids and verdicts only"),
-            // Flags of their own offer these.
+            // These formats have flags of their own.
             _ => return None,
         };
         Some(PossibleValue::new(name).help(help))
@@ -142,7 +142,7 @@ impl ValueEnum for OnLoss {
     }
 }
 
-/// The names of all presets, as help texts list them.
+/// The names of all presets, for help texts.
 pub(super) fn one_of_presets(before: &str) -> String {
     let (last, others) = preset::NAMES.split_last().expect("there are presets");
     format!("{before}{} or {last}", others.join(", "))

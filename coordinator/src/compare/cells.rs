@@ -1,5 +1,5 @@
-//! One cell of a run: its drafts, its checks, its decisions. All cells are estimated before the first
-//! is decided.
+//! Evaluates the cells of a run: estimates, checks, decisions. All cells are estimated before the
+//! first is decided.
 
 use contract::part::Sent;
 use metrics::Draft;
@@ -15,27 +15,26 @@ use crate::plan::Plan;
 use crate::schedule::Block;
 use crate::store::RunRecord;
 
-/// What every cell is derived from.
+/// The input that all cells share.
 pub(super) struct CellContext<'a> {
     pub(super) record: &'a RunRecord,
     pub(super) plan: &'a Plan,
     pub(super) settings: Settings,
-    /// Rounds that must be done before anything is answered; `None` at the planned interim
-    /// analysis.
+    /// Rounds that must be done before anything is decided; `None` at the planned interim analysis.
     pub(super) planned: Option<usize>,
     pub(super) thresholds: Thresholds,
     pub(super) trials: &'a Trials,
 }
 
 impl CellContext<'_> {
-    /// The candidates' cells, and the control that they are labelled by.
+    /// The candidates' cells, and the layout control that labels them.
     pub(super) fn answers(&self, blocks: &[&Block]) -> (Vec<Cell>, Option<LayoutControl>) {
         let (layouts, compared): (Vec<&Block>, Vec<&Block>) = blocks
             .iter()
             .copied()
             .partition(|block| block.layout().is_some());
         let mut cells = self.cells(&compared);
-        // Controls ask no question of the family's.
+        // Controls are not part of the family of questions.
         let control = layouts
             .iter()
             .map(|block| self.cell(block, self.drafts(block), None))
@@ -45,8 +44,8 @@ impl CellContext<'_> {
         (cells, control)
     }
 
-    /// All cells are estimated before the first is decided: their primary measures are one family
-    /// of questions.
+    /// Evaluates the cells. All are estimated before the first is decided, because their primary
+    /// measures are one family for Holm's correction.
     pub(super) fn cells(&self, blocks: &[&Block]) -> Vec<Cell> {
         let drafts: Vec<Vec<Draft>> = blocks.iter().map(|block| self.drafts(block)).collect();
         let primaries = metrics::primaries(&drafts);

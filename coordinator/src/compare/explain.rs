@@ -1,6 +1,6 @@
-//! One metric's answer laid open: the rounds, their differences, every sum on the way to the
-//! interval, and the path through the decision table. Derives nothing new: the figures are those
-//! the answer was made of. It must not know how they are shown.
+//! Explains one metric's answer: the rounds, their differences, every sum up to the interval, and
+//! the path through the decision table. The figures are the ones the answer used; nothing is
+//! derived anew. Must not know how they are shown.
 
 use stats::compare::{Comparison, Decision, Paired, RoundCosts, Settings, Sums};
 
@@ -10,34 +10,34 @@ use super::{Cell, Findings, LayoutNoise, Measure};
 /// One metric of one scenario with one candidate.
 #[derive(Debug)]
 pub struct Explanation<'a> {
-    /// The scenario with its candidate.
+    /// The cell: scenario and candidate.
     pub cell: &'a Cell,
     /// The metric.
     pub metric: &'a MetricComparison,
-    /// How it was estimated.
+    /// Settings of the estimate.
     pub settings: &'a Settings,
-    /// Both arms ran at once: the covariate is the side and no place in an order.
+    /// Both arms ran at once, so the covariate is the side and not a position in an order.
     pub duet: bool,
-    /// How the answer came about; `None` where nothing was compared.
+    /// Derivation of the answer; `None` if nothing was compared.
     pub derivation: Option<Derivation<'a>>,
-    /// What layouts of the baseline did to it, in runs that have them.
+    /// Effect of the layouts of the baseline on this metric, if the run has them.
     pub layout: Option<&'a LayoutNoise>,
 }
 
-/// From rounds to a verdict.
+/// The derivation from rounds to a verdict.
 #[derive(Debug)]
 pub struct Derivation<'a> {
     /// Each round's costs, in the order of [`MetricComparison::rounds`].
     pub blocks: Vec<RoundCosts>,
     /// d_r and x_r of B against the baseline.
     pub effect: Paired,
-    /// Their sums.
+    /// Sums of the effect.
     pub effect_sums: Sums,
     /// d_r and x_r of A2 against A; `None` without the control.
     pub control: Option<(Paired, Sums)>,
-    /// The figures.
+    /// Estimate and checks.
     pub comparison: &'a Comparison,
-    /// p after Holm's correction, where several questions were asked together.
+    /// p after Holm's correction, if several questions are tested together.
     pub adjusted_p: Option<f64>,
     /// The verdict and its path.
     pub decision: &'a Decision,
@@ -47,7 +47,7 @@ pub struct Derivation<'a> {
 #[derive(Debug, thiserror::Error)]
 #[error("find metric `{wanted}`{}: there are {known}", hint(nearest))]
 pub struct NoSuchMetric {
-    /// What was asked for.
+    /// Name that was asked for.
     pub wanted: String,
     /// The nearest name.
     pub nearest: Option<String>,
@@ -61,7 +61,7 @@ fn hint(nearest: &Option<String>) -> String {
         .map_or_else(String::new, |name| format!(", did you mean `{name}`?"))
 }
 
-/// Lays a metric open, in every cell; `primary` is the plan's primary metric.
+/// Explains a metric in every cell; `primary` is the plan's primary metric.
 ///
 /// # Errors
 /// When there is no metric of that name.
@@ -93,7 +93,7 @@ pub fn explain<'a>(
     Ok(findings.cells.iter().filter_map(of_cell).collect())
 }
 
-/// Refuses what is neither a measure's name nor `primary`.
+/// Refuses a name that is neither a measure's nor `primary`.
 pub(crate) fn is_known(wanted: &str) -> Result<(), NoSuchMetric> {
     let names: Vec<String> = Measure::ALL.iter().map(|measure| measure.name()).collect();
     if wanted == "primary" || names.iter().any(|name| name == wanted) {

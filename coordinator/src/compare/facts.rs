@@ -1,4 +1,4 @@
-//! What the validity checks look at, gathered from trials.
+//! Gathers from trials the facts that the validity checks use.
 
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -24,7 +24,8 @@ use crate::store::RunRecord;
 /// Linux counts processor time of a host in hundredths of a second on every architecture in use.
 const TICKS_PER_SECOND: f64 = 100.0;
 
-/// In so many stretches a load that changes evenly is taken to be the same within each.
+/// Number of stretches into which an evenly changing load is divided. Within one, the load counts
+/// as constant.
 const STRETCHES: u32 = 4;
 
 /// Every reason to doubt one cell, and every check that applied to its arms.
@@ -80,9 +81,9 @@ fn median_e2e(rounds: &[&Round]) -> Duration {
     quantile(&merged(&trials, Metric::E2e), 0.5).unwrap_or_default()
 }
 
-/// All rounds of an arm together: one preempted trial of thirty is noise that the interval already
-/// carries, and the p99 of a burst of a hundred is nearly its maximum. What each part must satisfy
-/// was checked when it was accepted.
+/// Facts of an arm over all its rounds: the interval already includes the noise of one preempted
+/// trial of thirty, and the p99 of a burst of a hundred is nearly its maximum. The requirements on
+/// single parts were checked when they were accepted.
 fn arm_facts(arm: Arm, scenario: &Scenario, trials: &[&Trial], median_e2e: Duration) -> TrialFacts {
     let parts = || trials.iter().flat_map(|trial| &trial.parts);
     let sum = |pick: fn(&PartSummary) -> u64| parts().map(pick).sum::<u64>();
@@ -93,7 +94,7 @@ fn arm_facts(arm: Arm, scenario: &Scenario, trials: &[&Trial], median_e2e: Durat
     let stopped = sum(|part| u64::from(part.stopped != StopCause::AsPlanned));
     let many = trials.iter().any(|trial| trial.parts.len() > 1);
     let open = scenario.shape.kind() == ShapeKind::Open;
-    // A load that changes may well take the engine with it.
+    // Under a load that changes, the engine's latency may change as well.
     let lasting = trials.iter().filter(|_| open && scenario.shape.is_steady());
     let (ttft_windows, in_flight_windows) =
         lasting.filter_map(|trial| slices::pressure(trial)).unzip();
@@ -105,7 +106,7 @@ fn arm_facts(arm: Arm, scenario: &Scenario, trials: &[&Trial], median_e2e: Durat
                 .iter()
                 .map(|trial| trial.left.unwrap_or(requests.into()))
                 .sum(),
-            // Every part was held to what its plan allows when it was accepted.
+            // Each part was checked against its plan when it was accepted.
             _ => sum(|part| part.outcomes.planned),
         },
         issued: sum(|part| part.outcomes.ended()),
@@ -115,7 +116,7 @@ fn arm_facts(arm: Arm, scenario: &Scenario, trials: &[&Trial], median_e2e: Durat
         overflowed: Metric::ALL.iter().map(overflow).sum(),
         lateness_p99: quantile(&late, 0.99),
         median_e2e,
-        // A single worker starts together with itself, however well its clock is known.
+        // A single worker has no start skew, however well its clock is known.
         start_skew: many.then(|| median(trials.iter().map(|trial| skew(trial)).collect())),
         clock_uncertainty: many
             .then(|| median(parts().map(|part| part.window.clock_uncertainty).collect())),
@@ -138,8 +139,8 @@ fn arm_facts(arm: Arm, scenario: &Scenario, trials: &[&Trial], median_e2e: Durat
     }
 }
 
-/// Known of every open loop that answered anything: by the slices of its windows, and where parts
-/// kept none by what most and what few requests waited.
+/// Pressure of an open loop that answered at least one request: from the slices of its windows or,
+/// in parts without slices, from quantiles of the wait.
 fn pressure(scenario: &Scenario, trials: &[&Trial]) -> Option<Pressure> {
     let wall = window::shortest(trials);
     let stretch = match &scenario.shape {
@@ -159,12 +160,12 @@ fn pressure(scenario: &Scenario, trials: &[&Trial]) -> Option<Pressure> {
     })
 }
 
-/// Parts of before there was a difference sent all they were to send.
+/// Older parts did not count this; they sent everything in time.
 fn sent_in_time(part: &PartSummary) -> u64 {
     part.in_time.unwrap_or(part.outcomes.planned)
 }
 
-/// Nobody expects one latency under a load that changes.
+/// Latency is not expected to be constant under a load that changes.
 fn latency_windows(scenario: &Scenario, trials: &[&Trial]) -> Vec<Vec<f64>> {
     let closed = matches!(scenario.shape, Shape::ClosedLoop { .. });
     let lasting = trials
@@ -200,8 +201,8 @@ fn median(mut values: Vec<Duration>) -> Duration {
     values.get(values.len() / 2).copied().unwrap_or_default()
 }
 
-/// The trials of an arm, each with those that ran at the same time: the other arm of a duet is no
-/// other program.
+/// The trials of an arm, each with the trials that ran at the same time, because the other arm of a
+/// duet is not another program.
 fn at_once<'a>(arm: Arm, block: &Block, rounds: &[&'a Round]) -> Vec<Vec<&'a Trial>> {
     let of = |round: &&'a Round| {
         round
@@ -218,13 +219,13 @@ fn at_once<'a>(arm: Arm, block: &Block, rounds: &[&'a Round]) -> Vec<Vec<&'a Tri
         .collect()
 }
 
-/// Share of the hosts' processor time that went to other programs, all trials together.
+/// Share of the hosts' processor time used by other programs, over all trials.
 fn others_share(at_once: &[Vec<&Trial>]) -> Option<f64> {
     let (mut others, mut all) = (0.0, 0.0);
     for trials in at_once {
         let mut hosts: BTreeMap<&str, (u64, u64, f64)> = BTreeMap::new();
         for part in trials.iter().flat_map(|trial| &trial.parts) {
-            // Every slot of a host sees the whole host; their windows are nearly the same.
+            // Every slot of a host sees the whole host, and their windows are nearly the same.
             let host = hosts.entry(&part.origin.hostname).or_default();
             host.0 = host.0.max(part.usage.host_busy_ticks);
             host.1 = host.1.max(part.usage.host_ticks);
@@ -239,7 +240,7 @@ fn others_share(at_once: &[Vec<&Trial>]) -> Option<f64> {
     (all > 0.0).then(|| (others / all).max(0.0))
 }
 
-/// Busy share of the busiest slot's generator thread, all trials together.
+/// Busy share of the busiest slot's generator thread, over all trials.
 fn generator_share(trials: &[&Trial]) -> Option<f64> {
     let mut slots: BTreeMap<u32, (f64, f64)> = BTreeMap::new();
     for part in trials.iter().flat_map(|trial| &trial.parts) {
@@ -280,8 +281,8 @@ fn pairing_facts(record: &RunRecord, block: &Block, rounds: &[&Round]) -> Pairin
     }
 }
 
-/// Whether every share of the requests was given the same tokens under every arm, where all its
-/// requests were answered.
+/// Whether each share of the requests got the same tokens under every arm, if all its requests were
+/// answered.
 fn tokens_agree(round: &Round) -> bool {
     let mut digests = BTreeMap::new();
     round
@@ -294,7 +295,7 @@ fn tokens_agree(round: &Round) -> bool {
         })
 }
 
-/// Whether some share was answered as a whole under the candidate and under a baseline arm.
+/// Whether at least one share was answered completely under the candidate and under a baseline arm.
 fn tokens_checked(round: &Round) -> bool {
     let whole = |arm: Arm| -> Vec<u32> {
         let parts = round
@@ -311,8 +312,8 @@ fn tokens_checked(round: &Round) -> bool {
     whole(Arm::B).iter().any(|share| baseline.contains(share))
 }
 
-/// Workers lost in blocks that were done in a later attempt; and, once the run was given up, in
-/// those that never were.
+/// Workers lost in blocks that a later attempt completed and, once the run has ended, in blocks
+/// that were never completed.
 fn losses(record: &RunRecord, block: &Block) -> (u64, u64) {
     let given_up = record
         .end
@@ -326,11 +327,11 @@ fn losses(record: &RunRecord, block: &Block) -> (u64, u64) {
     {
         let here = |b: &&BlockDone| (b.cell, b.round) == (notice.key.cell, notice.key.round);
         match record.blocks.iter().find(here) {
-            // Where a run may shrink its block was done all the same, without that worker.
+            // If the run may shrink, the block was completed without that worker.
             Some(done) if done.attempt > notice.attempt || done.lost_requests > 0 => {
                 repeated += notice.workers_lost();
             }
-            // Its part had come before: nothing was lost.
+            // Its part had arrived before: nothing was lost.
             Some(_) => {}
             None if given_up => gone += notice.workers_lost(),
             None => {}
@@ -339,7 +340,7 @@ fn losses(record: &RunRecord, block: &Block) -> (u64, u64) {
     (repeated, gone)
 }
 
-/// Requests of a cell that nobody sent.
+/// Requests of a cell that were not sent because the run shrank.
 fn shrunk(record: &RunRecord, block: &Block) -> u64 {
     record
         .blocks
@@ -364,8 +365,8 @@ fn code(record: &RunRecord, block: &Block) -> CodeIdentity {
     }
 }
 
-/// Programs of two commits with the same functions may still differ in their constants, which no
-/// build of one commit does.
+/// Whether two builds are the same code. Builds of two commits with the same functions may still
+/// differ in their constants; builds of one commit cannot.
 fn same_code(one: Option<&VariantRecord>, other: Option<&VariantRecord>) -> bool {
     let (Some(one), Some(other)) = (one, other) else {
         return one.is_none() && other.is_none();

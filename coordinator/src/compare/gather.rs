@@ -1,6 +1,6 @@
-//! Parts into trials, one part at a time: each is merged and let go before the next comes, so that
-//! a run of any length needs room for its trials and for one part. Owns what must wait for a
-//! trial's or a block's last part; must not know where parts come from.
+//! Merges parts into trials, one part at a time. Each part is merged and dropped before the next
+//! arrives, so memory is needed only for the trials and one part, however long the run is. Owns
+//! what must wait for a trial's or a block's last part; must not know where parts come from.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -20,13 +20,14 @@ use crate::schedule;
 #[derive(Debug)]
 pub(super) struct PartMerger {
     blocks: BTreeMap<(u32, u32), BlockDone>,
-    /// By cell: requests at either end of a trial that do not speak for its middle.
+    /// For each cell: number of requests at either end of a trial that are not representative of
+    /// its middle.
     margins: Vec<usize>,
     duet: bool,
     rounds: BTreeMap<(u32, u32), Round>,
     left_out: Vec<PartSummary>,
     open: Option<Open>,
-    /// Parts of a block that went on without some slots, until it is known which.
+    /// Parts of a block that continued without some slots, until it is known which.
     waiting: Vec<Part>,
 }
 
@@ -35,7 +36,7 @@ pub(super) struct PartMerger {
 struct Open {
     key: TrialKey,
     trial: Trial,
-    /// Of the parts so far; `None` once one did not keep all of its own.
+    /// Requests of the parts so far; `None` once a part did not keep all of its requests.
     requests: Option<Vec<RequestRecord>>,
     series: Vec<Series>,
 }
@@ -68,7 +69,7 @@ impl PartMerger {
         }
     }
 
-    /// Takes the next part.
+    /// Adds the next part.
     pub(super) fn take(&mut self, part: Part) {
         let place = |part: &Part| (part.place.key.cell, part.place.key.round);
         if self
@@ -85,7 +86,7 @@ impl PartMerger {
         }
     }
 
-    /// Everything that came, merged.
+    /// Returns all trials, merged.
     pub(super) fn finish(mut self) -> Trials {
         self.release();
         self.close();
@@ -103,8 +104,8 @@ impl PartMerger {
         }
     }
 
-    /// Of a block that went on without some slots, those that took part in every arm: arms are
-    /// compared on the same slots or not at all.
+    /// Keeps, of a block that continued without some slots, the slots that took part in every arm:
+    /// arms are compared on the same slots or not at all.
     fn release(&mut self) {
         let parts = std::mem::take(&mut self.waiting);
         let Some(first) = parts.first() else { return };

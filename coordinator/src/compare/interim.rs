@@ -1,6 +1,5 @@
-//! Which of a run's answers is asked for: that of the planned interim analysis, or that of the end.
-//! Derived from the plan and from the blocks that are done, so that a stored run says the same at
-//! any time.
+//! Decides whether an answer is that of the planned interim analysis or of the end. Derived from
+//! the plan and the completed blocks, so a stored run gives the same answer at any time.
 
 use std::collections::BTreeSet;
 
@@ -11,18 +10,18 @@ use super::{Cell, Findings};
 use crate::plan::Plan;
 use crate::schedule::Block;
 
-/// An interim analysis planned before the run, and where the run is.
+/// An interim analysis planned before the run, and the stage of the run.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Planned {
-    /// After how many rounds it comes.
+    /// Number of rounds before it.
     pub at: u32,
-    /// Of how many.
+    /// Rounds of the whole run.
     pub rounds: u32,
-    /// Whether these findings are those of the interim analysis.
+    /// Whether these findings are the interim ones or the final ones.
     pub stage: Stage,
 }
 
-/// The plan's interim analysis; `None` where it has none.
+/// The plan's interim analysis; `None` if it has none.
 pub(super) fn planned(plan: &Plan, blocks: &[Block], done: &[BlockDone]) -> Option<Planned> {
     let at = plan.look?.at;
     let wanted: BTreeSet<_> = blocks
@@ -44,8 +43,8 @@ pub(super) fn planned(plan: &Plan, blocks: &[Block], done: &[BlockDone]) -> Opti
 }
 
 impl Findings {
-    /// Whether a run may end here: these are the interim analysis's findings, and every primary
-    /// measure has its answer.
+    /// Whether the run may end here: this is the interim analysis, and every primary measure is
+    /// decided.
     #[must_use]
     pub fn settles(&self) -> bool {
         let clear = |cell: &Cell| {

@@ -1,7 +1,7 @@
-//! The layout control of a run: what builds of the baseline that differ in nothing but the order of
-//! their functions did to its speed, measure by measure, and which differences of candidates are no
-//! greater (docs/method.md). A label and never a verdict: nothing here enters a gate, a family of
-//! questions or the run's validity. It must not know how it is shown.
+//! The layout control of a run. Layouts are builds of the baseline that differ only in the order of
+//! their functions. Derives their effect on each measure, and which differences of candidates are
+//! no greater (docs/method.md). The result is a label and never a verdict: it enters no gate, no
+//! family of questions and no validity. Must not know how it is shown.
 
 use stats::compare::{Spread, Verdict, layout_spread};
 use stats::validity::Validity;
@@ -11,29 +11,30 @@ use super::metrics::{ComparisonResult, MetricComparison};
 use super::{Cell, Findings, Measure};
 use crate::layout::Layout;
 
-/// What the layouts of a run did.
+/// The layouts of a run and their effects.
 #[derive(Clone, Debug)]
 pub struct LayoutControl {
-    /// One a scenario and layout, compared with the baseline like a candidate and never judged.
+    /// One cell for each scenario and layout, compared with the baseline like a candidate but never
+    /// judged.
     pub cells: Vec<Cell>,
-    /// One a scenario and measure, the primary of each scenario first.
+    /// One entry for each scenario and measure, the primary of each scenario first.
     pub noises: Vec<LayoutNoise>,
 }
 
-/// What the layouts did to one measure of one scenario.
+/// Effect of the layouts on one measure of one scenario.
 #[derive(Clone, Debug)]
 pub struct LayoutNoise {
     /// Name of the scenario.
     pub scenario: String,
-    /// Which measure.
+    /// Measure.
     pub measure: Measure,
-    /// Declared before the run as the one that decides.
+    /// Whether this is the primary measure, declared before the run.
     pub primary: bool,
-    /// The layouts that can be believed.
+    /// The layouts with a VALID measurement.
     pub counted: Vec<LayoutEffect>,
-    /// Layouts that cannot, each with the reason.
+    /// The other layouts, each with the reason.
     pub left_out: Vec<(String, String)>,
-    /// Their spread; `None` of fewer than two.
+    /// Spread of the counted layouts; `None` for fewer than two.
     pub spread: Option<Spread>,
 }
 
@@ -49,7 +50,7 @@ pub struct LayoutEffect {
 }
 
 impl LayoutControl {
-    /// Of the layouts' cells, in the plan's order; `None` without any.
+    /// From the layouts' cells, in the plan's order; `None` without layouts.
     pub(super) fn of(cells: Vec<Cell>) -> Option<Self> {
         let first = cells.first()?.candidate.clone();
         let scenarios = cells.iter().filter(|cell| cell.candidate == first);
@@ -80,7 +81,7 @@ impl LayoutControl {
         }
     }
 
-    /// What the layouts did to a measure of a scenario.
+    /// Effect of the layouts on a measure of a scenario.
     #[must_use]
     pub fn noise(&self, scenario: &str, measure: Measure) -> Option<&LayoutNoise> {
         self.noises
@@ -104,13 +105,13 @@ impl LayoutControl {
 }
 
 impl LayoutNoise {
-    /// Layouts that were measured, believed or not.
+    /// Number of layouts measured, counted or not.
     #[must_use]
     pub fn layouts(&self) -> usize {
         self.counted.len() + self.left_out.len()
     }
 
-    /// The label of a candidate's comparison; `None` where nothing can be read of it.
+    /// The label of a candidate's comparison; `None` if there is nothing to compare.
     fn label(&self, metric: &MetricComparison) -> Option<LayoutLabel> {
         let ComparisonResult::Compared {
             comparison,
@@ -127,7 +128,7 @@ impl LayoutNoise {
             None => LayoutLabel::Unknown {
                 layouts: self.layouts(),
             },
-            // The layouts' spread is one of log ratios.
+            // The layouts' spread is in log ratios.
             Some(_) if !metric.scale.is_log() => LayoutLabel::Unknown {
                 layouts: self.layouts(),
             },
@@ -162,7 +163,8 @@ fn noise(cells: &[&Cell], like: &MetricComparison) -> LayoutNoise {
     }
 }
 
-/// δ̂ and SE of a layout, or why it says nothing: it is held to what a candidate is held to.
+/// δ̂ and SE of a layout, or why it does not count. A layout must meet the same criteria as a
+/// candidate.
 fn believed(cell: &Cell, measure: Measure) -> Result<(f64, f64), String> {
     match &cell.assessment.validity {
         Validity::Valid => {}
@@ -196,7 +198,7 @@ fn believed(cell: &Cell, measure: Measure) -> Result<(f64, f64), String> {
 }
 
 impl Cell {
-    /// Whether it is one of the layout control's.
+    /// Whether the cell belongs to the layout control.
     #[must_use]
     pub fn is_layout(&self) -> bool {
         self.candidate
@@ -206,15 +208,15 @@ impl Cell {
 }
 
 impl Findings {
-    /// Every cell of the run, those of the layout control last.
+    /// Every cell of the run, the layout control's last.
     pub fn all_cells(&self) -> impl Iterator<Item = &Cell> {
         self.cells
             .iter()
             .chain(self.layout.iter().flat_map(|control| &control.cells))
     }
 
-    /// The cells that the run's validity is about: the candidates', and the control's where there
-    /// is nothing else.
+    /// The cells that decide the run's validity: the candidates', or the layout control's if there
+    /// are no others.
     pub fn judged_cells(&self) -> impl Iterator<Item = &Cell> {
         let control = self.layout.iter().filter(|_| self.cells.is_empty());
         self.cells

@@ -1,15 +1,15 @@
-//! How a candidate's difference compares with what code placement alone does.
+//! Compares a candidate's difference with the effect of code placement alone.
 
 use stats::compare::Spread;
 
-/// How a candidate's difference compares with what placement alone does.
+/// A candidate's difference compared with the effect of code placement alone.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub enum LayoutLabel {
-    /// It is smaller than the spread of the layouts.
+    /// Smaller than the spread of the layouts.
     Within(Spread),
-    /// It is not.
+    /// Not smaller than the spread of the layouts.
     Beyond(Spread),
-    /// Fewer than two of so many layouts can be believed.
+    /// Fewer than two layouts count.
     Unknown {
         /// Layouts of the run.
         layouts: usize,

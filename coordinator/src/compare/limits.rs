@@ -1,13 +1,13 @@
-//! How near an arm's load came to what its generator can do, and how far its hosts' clocks moved.
-//! It must not know what follows from that.
+//! How close an arm's load came to the generator limit, and how much its hosts' processor frequency
+//! moved. Must not know what follows from that.
 
 use std::collections::BTreeMap;
 
 use super::part_summary::PartSummary;
 use super::trials::Trial;
 
-/// Of the slot that comes nearest: its requests a second over all trials ÷ its least floor. `None`
-/// where no floor was measured.
+/// Greatest share of the generator limit over the slots: a slot's requests per second over all
+/// trials ÷ its lowest measured limit. `None` if no limit was measured.
 pub(super) fn floor_share(trials: &[&Trial]) -> Option<f64> {
     let mut slots: BTreeMap<u32, (f64, f64, f64)> = BTreeMap::new();
     for part in parts(trials) {
@@ -26,7 +26,8 @@ pub(super) fn floor_share(trials: &[&Trial]) -> Option<f64> {
         .reduce(f64::max)
 }
 
-/// (highest − lowest) ÷ lowest of the host whose clock moved most. `None` where no kernel told.
+/// (highest − lowest) ÷ lowest frequency of the host where it moved most. `None` if no kernel
+/// reported it.
 pub(super) fn frequency_range(trials: &[&Trial]) -> Option<f64> {
     let mut hosts: BTreeMap<&str, (u64, u64)> = BTreeMap::new();
     for part in parts(trials) {

@@ -1,5 +1,5 @@
-//! What is compared: quantiles of times, and rates. The closed list, with names, directions and
-//! tolerances.
+//! The closed list of measures that are compared (quantiles of times, and rates) with names,
+//! directions and tolerances.
 
 use contract::histogram::LatencyHistogram;
 use contract::id::Arm;
@@ -10,7 +10,7 @@ use super::part_summary::PartSummary;
 use super::trials::{Round, Trial, rate};
 use crate::plan::{Primary, Tolerances};
 
-/// One figure of a trial that builds are compared by.
+/// A figure of a trial by which builds are compared.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub enum Measure {
     /// A quantile of a time, nanoseconds.
@@ -42,7 +42,7 @@ impl Measure {
         Self::GoodputPerSecond,
     ];
 
-    /// The stable name.
+    /// Stable name.
     #[must_use]
     pub fn name(self) -> String {
         match self {
@@ -53,7 +53,7 @@ impl Measure {
         }
     }
 
-    /// The name for people.
+    /// Name for people.
     #[must_use]
     pub fn label(self) -> String {
         match self {
@@ -81,7 +81,7 @@ impl Measure {
         self.name() == primary.name()
     }
 
-    /// The share by which it may differ without mattering.
+    /// Relative difference that does not matter.
     #[must_use]
     pub fn tolerance(self, tolerances: &Tolerances) -> f64 {
         match self {
@@ -103,7 +103,7 @@ impl Measure {
         }
     }
 
-    /// The fewest values that any arm of any round rests on; `None` for rates.
+    /// Fewest values of any arm of any round; `None` for rates.
     pub(super) fn least_count(self, rounds: &[&Round]) -> Option<u64> {
         let Self::Quantile(metric, _) = self else {
             return None;
@@ -114,7 +114,7 @@ impl Measure {
             .min()
     }
 
-    /// Its value over some parts of a trial, if it has one.
+    /// Its value over several parts of a trial, if it has one.
     pub(super) fn of_parts(self, parts: &[&PartSummary]) -> Option<f64> {
         let wall = || {
             parts
@@ -144,19 +144,19 @@ impl Measure {
         }
     }
 
-    /// One round as `stats` wants it, each arm a cost in which more is worse; `None` where an arm
-    /// has no value.
+    /// One round as input of `stats`: each arm as a cost (more is worse); `None` if an arm has no
+    /// value.
     pub(super) fn block(self, scale: Scale, round: &Round) -> Option<RoundCosts> {
         self.block_of(scale, round, |trial| self.value(trial))
     }
 
-    /// The scale on which these rounds are compared: logarithmic, unless some value is zero.
+    /// The scale for these rounds: logarithmic, unless a value is zero.
     pub(super) fn scale(self, rounds: &[&Round]) -> Scale {
         let (baseline, candidate) = split(rounds, |trial| self.value(trial));
         Scale::of(&baseline, &candidate)
     }
 
-    /// The same with a value of the caller's choice.
+    /// The same with a value that the caller chooses.
     pub(super) fn block_of(
         self,
         scale: Scale,
@@ -182,18 +182,18 @@ impl Measure {
         })
     }
 
-    /// A value as `stats` wants it: a cost in which more is worse.
+    /// A value as a cost (more is worse).
     pub(crate) fn cost(self, scale: Scale, value: f64) -> Option<f64> {
         scale.cost(value, direction(self.direction()))
     }
 
-    /// Whether it can be zero: times cannot, and what has none is absent.
+    /// Whether it can be zero. Times cannot, and a missing time is absent.
     pub(crate) const fn is_rate(self) -> bool {
         !matches!(self, Self::Quantile(..))
     }
 }
 
-/// The values of the baseline's arms and of the candidate's, all rounds together.
+/// The values of the baseline's arms and of the candidate's, over all rounds.
 pub(super) fn split(
     rounds: &[&Round],
     value: impl Fn(&Trial) -> Option<f64>,
@@ -211,20 +211,20 @@ pub(super) fn split(
 }
 
 impl Measure {
-    /// The value that a cost stands for.
+    /// Converts a cost back to a value.
     #[must_use]
     pub fn value_of(self, scale: Scale, cost: f64) -> f64 {
         scale.value_of(cost, direction(self.direction()))
     }
 
-    /// A difference of costs as a change in the measure's own sense: 0.05 is "5 % more".
+    /// Converts a difference of costs to a change of the measure: 0.05 is "5 % more".
     #[must_use]
     pub fn change(self, scale: Scale, delta: f64) -> f64 {
         scale.change(delta, direction(self.direction()))
     }
 }
 
-/// The contract's direction in `stats`' words.
+/// Converts the contract's direction to that of `stats`.
 #[must_use]
 const fn direction(direction: Direction) -> stats::compare::Direction {
     match direction {

@@ -1,4 +1,5 @@
-//! One comparison a measure: pairs the arms of each round, estimates, corrects for many, decides.
+//! Compares each measure: pairs the arms of each round, estimates, corrects for multiple questions,
+//! decides.
 
 mod estimates;
 
@@ -16,36 +17,35 @@ use super::measure::Measure;
 use super::trials::Round;
 use crate::plan::Plan;
 
-/// What one measure says about B against A.
+/// The comparison of B with A in one measure.
 #[derive(Clone, Debug)]
 pub struct MetricComparison {
-    /// What is compared.
+    /// Measure.
     pub measure: Measure,
-    /// Declared before the run as the one that decides.
+    /// Whether this is the primary measure, declared before the run.
     pub primary: bool,
-    /// The share by which it may differ without mattering.
+    /// Relative difference that does not matter.
     pub tolerance: f64,
-    /// What A/A comparisons on this class of hosts showed without any difference, as a share; 0
-    /// where none was calibrated.
+    /// Noise floor, as a share: the difference that A/A comparisons on this class of hosts showed;
+    /// 0 if none was calibrated.
     pub noise_floor: f64,
     /// Two-sided error of its intervals.
     pub alpha: f64,
-    /// The scale of its differences: logarithmic, unless some value is zero.
+    /// Scale of its differences: logarithmic, unless a value is zero.
     pub scale: Scale,
-    /// A sentence where the quantile rests on few values.
+    /// A warning if the quantile rests on few values.
     pub warning: Option<String>,
-    /// Each round's values, in the measure's own unit, with the arms' places.
+    /// Each round's values, in the measure's unit, with the arms' positions.
     pub rounds: Vec<RoundValues>,
-    /// Where the exact check draws from, when it must draw.
+    /// Seed of the exact check, if it must draw.
     pub seed: Seed,
-    /// How it compares with what the placement of code alone does, in runs that have the layout
-    /// control.
+    /// Comparison with the effect of code placement alone, if the run has the layout control.
     pub layout: Option<LayoutLabel>,
-    /// What came of it.
+    /// Result of the comparison.
     pub outcome: ComparisonResult,
 }
 
-/// What one measure's rounds say, before it is decided among how many questions it is one.
+/// The estimate of one measure, before the decision, which needs the whole family of questions.
 pub(super) struct Draft {
     measure: Measure,
     primary: bool,
@@ -63,50 +63,49 @@ pub(super) struct Draft {
 pub struct RoundValues {
     /// Round, from zero.
     pub round: u32,
-    /// Arm, its place in the order, its value.
+    /// Arm, its position in the order, its value.
     pub values: Vec<(Arm, usize, f64)>,
 }
 
-/// The secondary intervals that come from drawing whole rounds, all arms together, at expanded
-/// percentiles.
+/// Secondary intervals by bootstrap: whole rounds are drawn, all arms together, and the percentiles
+/// are expanded.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Resampled {
-    /// Of the mean difference.
+    /// Interval of the mean difference.
     pub mean: Interval,
-    /// Of the pooled ratio, for quantiles.
+    /// Interval of the pooled ratio, for quantiles.
     pub pooled: Option<Interval>,
-    /// Where both draw from.
+    /// Seed of both.
     pub seed: Seed,
 }
 
-/// What came of a comparison.
+/// Result of a comparison.
 #[derive(Clone, Debug)]
 pub enum ComparisonResult {
-    /// An estimate and a decision.
+    /// Estimated and decided.
     Compared {
         /// Effect, control and exact check.
         comparison: Box<Comparison>,
-        /// p after Holm's correction, where several questions are asked together: the secondary
-        /// measures of a cell, and the primary ones of several cells.
+        /// p after Holm's correction, if several questions are tested together: the secondary
+        /// measures of a cell, or the primary ones of several cells.
         adjusted_p: Option<f64>,
         /// The pooled ratio with its jackknife interval, for quantiles.
         pooled: Option<Pooled>,
-        /// Intervals from drawn rounds.
+        /// Bootstrap intervals.
         resampled: Option<Resampled>,
-        /// The verdict and the way to it.
+        /// The verdict, with the rows that led to it.
         decision: Decision,
     },
-    /// Too few values lie beyond the quantile: it would be a story about one request.
+    /// Too few values lie beyond the quantile, so it would describe single requests.
     Hidden {
-        /// That many, in the arm and round that has fewest.
+        /// Number of values beyond it, in the arm and round with the fewest.
         exceedances: u64,
-        /// The ratio of all rounds together, where those have enough: it stands alone and decides
-        /// nothing.
+        /// The pooled ratio of all rounds, if they have enough values. It decides nothing.
         pooled: Option<Pooled>,
     },
     /// There is nothing to compare.
     Missing {
-        /// Why there is nothing, as a clause.
+        /// Reason, as a clause.
         reason: String,
     },
 }
@@ -144,8 +143,8 @@ pub(super) fn estimates(
     measures.into_iter().map(draft).collect()
 }
 
-/// Holm over the primary measures of all cells, in their order. A single question needs no
-/// correction.
+/// Holm's correction over the primary measures of all cells, in their order. A single question
+/// needs no correction.
 pub(super) fn primaries(cells: &[Vec<Draft>]) -> Vec<Option<f64>> {
     let primary =
         |drafts: &Vec<Draft>| drafts.iter().find(|draft| draft.primary).and_then(Draft::p);
@@ -156,7 +155,7 @@ pub(super) fn primaries(cells: &[Vec<Draft>]) -> Vec<Option<f64>> {
     corrected(&found)
 }
 
-/// Holm's correction of those that there are.
+/// Holm's correction of the values that exist.
 fn corrected(found: &[Option<f64>]) -> Vec<Option<f64>> {
     let family: Vec<f64> = found.iter().flatten().copied().collect();
     let mut adjusted = holm(&family).into_iter();
@@ -166,8 +165,8 @@ fn corrected(found: &[Option<f64>]) -> Vec<Option<f64>> {
         .collect()
 }
 
-/// Decides every measure of a cell: the primary with its p among the primaries of all cells, the
-/// others among themselves.
+/// Decides every measure of a cell. The primary's p is corrected over the primaries of all cells,
+/// the others' over the cell.
 pub(super) fn decided(
     drafts: Vec<Draft>,
     primary: Option<f64>,
@@ -276,7 +275,7 @@ pub(super) fn values(measure: Measure, rounds: &[&Round]) -> Vec<RoundValues> {
 }
 
 impl MetricComparison {
-    /// What was estimated and decided, where anything could be.
+    /// The estimate and decision, if there are any.
     #[must_use]
     pub fn compared(&self) -> Option<(&Comparison, &Decision)> {
         match &self.outcome {
@@ -289,7 +288,7 @@ impl MetricComparison {
         }
     }
 
-    /// The values of these arms, round by round.
+    /// Values of these arms, in order of rounds.
     pub fn values(&self, of: impl Fn(Arm) -> bool) -> impl Iterator<Item = f64> {
         let values = self.rounds.iter().flat_map(|round| &round.values);
         values
@@ -297,16 +296,15 @@ impl MetricComparison {
             .map(|(.., value)| *value)
     }
 
-    /// Whether so few values of a round lie beyond it that no round can show it: it is then no
-    /// answer over runs either.
+    /// Whether too few values of a round lie beyond the quantile. It then gives no answer over
+    /// several runs either.
     #[must_use]
     pub fn is_hidden(&self) -> bool {
         matches!(self.outcome, ComparisonResult::Hidden { .. })
     }
 
-    /// The mean over rounds of what these arms showed, in the measure's own unit: the geometric
-    /// one, which log ratios are about, or the plain one where some value is zero. `None` where no
-    /// round has a value.
+    /// Mean of these arms over the rounds, in the measure's unit: geometric, as for log ratios, or
+    /// arithmetic if a value is zero. `None` if no round has a value.
     #[must_use]
     pub fn typical(&self, of: impl Fn(Arm) -> bool) -> Option<f64> {
         let scale = self.scale;
@@ -318,33 +316,33 @@ impl MetricComparison {
         (count > 0).then(|| if scale.is_log() { mean.exp() } else { mean })
     }
 
-    /// Whether it was measured: every other measure of a scenario without objectives is.
+    /// Whether it was measured. False only for goodput in a scenario without objectives.
     #[must_use]
     pub fn is_measured(&self) -> bool {
         self.rounds.iter().any(|round| !round.values.is_empty())
     }
 
-    /// The share by which it may differ without mattering: the plan's, or the noise floor where
-    /// that is higher.
+    /// The relative difference that does not matter: the plan's tolerance, or the noise floor if
+    /// that is greater.
     #[must_use]
     pub fn within(&self) -> f64 {
         self.tolerance.max(self.noise_floor)
     }
 
-    /// τ′: that share as a difference of costs.
+    /// τ′: the same as a difference of costs.
     #[must_use]
     pub fn limit(&self) -> f64 {
         self.scale.limit(self.within())
     }
 
-    /// A difference of costs as a change in the measure's own sense: 0.05 is "5 % more".
+    /// Converts a difference of costs to a change of the measure: 0.05 is "5 % more".
     #[must_use]
     pub fn change(&self, delta: f64) -> f64 {
         self.measure.change(self.scale, delta)
     }
 
-    /// A difference of costs as a share, without a side: what could have been seen, or a standard
-    /// error.
+    /// Converts a difference of costs to a share without a sign: for a minimum detectable effect or
+    /// a standard error.
     #[must_use]
     pub fn share(&self, delta: f64) -> f64 {
         self.scale.share(delta)

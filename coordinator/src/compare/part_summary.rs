@@ -1,6 +1,6 @@
-//! What is kept of a part once it has been merged into its trial: everything small, its histograms
-//! folded. A whole part takes megabytes, most of it histograms, up to 4,096 requests and slices of
-//! time, and a run has thousands.
+//! What is kept of a part after it is merged into its trial: the small fields, and its histograms
+//! in folded form. A whole part takes megabytes, mostly histograms, up to 4,096 requests and time
+//! slices, and a run has thousands of parts.
 
 use contract::histogram::{Folded, LatencyHistogram};
 use contract::identity::Sha256;
@@ -10,18 +10,18 @@ use contract::part::{
     Window,
 };
 
-/// A part without its single requests, steps and slices of time. The fields are those of [`Part`],
-/// and its share.
+/// A part without its single requests, steps and time slices. The fields are those of [`Part`],
+/// plus its share.
 #[derive(Clone, Debug)]
 pub struct PartSummary {
-    /// Where it belongs.
+    /// Trial and slot of the part.
     pub place: PartKey,
-    /// Which share of an arm's requests it had, the same in every arm: its slot, or in a duet its
-    /// pair of slots.
+    /// The share of an arm's requests that it had, the same in every arm: its slot, or in a duet
+    /// its pair of slots.
     pub share: u32,
-    /// Which process measured it.
+    /// The process that measured it.
     pub origin: Origin,
-    /// What became of the requests.
+    /// Outcomes of the requests.
     pub outcomes: Outcomes,
     /// SHA-256 over the output tokens.
     pub token_digest: Sha256,
@@ -29,29 +29,29 @@ pub struct PartSummary {
     pub prompt_tokens: u64,
     /// Output tokens of successful requests.
     pub output_tokens: u64,
-    /// Requests the shape called for.
+    /// Requests that the shape called for.
     pub offered: u64,
-    /// Of those, sent before the window ended.
+    /// Requests of these that were sent before the window ended.
     pub in_time: Option<u64>,
-    /// Why the window was over.
+    /// Why the window ended.
     pub stopped: StopCause,
     /// Successful requests that met every objective.
     pub good: Option<u64>,
-    /// How long the requests were.
+    /// Lengths of the requests.
     pub sent: Option<Sent>,
     /// The measured window.
     pub window: Window,
     /// Cold start, phase by phase.
     pub cold: Vec<ColdPhase>,
-    /// What the process and its host spent.
+    /// Resources that the process and its host used.
     pub usage: Usage,
-    /// What the engine says of itself.
+    /// Facts that the engine reported.
     pub engine: EngineFacts,
     histograms: [Folded; Metric::ALL.len()],
 }
 
 impl PartSummary {
-    /// What stays of a part.
+    /// The summary of a part.
     pub(super) fn of(part: Part, share: u32) -> Self {
         let histograms = folded(&part.histograms);
         Self {
@@ -81,7 +81,7 @@ impl PartSummary {
         &self.histograms[metric.index()]
     }
 
-    /// The histogram of a metric, opened.
+    /// The histogram of a metric, unfolded.
     #[must_use]
     pub fn histogram(&self, metric: Metric) -> LatencyHistogram {
         self.folded(metric).opened()

@@ -1,6 +1,5 @@
-//! What only a drawing needs of a run: percentile curves, the inside of windows, hosts and workers
-//! one by one. Derived when asked for, since most answers go without. It must not know how anything
-//! is drawn.
+//! Data that only charts need: percentile curves, the course of windows, hosts and workers one by
+//! one. Derived on request, since most answers do not need it. Must not know how anything is drawn.
 
 mod places;
 mod timeline;
@@ -16,13 +15,13 @@ use stats::summary::quantiles;
 use super::trials::Round;
 use super::{Findings, Measure};
 
-/// What one cell's drawings need.
+/// The chart data of one cell.
 #[derive(Clone, Debug)]
 pub struct Picture {
-    /// One entry a metric that has values.
+    /// One entry for each metric that has values.
     pub curves: Vec<Curve>,
-    /// The measured windows by arm, the average over its trials; empty where neither slices nor all
-    /// requests were kept.
+    /// The course of the measured windows by arm, averaged over its trials; empty if the parts kept
+    /// neither slices nor all requests.
     pub timelines: Vec<(Arm, Timeline)>,
     /// The primary measure on every host, by name.
     pub hosts: Vec<Spot>,
@@ -30,25 +29,25 @@ pub struct Picture {
     pub workers: Vec<Spot>,
 }
 
-/// A metric's distribution under each arm, all rounds together.
+/// A metric's distribution under each arm, over all rounds.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Curve {
-    /// The metric whose distribution it draws.
+    /// Metric.
     pub metric: Metric,
-    /// By arm: quantiles and their values in nanoseconds, as far as enough values lie beyond.
+    /// For each arm: quantiles and their values in nanoseconds, as far as enough values lie beyond.
     pub lines: Vec<(Arm, Vec<(f64, f64)>)>,
 }
 
 /// Metrics that get a curve.
 const CURVES: [Metric; 3] = [Metric::E2e, Metric::Ttft, Metric::Itl];
 
-/// Quantiles that every curve has if it reaches so far: those that people ask for.
+/// Quantiles that every curve includes if it reaches that far: the commonly used ones.
 const NAMED: [f64; 6] = [0.25, 0.9, 0.95, 0.99, 0.999, 0.9999];
 
-/// Points of a curve for each halving of what lies beyond.
+/// Points of a curve each time 1−q halves.
 const FINENESS: u32 = 8;
 
-/// One picture a cell, in the order of [`Findings::cells`].
+/// One picture for each cell, in the order of [`Findings::cells`].
 #[must_use]
 pub fn pictures(findings: &Findings) -> Vec<Picture> {
     let primary = Measure::ALL
@@ -86,8 +85,8 @@ fn merged(metric: Metric, arm: Arm, rounds: &[&Round]) -> LatencyHistogram {
     all
 }
 
-/// From the least value to the quantile beyond which `least` values lie, evenly on the scale of ln
-/// 1/(1−q); `None` where that is not even the median.
+/// Points from the least value to the quantile beyond which `least` values lie, evenly spaced in ln
+/// 1/(1−q); `None` if that is not even the median.
 fn points(histogram: &LatencyHistogram, least: u64) -> Option<Vec<(f64, f64)>> {
     let exact = histogram.exact();
     let last = 1.0 - least.max(1) as f64 / exact.count.max(1) as f64;
@@ -100,7 +99,7 @@ fn points(histogram: &LatencyHistogram, least: u64) -> Option<Vec<(f64, f64)>> {
     qs.push(last);
     qs.sort_by(f64::total_cmp);
     let values = quantiles(histogram.buckets(), &qs)?;
-    // Interpolation reaches to the edges of a bucket; the exact extremes are inside.
+    // Interpolation extends to the edges of a bucket; the exact extremes lie inside.
     let inside = |ns: f64| ns.clamp(exact.min as f64, exact.max as f64);
     Some(qs.into_iter().zip(values.into_iter().map(inside)).collect())
 }

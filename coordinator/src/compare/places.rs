@@ -1,6 +1,6 @@
-//! The primary measure slot by slot and host by host: whether one of them tells another story, and
-//! what the answer is without it (docs/method.md). Slots of one host share its noise and are no
-//! replicates: nothing here enters the verdict.
+//! The primary measure for each slot and host: whether one differs from the others, and what the
+//! answer is without it (docs/method.md). Slots of one host share its noise and are not replicates,
+//! so nothing here affects the verdict.
 
 use std::collections::BTreeSet;
 
@@ -17,50 +17,50 @@ use super::trials::{Round, Trial};
 pub struct SlotOrHost {
     /// Host name.
     pub host: String,
-    /// Slot, over the whole fleet, or in a duet pair of slots; `None` for the host as a whole.
+    /// Slot over the whole fleet, or in a duet pair of slots; `None` for the host as a whole.
     pub slot: Option<u32>,
 }
 
-/// What one place says of B against the baseline.
+/// B against the baseline in one place.
 #[derive(Clone, Debug)]
 pub struct SlotEffect {
-    /// The slot of the fleet that was measured.
+    /// The host or slot.
     pub place: SlotOrHost,
-    /// B against the baseline there.
+    /// The estimate.
     pub effect: Estimate,
-    /// The scale of the difference.
+    /// Scale of the difference.
     pub scale: Scale,
 }
 
-/// A place that tells another story than the others.
+/// A place that differs from the others.
 #[derive(Clone, Debug)]
 pub struct OddSlot {
-    /// Which; of two nobody can say which one is odd, and this is the first.
+    /// The place. Of only two places either could be the odd one; this is the first.
     pub place: SlotOrHost,
-    /// Its difference less the others'.
+    /// Its difference minus that of the others.
     pub contrast: Estimate,
     /// p of the contrast after Holm's correction over the places.
     pub adjusted_p: f64,
-    /// The answer without it; `None` where the rest gives none.
+    /// The answer without it; `None` if the others give none.
     pub without: Option<Estimate>,
 }
 
 /// The primary measure over the places of a fleet.
 #[derive(Clone, Debug)]
 pub struct SlotEffects {
-    /// Slot by slot.
+    /// Each slot.
     pub slots: Vec<SlotEffect>,
-    /// Host by host, where there are several.
+    /// Each host, if there are several.
     pub hosts: Vec<SlotEffect>,
-    /// The odd one out.
+    /// The place that differs, if one does.
     pub odd: Option<OddSlot>,
-    /// The hosts as a sample of hosts, from five.
+    /// The hosts as a sample, if there are at least five.
     pub sample: Option<Sample>,
-    /// The scale of all differences; of a linear one every place has its own unit.
+    /// Scale of all differences; on a linear scale every place has its own unit.
     pub scale: Scale,
 }
 
-/// Looks at every place. `None` with a single slot, and where some slot has no value in some round.
+/// Compares all places. `None` with a single slot, and if a slot has no value in some round.
 pub(super) fn places(
     measure: Measure,
     rounds: &[&Round],
@@ -124,7 +124,7 @@ pub(super) fn all(
     places.into_iter().collect()
 }
 
-/// One scale for all places: linear where some place has zero in some round.
+/// One scale for all places: linear if some place has zero in some round.
 fn scale(measure: Measure, rounds: &[&Round], places: &[SlotOrHost]) -> Scale {
     let of = |place: &SlotOrHost| {
         let (baseline, candidate) = split(rounds, |trial| {
@@ -158,7 +158,7 @@ fn paired_over(
     here: impl Fn(&PartSummary) -> bool,
 ) -> Option<Paired> {
     let value = |trial: &Trial| value_at(measure, trial, &here);
-    // Slots have a share of the load each: what is zero at one is set against its own mean.
+    // Each slot has its own share of the load, so zero is compared with the slot's own mean.
     let scale = if scale.is_log() {
         scale
     } else {
@@ -194,7 +194,7 @@ fn effects(
 }
 
 impl SlotOrHost {
-    /// Whether a part was measured there.
+    /// Whether a part was measured in this place.
     pub(super) fn holds(&self, part: &PartSummary) -> bool {
         self.host == part.origin.hostname && self.slot.is_none_or(|slot| slot == part.share)
     }

@@ -1,4 +1,4 @@
-//! Quantiles in JSON: an object each. Owns nothing else.
+//! JSON form of quantiles: one object each.
 
 use schemars::JsonSchema;
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
@@ -7,7 +7,7 @@ use serde::{Deserialize, Deserializer, Serialize, Serializer};
 #[derive(Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub(super) struct Quantile {
-    /// 0.5 is the median.
+    /// Quantile; 0.5 is the median.
     q: f64,
     /// Its value, ns; null where fewer than ten values lie beyond it.
     ns: Option<f64>,

@@ -1,6 +1,6 @@
-//! What the rounds of the baseline say about the host over time: drift, a first round unlike the
-//! others, and rounds that resemble their neighbours (docs/method.md). Balanced order and the guard
-//! take care of the answer; these are for whoever wants a quieter host.
+//! Changes of the host over the rounds of the baseline: drift, an unusual first round, and
+//! correlation of neighbouring rounds (docs/method.md). Balanced order and the guard protect the
+//! answer; these signals help to find a quieter host.
 
 use contract::id::Arm;
 use stats::compare::{Correction, RoundCosts};
@@ -8,20 +8,20 @@ use stats::drift::{Trend, first_round_outlier, mann_kendall};
 
 use super::metrics::{ComparisonResult, MetricComparison};
 
-/// p of the trend from which it is told.
+/// Greatest p of the trend at which drift is reported.
 const DRIFT_ALPHA: f64 = 0.05;
 
-/// Rounds from which the trend's normal approximation is fit for use.
+/// Fewest rounds for which the trend's normal approximation is usable.
 const DRIFT_ROUNDS: usize = 8;
 
-/// What stands out; all empty on a quiet host.
+/// Unusual findings; all empty on a quiet host.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct Signals {
-    /// The baseline's cost rose or fell with the rounds.
+    /// Drift: the baseline's cost rose or fell over the rounds.
     pub drift: Option<Trend>,
-    /// The robust score of the baseline's first round against the others.
+    /// Robust score of the baseline's first round against the others.
     pub first_round: Option<f64>,
-    /// Neighbouring rounds resemble each other: what the guard did.
+    /// Neighbouring rounds are correlated: the correction that the guard made.
     pub correlated: Option<Correction>,
 }
 
@@ -43,7 +43,7 @@ pub(super) fn signals(primary: &MetricComparison) -> Signals {
 }
 
 impl Signals {
-    /// Whether there is anything to tell.
+    /// Whether there is any signal.
     #[must_use]
     pub fn any(&self) -> bool {
         self.drift.is_some() || self.first_round.is_some() || self.correlated.is_some()
@@ -51,7 +51,7 @@ impl Signals {
 }
 
 impl MetricComparison {
-    /// The rounds as `stats` compared them; `None` where an arm has no value.
+    /// The rounds as `stats` compared them; `None` if an arm has no value.
     #[must_use]
     pub fn blocks(&self) -> Option<Vec<RoundCosts>> {
         self.rounds

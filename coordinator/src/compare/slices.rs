@@ -1,5 +1,5 @@
-//! The inside of a measured window from the slices that parts keep of it: however long a window is,
-//! whether it held out. Must not judge.
+//! Derives from a part's time slices whether the engine kept up, for windows of any length. Must
+//! not judge.
 
 use std::borrow::Borrow;
 use std::time::Duration;
@@ -12,11 +12,12 @@ use super::trials::Trial;
 /// Pieces of a window.
 const PIECES: usize = 40;
 
-/// Of a window's pieces, the first that are left out: every open loop begins with an idle engine.
+/// Leading pieces of a window that are left out, because every open loop begins with an idle
+/// engine.
 const FILLING: usize = PIECES / 10;
 
-/// ln of the mean TTFT and of the mean number in flight, piece by piece while requests were still
-/// sent; `None` where parts kept no slices, or a piece has none to speak of.
+/// ln of the mean TTFT and of the mean number in flight in each piece, while requests were still
+/// sent; `None` if parts kept no slices, or a piece has too little.
 pub(super) fn pressure(trial: &Trial) -> Option<(Vec<f64>, Vec<f64>)> {
     let all = trial.series.as_ref()?;
     let sending = all.buckets.iter().rposition(|bucket| bucket.offered > 0)?;
@@ -32,8 +33,8 @@ pub(super) fn pressure(trial: &Trial) -> Option<(Vec<f64>, Vec<f64>)> {
     (!ttft.is_empty()).then_some((ttft, in_flight))
 }
 
-/// ln of the mean E2E, piece by piece of intended time without both ends of the window; `None`
-/// where a piece has none. Serves where parts kept only their first requests.
+/// ln of the mean E2E in each piece of intended time, without both ends of the window; `None` if a
+/// piece has no value. Used if parts kept only their first requests.
 pub(super) fn latency(trial: &Trial) -> Option<Vec<f64>> {
     let all = trial.series.as_ref()?;
     let sending = all.buckets.iter().rposition(|bucket| bucket.offered > 0)?;
@@ -49,8 +50,8 @@ pub(super) fn latency(trial: &Trial) -> Option<Vec<f64>> {
     (!means.is_empty()).then_some(means)
 }
 
-/// Time that requests were in flight, seconds, where nothing but answered ones were; `None` where
-/// parts kept no slices.
+/// Total time that answered requests were in flight, seconds; `None` if parts kept no slices or if
+/// other requests were in flight as well.
 pub(super) fn in_flight(trial: &Trial) -> Option<f64> {
     let all = trial
         .series
@@ -60,8 +61,8 @@ pub(super) fn in_flight(trial: &Trial) -> Option<f64> {
     (flight > 0).then_some(flight as f64 / 1e9)
 }
 
-/// From the piece of the windows with the least mean TTFT to the one after it with the most, all
-/// trials together; `None` where some part kept no slices or nothing was answered.
+/// Growth from the piece with the least mean TTFT to the later piece with the greatest, over all
+/// trials; `None` if a part kept no slices or nothing was answered.
 pub(super) fn growth(trials: &[&Trial], stretch: Duration) -> Option<Pressure> {
     let all: Vec<&Series> = trials
         .iter()
@@ -93,8 +94,8 @@ pub(super) fn growth(trials: &[&Trial], stretch: Duration) -> Option<Pressure> {
     })
 }
 
-/// Slices in pieces of equal length, each with how many slices it has; what is left over at the end
-/// is left out.
+/// Groups slices into pieces of equal length, each with its number of slices. A remainder at the
+/// end is left out.
 fn pieces(buckets: &[Bucket]) -> impl Iterator<Item = (usize, Bucket)> {
     let size = (buckets.len() / PIECES).max(1);
     buckets.chunks_exact(size).map(move |chunk| {
@@ -104,7 +105,7 @@ fn pieces(buckets: &[Bucket]) -> impl Iterator<Item = (usize, Bucket)> {
     })
 }
 
-/// All series in slices of the widest; `None` where one has none.
+/// Merges all series in slices of the widest one's width; `None` if one has none.
 pub(super) fn merged<S: Borrow<Series>>(all: &[S]) -> Option<Series> {
     let width = all.iter().map(|series| series.borrow().width).max()?;
     let mut sum = Series {

@@ -1,5 +1,5 @@
-//! What one arm did, all its rounds together: the seed's views. Cold start, queue against
-//! inference, first and last completion, rates, parallel efficiency.
+//! Summarises one arm over all its rounds: cold start, queue against inference, first and last
+//! completion, rates, parallel efficiency. These are the views of the original crate.
 
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -28,20 +28,21 @@ pub struct ArmSummary {
     pub arm: Arm,
     /// Its variant.
     pub variant: String,
-    /// What became of its requests.
+    /// Outcomes of its requests.
     pub outcomes: Outcomes,
-    /// One entry a time metric that has values; successes only, but for lateness.
+    /// One entry for each time metric that has values. Only successful requests count, except for
+    /// lateness.
     pub latencies: Vec<Latency>,
-    /// Views over trials: medians of what each trial showed.
+    /// Medians over the trials.
     pub views: Views,
     /// Cold start, phase by phase: the median over all worker processes.
     #[schemars(with = "Vec<ColdPhase>")]
     pub cold: Vec<Cold>,
-    /// How the first requests of the measured window fared, by intended time; empty where not every
+    /// The first requests of the measured window in order of intended time; empty if not every
     /// request was kept.
     pub first_requests: Vec<FirstRequest>,
-    /// Independent values among the latencies of the answered requests, by batch means: a
-    /// diagnostic. Null where not every request was kept.
+    /// Effective number of independent latencies among the answered requests, by batch means: a
+    /// diagnostic. Null if not every request was kept.
     pub effective_requests: Option<f64>,
     /// Of an engine that is a program of its own: connections, usage and failures by kind, all
     /// trials together; absent for all others.
@@ -50,7 +51,7 @@ pub struct ArmSummary {
 }
 
 impl ArmSummary {
-    /// What is known of a metric.
+    /// Latencies of a metric.
     #[must_use]
     pub fn latency(&self, metric: Metric) -> Option<&Latency> {
         self.latencies
@@ -58,7 +59,7 @@ impl ArmSummary {
             .find(|latency| latency.metric == metric)
     }
 
-    /// How long a phase of the cold start took.
+    /// Duration of a phase of the cold start.
     #[must_use]
     pub fn cold(&self, phase: &str) -> Option<Duration> {
         self.cold
@@ -75,7 +76,7 @@ pub struct Latency {
     /// `e2e`, `ttft`, `itl`, `tpot`, `queue`, `prefill`, `decode`, `service` or `lateness`.
     #[schemars(with = "String")]
     pub metric: Metric,
-    /// Values.
+    /// Number of values.
     pub count: u64,
     /// Exact mean.
     #[serde(rename = "mean_ns")]
@@ -86,8 +87,8 @@ pub struct Latency {
     /// Exact largest.
     #[serde(rename = "max_ns")]
     pub max: u64,
-    /// Quantiles with their values, interpolated within their bucket; null where too few values
-    /// lie beyond.
+    /// Quantiles with their values, interpolated within their bucket; null if too few values lie
+    /// beyond.
     #[serde(with = "quantiles")]
     #[schemars(with = "Vec<quantiles::Quantile>")]
     pub quantiles: Vec<(f64, Option<f64>)>,
@@ -101,34 +102,36 @@ pub struct Views {
     pub tokens_per_second: f64,
     /// Successful requests per second.
     pub requests_per_second: f64,
-    /// Requests per second that met every objective; none without objectives.
+    /// Requests per second that met every objective; null without objectives.
     pub goodput_per_second: Option<f64>,
-    /// Requests of an open loop sent within its window ÷ offered.
+    /// Requests of an open loop sent within its window ÷ requests offered.
     pub achieved: Option<f64>,
-    /// From the start until the first request was done, seconds; null where nothing was.
+    /// Time from the start until the first request was done, seconds; null if none was.
     #[serde(rename = "first_completion_seconds")]
     pub first_completion: Option<f64>,
-    /// From the start until the last request was done, seconds; likewise.
+    /// Time from the start until the last request was done, seconds; null if none was.
     #[serde(rename = "last_completion_seconds")]
     pub last_completion: Option<f64>,
-    /// Share of queue waiting in the mean service time, the rest is inference; likewise.
+    /// Share of queueing in the mean service time; the rest is inference. Null if no request was
+    /// answered.
     pub queue_share: Option<f64>,
     /// Processor time of the workers, seconds.
     pub cpu_seconds: f64,
-    /// Processor time ÷ (window × engine threads): 1 is every engine thread busy all the time.
+    /// Processor time ÷ (window × engine threads): 1 means that every engine thread was busy all
+    /// the time.
     pub parallel_efficiency: f64,
     /// Largest resident set of a worker, bytes.
     pub peak_rss_bytes: f64,
-    /// Most bytes of a worker's key/value cache in use.
+    /// Greatest use of a worker's key/value cache, bytes.
     pub peak_kv_bytes: f64,
-    /// Bound of a worker's key/value cache, bytes; null where there is none.
+    /// Limit of a worker's key/value cache, bytes; null if there is none.
     pub kv_bytes_total: Option<f64>,
-    /// Share of the steps' time outside the passes through the model; null where the engine does
-    /// not compute.
+    /// Share of the steps' time spent outside the model's passes; null if the engine does not
+    /// compute.
     pub scheduling_share: Option<f64>,
-    /// Most requests waiting in an engine.
+    /// Greatest number of requests waiting in an engine.
     pub peak_waiting: f64,
-    /// Most sequences in one step.
+    /// Greatest number of sequences in one step.
     pub peak_running: f64,
 }
 
@@ -136,7 +139,7 @@ pub struct Views {
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(from = "ColdPhase", into = "ColdPhase")]
 pub struct Cold {
-    /// Phase.
+    /// Name of the phase.
     pub phase: String,
     /// Median over all worker processes.
     pub median: Duration,
@@ -228,7 +231,7 @@ fn latency(metric: Metric, pooled: &Histograms, thresholds: &Thresholds) -> Opti
     })
 }
 
-/// A quantile in nanoseconds; null where too few values lie beyond it to be shown.
+/// A quantile in nanoseconds; null if too few values lie beyond it to show it.
 #[must_use]
 pub fn shown_quantile(
     histogram: &LatencyHistogram,
@@ -239,7 +242,7 @@ pub fn shown_quantile(
     if matches!(claim(exact.count, q, thresholds), Claim::Hidden { .. }) {
         return None;
     }
-    // Interpolation reaches to the edges of a bucket; the exact extremes are inside.
+    // Interpolation extends to the edges of a bucket; the exact extremes lie inside.
     let value = stats::summary::quantile(histogram.buckets(), q)?;
     Some(value.clamp(exact.min as f64, exact.max as f64))
 }
@@ -299,7 +302,7 @@ fn views(trials: &[&Trial]) -> Views {
     }
 }
 
-/// The median over the trials that say something.
+/// The median over the trials that have a value.
 fn known(trials: &[&Trial], pick: &dyn Fn(&Trial) -> Option<f64>) -> Option<f64> {
     let values: Vec<f64> = trials.iter().filter_map(|trial| pick(trial)).collect();
     (!values.is_empty()).then(|| median(values))
@@ -330,12 +333,12 @@ fn cpu_seconds(trial: &Trial) -> f64 {
         .sum()
 }
 
-/// Parts that have answers: of the others nothing was ever complete.
+/// Parts with answers; in the others no request was completed.
 fn answered(trial: &Trial) -> impl Iterator<Item = &PartSummary> {
     trial.parts.iter().filter(|part| part.outcomes.ok > 0)
 }
 
-/// Mean queue ÷ mean service: how much of what a request waited for was not work on it.
+/// Mean queue time ÷ mean service time.
 fn queue_share(trial: &Trial) -> Option<f64> {
     let sum = |metric| trial.histograms.get(metric).exact().sum as f64;
     let service = sum(Metric::Service);

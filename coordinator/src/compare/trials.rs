@@ -1,4 +1,4 @@
-//! Trials: the parts of all slots of one arm in one round, merged exactly. A round is the unit of
+//! Trials: the exactly merged parts of all slots of one arm in one round. A round is the unit of
 //! comparison; slots of one host share its noise and are not replicates.
 
 use std::collections::BTreeMap;
@@ -11,25 +11,25 @@ use contract::part::{Histograms, Outcomes, Part, Series};
 use super::part_summary::PartSummary;
 use super::window_stats::WindowStats;
 
-/// One arm in one round, all slots together.
+/// One arm in one round, over all slots.
 #[derive(Clone, Debug, Default)]
 pub struct Trial {
-    /// What is kept of its parts, by slot.
+    /// Summaries of its parts, by slot.
     pub parts: Vec<PartSummary>,
-    /// Their histograms merged.
+    /// Merged histograms of its parts.
     pub histograms: Histograms,
-    /// Requests that were left to these parts, where a block went on without some slots.
+    /// Requests assigned to these parts, if the block continued without some slots.
     pub left: Option<u64>,
-    /// Their counts added.
+    /// Sum of its parts' outcomes.
     pub outcomes: Outcomes,
     /// Output tokens of successful requests.
     pub output_tokens: u64,
-    /// From the start instant until the last request ended, whichever way, in any slot. Rates are
-    /// over this, so that a build which loses its slowest requests gains nothing by it.
+    /// Time from the start instant until the last request ended with any outcome, in any slot.
+    /// Rates are over this time, so a build gains nothing by losing its slowest requests.
     pub wall: Duration,
-    /// What single requests tell of the window; `None` where not all were kept.
+    /// Statistics from single requests; `None` if not all were kept.
     pub(super) inside: Option<WindowStats>,
-    /// The window in slices of time, all slots added; `None` where a part has none.
+    /// The window in time slices, summed over all slots; `None` if a part has none.
     pub(super) series: Option<Series>,
 }
 
@@ -40,7 +40,7 @@ pub struct Round {
     pub index: u32,
     /// Arms in the order they ran.
     pub order: Vec<Arm>,
-    /// What each did.
+    /// The trial of each arm.
     pub arms: BTreeMap<Arm, Trial>,
 }
 
@@ -48,12 +48,12 @@ pub struct Round {
 #[derive(Clone, Debug)]
 pub struct Trials {
     pub(super) rounds: BTreeMap<(u32, u32), Round>,
-    /// Accepted parts of no trial: of slots that were lost before their block was over.
+    /// Accepted parts that belong to no trial, from slots that were lost before their block ended.
     pub(super) left_out: Vec<PartSummary>,
 }
 
 impl Trials {
-    /// The done rounds of a cell, in order.
+    /// The completed rounds of a cell, in order.
     #[must_use]
     pub fn rounds(&self, cell: u32) -> Vec<&Round> {
         self.rounds
@@ -77,7 +77,7 @@ impl Trials {
 }
 
 impl Trial {
-    /// Merges a part and keeps what is small of it.
+    /// Merges a part and keeps its summary.
     pub(super) fn add(&mut self, part: Part, share: u32) {
         self.histograms.add(&part.histograms);
         self.outcomes.add(&part.outcomes);
@@ -86,7 +86,7 @@ impl Trial {
         self.parts.push(PartSummary::of(part, share));
     }
 
-    /// A quantile in nanoseconds, interpolated within its bucket; `None` when there are no values.
+    /// A quantile in nanoseconds, interpolated within its bucket; `None` without values.
     #[must_use]
     pub fn quantile(&self, metric: Metric, q: f64) -> Option<f64> {
         stats::summary::quantile(self.histograms.get(metric).buckets(), q)
@@ -104,7 +104,7 @@ impl Trial {
         rate(self.outcomes.ok, self.wall)
     }
 
-    /// Requests that met every objective per second of the window; none where the scenario has no
+    /// Requests per second of the window that met every objective; `None` if the scenario has no
     /// objectives.
     #[must_use]
     pub fn goodput_per_second(&self) -> Option<f64> {
@@ -116,7 +116,7 @@ impl Trial {
         rate(good, self.wall)
     }
 
-    /// Requests of an open loop sent within its window ÷ offered.
+    /// Requests of an open loop sent within its window ÷ requests offered.
     #[must_use]
     pub fn achieved(&self) -> Option<f64> {
         let in_time = self
@@ -129,13 +129,13 @@ impl Trial {
     }
 }
 
-/// A count of zero is a rate of zero; a window of no length has none.
+/// A count of zero is a rate of zero; a window of zero length has no rate.
 pub(super) fn rate(count: u64, wall: Duration) -> Option<f64> {
     (!wall.is_zero()).then(|| count as f64 / wall.as_secs_f64())
 }
 
 impl Round {
-    /// Where an arm stood in the order.
+    /// Position of an arm in the order.
     #[must_use]
     pub fn position(&self, arm: Arm) -> Option<usize> {
         self.order.iter().position(|a| *a == arm)

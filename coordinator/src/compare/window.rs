@@ -1,6 +1,6 @@
-//! The inside of a measured window over some trials: latency piece by piece, the number in flight,
-//! how the first requests fared. Must not judge. Where parts kept only
-//! their first requests nothing is said: the beginning of a window does not speak for its end.
+//! Statistics from the inside of a measured window over several trials: latency of each piece,
+//! number in flight, the first requests. Must not judge. If parts kept only their first requests
+//! there is no result, because the beginning of a window does not represent its end.
 
 use std::time::Duration;
 
@@ -23,13 +23,13 @@ pub struct FirstRequest {
     pub ttft: f64,
 }
 
-/// ln of the mean E2E in pieces of equally many requests, by intended time.
+/// ln of the mean E2E in pieces with equal numbers of requests, by intended time.
 pub(super) fn latency(trial: &Trial) -> Option<Vec<f64>> {
     trial.inside.as_ref()?.latency.clone()
 }
 
-/// Mean number in flight by the single requests, throughput by the counts, mean residence by the
-/// histogram: three accounts of one window that Little's law holds together. Of answered requests.
+/// The two sides of Little's law for answered requests: mean number in flight (from single
+/// requests), and throughput (from counts) × mean residence (from the histogram).
 pub(super) fn little(trials: &[&Trial]) -> Option<(f64, f64, f64)> {
     let (mut flight, mut wall, mut ok, mut residence, mut count) = (0.0, 0.0, 0_u64, 0.0, 0_u64);
     for trial in trials {
@@ -44,8 +44,8 @@ pub(super) fn little(trials: &[&Trial]) -> Option<(f64, f64, f64)> {
     (wall > 0.0 && count > 0).then(|| (flight / wall, ok as f64 / wall, residence / count as f64))
 }
 
-/// Independent values among the latencies of an arm: batch means over each trial's requests, all
-/// trials together.
+/// Effective number of independent latencies of an arm: batch means over each trial's requests,
+/// summed over its trials.
 pub(super) fn effective_requests(trials: &[&Trial]) -> Option<f64> {
     trials
         .iter()
@@ -53,8 +53,8 @@ pub(super) fn effective_requests(trials: &[&Trial]) -> Option<f64> {
         .sum()
 }
 
-/// How the first requests of a window fared, by intended time: the median over the trials that have
-/// so many.
+/// The first requests of a window, by intended time: medians over the trials that have that many
+/// requests.
 pub(super) fn first_requests(trials: &[&Trial]) -> Vec<FirstRequest> {
     let known: Vec<&[(u64, u64)]> = trials
         .iter()
@@ -74,7 +74,7 @@ pub(super) fn first_requests(trials: &[&Trial]) -> Vec<FirstRequest> {
         .collect()
 }
 
-/// The shortest window of an arm's trials: every worker's own is as long as its trial's.
+/// The shortest window of an arm's trials. Each worker's window is as long as its trial's.
 pub(super) fn shortest(trials: &[&Trial]) -> Duration {
     trials
         .iter()

@@ -1,33 +1,33 @@
-//! What the requests that parts keep one by one say about the inside of one trial's window: latency
-//! piece by piece, the number in flight, the first requests. Must not judge.
+//! Statistics from the single requests that a trial's parts keep: latency of each piece, number in
+//! flight, the first requests. Must not judge.
 
 use contract::part::{Outcome, Part, RequestRecord};
 
 /// Pieces of a window.
 const PIECES: usize = 40;
 
-/// Requests of the curve of first requests.
+/// Number of first requests on the curve.
 const FIRST: usize = 64;
 
-/// What the single requests of one trial tell, once they are looked at and let go.
+/// Statistics of one trial's single requests, which are then dropped.
 #[derive(Clone, Debug, PartialEq)]
 pub(super) struct WindowStats {
-    /// ln of the mean E2E in pieces of equally many requests, by intended time.
+    /// ln of the mean E2E in pieces with equal numbers of requests, by intended time.
     pub latency: Option<Vec<f64>>,
-    /// Time between sending and end of all requests, seconds.
+    /// Sum of the times from sending to end over all requests, seconds.
     pub in_flight: f64,
     /// E2E and TTFT of the first requests, nanoseconds.
     pub first: Vec<(u64, u64)>,
-    /// Independent values among the latencies (batch means).
+    /// Effective number of independent latencies (batch means).
     pub effective: Option<f64>,
 }
 
 impl WindowStats {
-    /// Of a trial's answered requests. The first and the last `margin` are left out of the latency:
-    /// a closed loop begins with all of them at once and ends with fewer and fewer.
+    /// From a trial's answered requests. The first and last `margin` are left out of the latency: a
+    /// closed loop starts all its requests at once and ends with fewer and fewer.
     pub(super) fn of(mut answered: Vec<RequestRecord>, margin: usize) -> Self {
         answered.sort_by_key(|request| (request.intended_ns, request.index));
-        // Vetted parts have every request's times in order; a store of before may hold others.
+        // Checked parts have each request's times in order; older stores may contain others.
         let span = |from: u64, to: u64| to.saturating_sub(from);
         let e2e: Vec<f64> = answered
             .iter()
@@ -53,7 +53,7 @@ impl WindowStats {
     }
 }
 
-/// A part's answered requests, which it loses; `None` where not all were kept.
+/// Takes a part's answered requests out of it; `None` if not all were kept.
 pub(super) fn answered(part: &mut Part) -> Option<Vec<RequestRecord>> {
     let all = std::mem::take(&mut part.requests);
     let complete = part.requests_not_kept == 0 && all.len() as u64 == part.outcomes.ended();

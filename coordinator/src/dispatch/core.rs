@@ -1,5 +1,6 @@
-//! Decides everything that happens in a run: who is let in, where its slots are, whose turn it is,
-//! what follows from losses. Pure: no clock, no socket, no task; every event comes with the time.
+//! Makes every decision of a run: which peers are admitted, which host each slot is on, which trial
+//! runs next, and what a loss costs. Pure: no clock, no socket, no task. Every event carries the
+//! time.
 //!
 //! ```text
 //! Gathering ─(slots are there)→ Trial ─(all parts)→ Trial … ─(block's last arm)→ Committing ─committed→ Gathering …
@@ -9,11 +10,11 @@
 //!     any   ─(second Ctrl-C)→ Done, everything killed
 //!     Trial ─(loss, where the run may shrink and a worker is left)→ Trial, without that slot until the block's end
 //! ```
-//! Slots take turns arm by arm; in a duet all arms have theirs at once, each in slots of its own.
-//! Slots keep their places within a block; a free place is given away between blocks only. The
-//! block is the unit of repetition: what an aborted attempt measured is superseded, never merged.
-//! It must not know what a part contains beyond its place and the length of its window, nor how
-//! anything is sent or stored.
+//! The slots run one arm after the other; in a duet all arms run at once, each in its own slots. A
+//! slot keeps its host within a block and moves only between blocks. The block is the unit of
+//! repetition: the parts of an aborted attempt are superseded and never merged. This module must
+//! not know what a part contains beyond its key and the length of its window, nor how anything is
+//! sent or stored.
 
 mod admission;
 mod begin;
@@ -46,10 +47,10 @@ pub struct Core {
     binaries: BTreeMap<String, Binary>,
     env: Vec<(String, String)>,
     instrumented: bool,
-    /// What must not change any more; `None` before the first engine is open, and where nothing is
-    /// recorded.
+    /// Facts that must not change during the run. `None` before the first engine is open, and in
+    /// runs that record nothing.
     identity: Option<RunIdentity>,
-    /// The run does not exist yet: the first open engine creates it.
+    /// The stored run does not exist yet: the first engine that opens creates it.
     uncreated: bool,
     peers: Peers,
     admission: Admission,
@@ -57,7 +58,7 @@ pub struct Core {
     phase: Phase,
     /// Index of the current block in the script.
     block: usize,
-    /// Turn of the block: the index of the current arm in its order, where arms take turns.
+    /// Turn of the block: index of the current arm in the block's order, if arms alternate.
     turn: usize,
     attempt: Attempt,
     tries: u32,
@@ -66,11 +67,12 @@ pub struct Core {
     workers: TrialWorkers,
     /// Workers kept for their next turn (`resident`).
     parked: Vec<TrialWorker>,
-    /// Slots without which the block goes on, so that all its later arms run in the same places.
+    /// Slots that the block continues without. They stay out, so that all later arms of the block
+    /// run in the same slots.
     out: BTreeSet<u32>,
-    /// Requests of this attempt that nobody sends.
+    /// Requests of this attempt that no worker sends, because their slots were lost.
     lost_requests: u64,
-    /// Everybody is armed and somebody's clock is not known.
+    /// All workers are armed, but the clock of at least one is not known yet.
     clock_awaited: bool,
     deadline: Duration,
     /// When the workers of this trial were told to start.
@@ -80,17 +82,17 @@ pub struct Core {
     greeted: bool,
     /// Messages of older attempts so far.
     late: u64,
-    /// Something is remembered that is not durable.
+    /// What has been noted but is not durable yet.
     unwritten: Unwritten,
 }
 
-/// What was remembered since notices were last made durable.
+/// Urgency of the notices that are not durable yet.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 enum Unwritten {
     Nothing,
-    /// It waits until nothing is measured: writing takes the disk and the processor.
+    /// Written when no trial is running, because writing uses the disk and the processor.
     Aside,
-    /// What was measured is lost anyway.
+    /// A loss: written at once, because the measurement in progress is lost anyway.
     Loss,
 }
 
@@ -103,7 +105,7 @@ enum Phase {
     Done,
 }
 
-/// What follows once every worker is gone.
+/// What happens once every worker is gone.
 #[derive(Debug, Clone, PartialEq, Eq)]
 enum Next {
     Again,
@@ -111,7 +113,7 @@ enum Next {
 }
 
 impl Core {
-    /// Ready to begin; the first tick or event sets it going.
+    /// A new core. The first tick or event starts it.
     #[must_use]
     pub fn new(job: &Job, now: Duration) -> Self {
         let script = job.script.clone();
@@ -152,7 +154,7 @@ impl Core {
         }
     }
 
-    /// The instant at which the current step is overdue: the driver sends a tick then.
+    /// Deadline of the current step; the driver sends a tick at this instant.
     #[must_use]
     pub fn deadline(&self) -> Option<Duration> {
         matches!(
@@ -162,7 +164,7 @@ impl Core {
         .then_some(self.deadline)
     }
 
-    /// Takes one event and says what to do about it.
+    /// Handles one event and returns the effects to perform.
     pub fn on_event(&mut self, now: Duration, event: Event) -> Vec<Effect> {
         let mut effects = Vec::new();
         if self.phase == Phase::Done {
@@ -184,15 +186,14 @@ impl Core {
             Event::Tick => self.tick(now, &mut effects),
         }
         self.advance(now, &mut effects);
-        // A loss is made durable when it happens, and everything else as soon as nothing is
-        // measured.
+        // A loss is made durable when it happens; everything else once no trial is running.
         if self.unwritten == Unwritten::Loss || self.phase != Phase::Trial {
             self.write_notes(&mut effects);
         }
         effects
     }
 
-    /// Goes on wherever nothing is awaited any more.
+    /// Advances the run as far as nothing more has to be awaited.
     fn advance(&mut self, now: Duration, effects: &mut Vec<Effect>) {
         match &self.phase {
             Phase::Gathering if self.script.blocks.is_empty() => {
@@ -217,7 +218,7 @@ impl Core {
         }
     }
 
-    /// Whether the slots are there; those that were lost are not waited for where a run may shrink.
+    /// Whether enough slots are there. If the run may shrink, lost slots are not awaited.
     fn may_begin(&self) -> bool {
         let have = self.slots.filled();
         have >= self.script.slots || (self.script.shrink && self.greeted && have > 0)
@@ -228,8 +229,7 @@ impl Core {
         self.deadline = now + self.script.limits.gather;
     }
 
-    /// The barriers of a trial: everybody ready → arm; everybody armed → start; everybody reported
-    /// → leave.
+    /// The barriers of a trial: all ready → arm; all armed → start; all reported → leave.
     fn advance_trial(&mut self, now: Duration, effects: &mut Vec<Effect>) {
         let limits = self.script.limits;
         if self.workers.all_at(WorkerState::Gone) {
@@ -249,7 +249,7 @@ impl Core {
         }
     }
 
-    /// Everybody's part is here: keep the workers, have them write their profile, or let them go.
+    /// Every part has arrived: keep the workers, have them write their profile, or let them go.
     fn after_report(&mut self, now: Duration, effects: &mut Vec<Effect>) {
         if self.script.resident {
             self.parked.append(&mut self.workers.all);
@@ -274,7 +274,7 @@ impl Core {
             return self.advance(now, effects);
         }
         self.phase = Phase::Committing;
-        // What waited is written with the block.
+        // The pending notices are written with the block.
         self.unwritten = Unwritten::Nothing;
         let block = self.current();
         let requests = self.script.requests[block.scenario as usize];
@@ -294,7 +294,7 @@ impl Core {
         }));
     }
 
-    /// The block is durable; with `settled` its run has an answer already.
+    /// The block is durable. `settled` says why the interim analysis ends the run here.
     fn committed(&mut self, now: Duration, settled: Option<String>, effects: &mut Vec<Effect>) {
         if self.phase != Phase::Committing {
             return;
@@ -313,7 +313,7 @@ impl Core {
         }
     }
 
-    /// Lets every agent go; the driver writes what is still remembered.
+    /// Lets every agent go. The driver writes the remaining notices.
     fn finish(&mut self, ending: Ending, effects: &mut Vec<Effect>) {
         self.phase = Phase::Done;
         self.unwritten = Unwritten::Nothing;

@@ -1,5 +1,5 @@
-//! The one loop of a run: every source of events — sessions, timers, Ctrl-C — goes into the core
-//! one at a time, and its effects are carried out before the next. It decides nothing.
+//! The event loop of a run. Every source of events (sessions, timers, Ctrl-C) goes to the core one
+//! event at a time, and its effects are performed before the next event. Decides nothing.
 
 mod builds;
 
@@ -22,22 +22,22 @@ use super::job::{Binary, Job, RunIdentity};
 use super::journal::{Journal, JournalError};
 use crate::fleet::session::{Incoming, Peer, SessionEvent};
 
-/// From the decision to start until the start instant: enough for the message to reach every
+/// Time between the decision to start and the start instant: enough for the message to reach every
 /// worker.
 const START_MARGIN: Duration = Duration::from_millis(100);
-/// Words that count before a deadline that has passed: as many as may have waited then. Who never
-/// stops talking puts off nothing.
+/// Number of messages still handled after a deadline has passed: as many as can have been waiting
+/// then. A peer that never stops sending therefore delays nothing.
 const BACKLOG: u32 = 4096;
 
-/// Where events come from.
+/// Sources of events.
 pub struct Sources {
-    /// What happens on sessions.
+    /// Events of sessions.
     pub incoming: mpsc::Receiver<Incoming>,
-    /// One message a Ctrl-C.
+    /// One message for each Ctrl-C.
     pub interrupts: mpsc::Receiver<()>,
-    /// How an agent ended that was started from here.
+    /// Agents that this program started and that have ended.
     pub agents: mpsc::Receiver<LostAgent>,
-    /// Zero of the coordinator's clock, the same as that of the sessions.
+    /// Zero of the coordinator's clock; sessions use the same.
     pub epoch: Instant,
 }
 
@@ -45,9 +45,9 @@ struct Driver<'a> {
     core: Core,
     /// Every open session.
     peers: BTreeMap<PeerId, Peer>,
-    /// What agents may fetch.
+    /// Builds that agents may fetch.
     binaries: BTreeMap<String, Binary>,
-    /// Of a run that does not exist yet.
+    /// Header of a run that does not exist yet.
     header: Option<RunHeader>,
     journal: Arc<dyn Journal>,
     epoch: Instant,
@@ -56,11 +56,11 @@ struct Driver<'a> {
     notices: Vec<Notice>,
 }
 
-/// Carries out a job until it is over, whichever way. What was committed is durable when it
+/// Carries out a job until it ends for any reason. All committed blocks are durable when it
 /// returns.
 ///
 /// # Errors
-/// When the journal fails in a way that leaves nothing to go on with.
+/// When the journal fails in a way that the run cannot continue from.
 pub async fn drive(
     job: Job,
     mut sources: Sources,
@@ -106,11 +106,11 @@ pub async fn drive(
             continue;
         }
         event = tokio::select! {
-            // What a worker said before its deadline counts before the deadline.
+            // A worker's message that came before its deadline is handled before the deadline.
             biased;
             Some(()) = sources.interrupts.recv() => Event::Interrupt,
-            // How an agent ended says more than the silence of its workers that follows, which may
-            // have come meanwhile.
+            // The exit of an agent explains more than the silence of its workers, which may have
+            // been noticed first.
             Some(lost) = sources.agents.recv() => Event::AgentEnded(lost),
             Some(incoming) = sources.incoming.recv() => driver.translate(incoming),
             () = sleep_until(deadline) => Event::Tick,
@@ -126,7 +126,7 @@ async fn sleep_until(deadline: Option<Instant>) {
 }
 
 impl Driver<'_> {
-    /// What happened on a session, in the core's words.
+    /// Translates a session event into an event of the core.
     fn translate(&mut self, incoming: Incoming) -> Event {
         let peer = PeerId(incoming.session);
         let end = match incoming.what {
@@ -147,8 +147,8 @@ impl Driver<'_> {
         Event::PeerLeft { peer, end }
     }
 
-    /// Feeds one event and all that follow from carrying out its effects. The ending, once there is
-    /// one.
+    /// Feeds one event, and all events that follow from its effects. Returns the ending, once there
+    /// is one.
     async fn feed(&mut self, event: Event) -> Option<Ending> {
         let mut next = VecDeque::from([event]);
         let mut ending = None;
@@ -158,8 +158,8 @@ impl Driver<'_> {
                     Ok(Done::Nothing) => {}
                     Ok(Done::Follow(event)) => next.push_back(event),
                     Ok(Done::Over(over)) => ending = Some(over),
-                    // A block whose part could not be kept must not be committed: what follows is
-                    // void.
+                    // A block whose part could not be stored must not be committed, so the
+                    // remaining effects are void.
                     Err(error) => {
                         next.push_back(Event::StoreFailed(error.to_string()));
                         break;
@@ -208,7 +208,7 @@ impl Driver<'_> {
         peer.send_piece(builds::piece(&self.binaries, sha256, offset).await);
     }
 
-    /// One instant for everybody, told to each on its own clock.
+    /// Sends each worker the common start instant, on the worker's own clock.
     fn start(&self, attempt: Attempt, peers: &[PeerId]) {
         let start = self.epoch.elapsed() + START_MARGIN;
         for peer in peers.iter().filter_map(|peer| self.peers.get(peer)) {
@@ -262,7 +262,7 @@ impl Driver<'_> {
         Ok(settled.await?.map_or(Event::Committed, Event::Settled))
     }
 
-    /// Nothing is on record of a run that does not exist yet: what is known of it waits.
+    /// Notices of a run that does not exist yet wait until it is created.
     async fn write_notices(&mut self) -> Result<(), JournalError> {
         if self.notices.is_empty() || self.header.is_some() {
             return Ok(());
@@ -273,7 +273,7 @@ impl Driver<'_> {
     }
 }
 
-/// What came of an effect.
+/// Result of performing an effect.
 enum Done {
     Nothing,
     Follow(Event),

@@ -1,5 +1,5 @@
-//! What can happen to a run, and what may be done about it. The whole vocabulary between the pure
-//! core and the driver.
+//! The events of a run and the effects on it: everything that the pure core and the driver
+//! exchange.
 
 use std::time::Duration;
 
@@ -15,172 +15,172 @@ pub use super::reason::LostAgent;
 pub use super::reason::{PeerEnd, Reason, WorkerName};
 pub use super::trial::WorkerState;
 
-/// Something happened.
+/// An event.
 #[derive(Debug)]
 pub enum Event {
     /// A peer introduced itself.
     PeerOpened {
         /// Its session.
         peer: PeerId,
-        /// As what it came.
+        /// Its first message.
         hello: Box<Hello>,
     },
-    /// A peer said something.
+    /// A peer sent a message.
     PeerSaid {
         /// Its session.
         peer: PeerId,
         /// The message, decoded.
         message: FromPeer,
     },
-    /// A session is over.
+    /// A session has ended.
     PeerLeft {
         /// The session that is over.
         peer: PeerId,
         /// How it ended.
         end: PeerEnd,
     },
-    /// A peer has answered a ping: an instant can be told on its clock.
+    /// A peer has answered a ping, so start instants can be converted to its clock.
     ClockKnown(PeerId),
-    /// The monotonic clock under a peer jumped.
+    /// A peer's monotonic clock jumped.
     ClockJumped {
         /// The session whose host's clock jumped.
         peer: PeerId,
-        /// By how much.
+        /// Size of the jump.
         by: Duration,
     },
-    /// The process of an agent that was started from here has ended, and nobody starts another.
+    /// The process of an agent that this program started has ended and is not started again.
     AgentEnded(LostAgent),
-    /// A part came from a worker that had been given up; it was dropped.
+    /// A worker that had been given up sent a part; it was dropped.
     LatePart,
-    /// Information without further consequences, such as a refused peer.
+    /// Information that changes nothing, such as a refused peer.
     Info(String),
     /// The block's parts and marker are durable.
     Committed,
-    /// They are, and the interim analysis finds the run's answer clear: the run can end. Why, in
-    /// words.
+    /// The block is durable and the interim analysis is decisive, so the run can end. The text says
+    /// why.
     Settled(String),
     /// The store could not make something durable.
     StoreFailed(String),
     /// Ctrl-C.
     Interrupt,
-    /// Time passed.
+    /// Time has passed.
     Tick,
 }
 
-/// A part, and the bytes it came in.
+/// A part with its encoded bytes.
 #[derive(Debug)]
 pub struct Delivery {
-    /// Decoded and checked.
+    /// Decoded and checked part.
     pub part: Box<Part>,
-    /// As it came, for the store.
+    /// The bytes as received, for the store.
     pub sealed: Vec<u8>,
 }
 
-/// Something is to be done.
+/// An effect that the driver performs.
 #[derive(Debug)]
 pub enum Effect {
-    /// Turn a peer away.
+    /// Refuse a peer.
     Refuse {
-        /// Whom.
+        /// Peer to refuse.
         peer: PeerId,
-        /// One sentence.
+        /// Reason, in one sentence.
         message: String,
-        /// Trying again cannot help.
+        /// Whether trying again is pointless.
         last: bool,
     },
-    /// Tell a peer.
+    /// Send a peer a message.
     Send {
-        /// Whom.
+        /// Recipient.
         peer: PeerId,
         /// The message to send.
         message: ToPeer,
     },
-    /// Send an agent the next piece of a build, if it takes what it asks for.
+    /// Send an agent the next piece of a build, if its queue has room.
     SendBuild {
-        /// To whom.
+        /// Recipient.
         peer: PeerId,
-        /// The build, by its content.
+        /// SHA-256 of the build.
         sha256: Sha256,
-        /// From which byte on.
+        /// Offset of the piece, bytes.
         offset: u64,
     },
-    /// Set a common start instant for these workers, whose clocks are known.
+    /// Send these workers a common start instant. Their clocks are known.
     StartAt {
-        /// Which try.
+        /// Attempt that starts.
         attempt: Attempt,
-        /// Whom.
+        /// Workers that start.
         peers: Vec<PeerId>,
     },
-    /// The first engine is open: from here on the run exists.
+    /// Create the stored run: the first engine is open.
     CreateRun(RunIdentity),
-    /// Keep an accepted part.
+    /// Store an accepted part.
     Keep(Delivery),
-    /// Make the block durable, then say [`Event::Committed`] or [`Event::Settled`].
+    /// Make the block durable, then report [`Event::Committed`] or [`Event::Settled`].
     Commit(BlockDone),
-    /// Remember something that a reader of the results must know.
+    /// Note something that a reader of the results must know.
     Note(PendingNotice),
-    /// Make durable what was remembered.
+    /// Make pending notices durable.
     WriteNotes,
-    /// For the eye.
+    /// Show progress to the user.
     Show(ProgressEvent),
-    /// The run is over.
+    /// End the run.
     Finish(Ending),
 }
 
-/// A [`Notice`] before the driver adds the wall clock.
+/// A [`Notice`] without its wall-clock time, which the driver adds.
 #[derive(Clone, Debug, PartialEq)]
 pub struct PendingNotice {
-    /// The trial in which it happened.
+    /// Trial in which it happened.
     pub key: TrialKey,
-    /// In which try.
+    /// Attempt in which it happened.
     pub attempt: Attempt,
-    /// What happened, as data.
+    /// Reason, as data.
     pub reason: Reason,
-    /// Workers whose parts of the attempt are lost by it.
+    /// Number of workers whose parts of the attempt are lost by it.
     pub workers: u32,
-    /// A host that is on record from here on, with its agent's name.
+    /// Agent name and facts of a host that is recorded from here on.
     pub host: Option<Box<(String, HostFacts)>>,
 }
 
-/// What the user may want to see while a run goes on.
+/// Progress of a run, for the user.
 #[derive(Clone, Debug, PartialEq)]
 pub enum ProgressEvent {
     /// Waiting until enough slots have registered.
     Gathering {
-        /// Registered.
+        /// Registered slots.
         have: u32,
-        /// Wanted.
+        /// Required slots.
         want: u32,
     },
-    /// A trial begins.
+    /// A trial has begun.
     Trial {
-        /// Which; of a duet that of the first slot.
+        /// Key of the trial; in a duet that of the first slot.
         key: TrialKey,
-        /// Its arm and that arm's variant; of a duet both.
+        /// Its arm and that arm's variant; in a duet both arms.
         arms: Vec<(Arm, String)>,
-        /// Trials done, all blocks counted.
+        /// Trials done in all blocks.
         done: u32,
         /// Trials in total.
         total: u32,
-        /// Which try.
+        /// Attempt of the block.
         attempt: Attempt,
     },
     /// The trial's workers have reached a phase.
     Phase(&'static str),
-    /// How far the trial is, all its workers together, about once a second.
+    /// Progress of the trial over all its workers, about once a second.
     Live(Progress),
-    /// The first engine of a run is open.
+    /// The first engine of the run is open.
     Loaded(LoadReport),
-    /// Something worth knowing.
+    /// A notice.
     Note(PendingNotice),
-    /// A line about the fleet from which nothing follows.
+    /// A line about the fleet that changes nothing.
     Info(String),
-    /// Stopping as asked.
+    /// The run is stopping on request.
     Stopping,
 }
 
 impl ProgressEvent {
-    /// Whether it is said even where progress is not wanted.
+    /// Whether the event is shown even if progress is switched off.
     #[must_use]
     pub const fn is_urgent(&self) -> bool {
         matches!(self, Self::Note(_) | Self::Info(_) | Self::Stopping)
@@ -190,29 +190,29 @@ impl ProgressEvent {
 /// How a run ended.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Ending {
-    /// What ended it. The first cause stands.
+    /// First cause of the end.
     pub cause: Cause,
-    /// In words, where it did not complete.
+    /// Explanation, if the run did not complete.
     pub reason: String,
 }
 
-/// What ends a run.
+/// Cause of a run's end.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Cause {
     /// Every block is done.
     Done,
     /// Ctrl-C.
     User,
-    /// A failure that trying again cannot mend.
+    /// A failure that would occur again.
     Worker(Failure),
-    /// The store could not keep what was measured.
+    /// The store could not keep a measurement.
     Store,
     /// More losses than the plan allows, or no host to run on.
     Losses,
 }
 
 impl Ending {
-    /// How the run counts.
+    /// State of the run after this end.
     #[must_use]
     pub fn state(&self) -> RunState {
         match self.cause {
@@ -224,13 +224,13 @@ impl Ending {
 }
 
 impl PendingNotice {
-    /// Its kind on record.
+    /// Notice kind under which it is recorded.
     #[must_use]
     pub fn kind(&self) -> NoticeKind {
         self.reason.kind()
     }
 
-    /// With the wall clock, in words.
+    /// Adds the wall-clock time and the sentence.
     #[must_use]
     pub fn at(self, unix_ms: u64) -> Notice {
         Notice {

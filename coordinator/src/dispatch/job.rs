@@ -1,5 +1,4 @@
-//! What a run is to do and on what: everything that dispatch is given but the fleet itself. Pure
-//! data.
+//! The input of dispatch apart from the fleet: what to run and on what. Pure data.
 
 use std::collections::BTreeMap;
 use std::path::PathBuf;
@@ -13,87 +12,88 @@ use contract::spec::Planned;
 use super::orders::Orders;
 use crate::schedule::Block;
 
-/// What the core is to carry out.
+/// The blocks that the core carries out, with their limits.
 #[derive(Clone, Debug)]
 pub struct Script {
-    /// In order; resumed runs leave out what is done.
+    /// Blocks in order. A resumed run leaves out those that are done.
     pub blocks: Vec<Block>,
-    /// Slots the plan asks for.
+    /// Slots that the plan asks for.
     pub slots: u32,
-    /// Requests planned for a scenario, by index.
+    /// Requests planned for each scenario, by index.
     pub requests: Vec<Planned>,
-    /// Tries of a block before the run fails; 1 means that any loss ends it.
+    /// Attempts of a block before the run fails; with 1, any loss ends the run.
     pub max_attempts: u32,
-    /// Go on without lost slots, as long as one is left.
+    /// Continue without lost slots, as long as one is left.
     pub shrink: bool,
-    /// The first attempt number: above those of an earlier, interrupted go.
+    /// First attempt number, above those of an earlier, interrupted session of the run.
     pub first_attempt: Attempt,
-    /// Keep worker processes from trial to trial.
+    /// Keep worker processes between trials.
     pub resident: bool,
     /// Have every worker write its profile before it leaves.
     pub flush: bool,
-    /// How long each step may take.
+    /// Time limit of each step.
     pub limits: Limits,
 }
 
-/// How long each step may take before the worker counts as lost.
+/// Time limits of the steps of a worker. A worker that exceeds one is lost.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Limits {
     /// Until enough slots have registered.
     pub gather: Duration,
-    /// From the order to start a process until it introduces itself.
+    /// From the start order until the process introduces itself.
     pub spawn: Duration,
     /// Loading the model.
     pub load: Duration,
     /// Warming up.
     pub warm_up: Duration,
-    /// From the start instant until the part is here.
+    /// From the start instant until the part arrives.
     pub run: Duration,
-    /// From the order to leave until the process is gone.
+    /// From the order to leave until the process has ended.
     pub leave: Duration,
 }
 
-/// Everything a run needs but the fleet itself.
+/// Everything a run needs apart from the fleet.
 #[derive(Clone, Debug)]
 pub struct Job {
-    /// What to carry out.
+    /// The blocks to carry out.
     pub script: Script,
-    /// Fills in what the plan says.
+    /// Builds the workers' orders from the plan.
     pub orders: Orders,
-    /// Written when the first engine is open; hosts are added then. `None` when the run was begun
+    /// Written when the first engine is open, with the hosts added. `None` if the run was begun
     /// before.
     pub header: Option<RunHeader>,
-    /// What a run that is taken up again began with.
+    /// The facts that a resumed run began with.
     pub identity: Option<RunIdentity>,
     /// Binaries by variant.
     pub binaries: BTreeMap<String, Binary>,
     /// Environment for every worker.
     pub env: Vec<(String, String)>,
-    /// Whether the builds carry profile counters.
+    /// Whether the builds are instrumented for profiling.
     pub instrumented: bool,
 }
 
-/// What must not change within a run.
+/// Facts that must not change within a run.
 #[derive(Clone, Debug, PartialEq)]
 pub struct RunIdentity {
     /// Digest of the model.
     pub model_digest: String,
-    /// Digest over every byte of it, where that is asked for.
+    /// Digest over every byte of the model, if requested.
     pub model_sha256: Option<Sha256>,
-    /// The agent on whose host it was seen, unless that was in an earlier go.
+    /// The agent that reported the digests first; `None` if that was in an earlier session of the
+    /// run.
     pub first: Option<String>,
-    /// The hosts on which slots are or were, by agent name.
+    /// The hosts that slots are or were on, by agent name.
     pub hosts: Vec<(String, HostFacts)>,
 }
 
 /// A variant's binary.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Binary {
-    /// Where it is, as the agents' hosts see it.
+    /// Its path on the agents' hosts.
     pub path: PathBuf,
-    /// What it must hash to.
+    /// SHA-256 that the file must have.
     pub sha256: Sha256,
-    /// Processor features without which it does not run.
+    /// Processor features it requires.
     pub needs: Vec<String>,
 }
 

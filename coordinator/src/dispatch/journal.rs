@@ -1,4 +1,4 @@
-//! Where a run writes down what must survive: the store's side of dispatch, as dispatch sees it.
+//! What a run writes durably: the interface of the store that dispatch uses.
 
 use std::sync::atomic::{AtomicU64, Ordering};
 
@@ -6,33 +6,33 @@ use contract::run::{BlockDone, Notice, RunHeader};
 
 use super::event::Delivery;
 
-/// Why something could not be written down.
+/// Why the journal could not write.
 #[derive(Debug, thiserror::Error)]
 pub enum JournalError {
-    /// The journal's own reason, which dispatch passes on.
+    /// The journal's own error, passed on by dispatch.
     #[error(transparent)]
     Failed(Box<dyn std::error::Error + Send + Sync>),
-    /// The thread that wrote ended early.
+    /// The writing thread panicked.
     #[error("write to the store: its thread panicked; report that as a bug")]
     Panicked,
 }
 
 impl JournalError {
-    /// With the journal's own reason.
+    /// Wraps the journal's own error.
     pub fn new(reason: impl std::error::Error + Send + Sync + 'static) -> Self {
         Self::Failed(Box::new(reason))
     }
 }
 
-/// Takes what a run leaves behind. Calls block until the promise they make is kept.
+/// Receives the results of a run. Each call blocks until its promise is kept.
 pub trait Journal: Send + Sync {
-    /// A run begins. Durable when it returns.
+    /// Begins a run. The header is durable when it returns.
     ///
     /// # Errors
     /// When it could not be written.
     fn begin(&self, header: &RunHeader) -> Result<(), JournalError>;
 
-    /// Keeps a part; durable with the block it belongs to.
+    /// Stores a part. It becomes durable with its block.
     ///
     /// # Errors
     /// When it could not be written.
@@ -44,31 +44,29 @@ pub trait Journal: Send + Sync {
     /// When it could not be written.
     fn commit(&self, block: &BlockDone, notices: &[Notice]) -> Result<(), JournalError>;
 
-    /// Whether the interim analysis ends the run with the block that was just committed: why, in
-    /// words.
+    /// Whether the interim analysis ends the run after the block just committed; if so, why.
     ///
     /// # Errors
-    /// When what was measured cannot be read.
+    /// When the stored parts cannot be read.
     fn settled(&self) -> Result<Option<String>, JournalError> {
         Ok(None)
     }
 
-    /// Writes down notices that no block will carry. Durable when it returns.
+    /// Writes notices that belong to no block. Durable when it returns.
     ///
     /// # Errors
     /// When it could not be written.
     fn note(&self, notices: &[Notice]) -> Result<(), JournalError>;
 }
 
-/// Keeps nothing but the number of requests that were not answered: for training, whose latencies
-/// mean nothing.
+/// Stores nothing and counts unanswered requests. For training runs, whose latencies are not used.
 #[derive(Debug, Default)]
 pub struct Discard {
     failures: AtomicU64,
 }
 
 impl Discard {
-    /// Requests that ended in any other way than an answer.
+    /// Number of requests that were not answered.
     #[must_use]
     pub fn failures(&self) -> u64 {
         self.failures.load(Ordering::Relaxed)

@@ -1,4 +1,4 @@
-//! What workers are told, and the messages that say it, with what the plan says filled in. Pure.
+//! The orders that workers get, and the messages that carry them, filled in from the plan. Pure.
 
 use std::sync::Arc;
 
@@ -9,7 +9,7 @@ use contract::spec::EngineSpec;
 use crate::plan::{EnginePlan, Plan};
 use crate::schedule::{self, Block};
 
-/// What a worker is told.
+/// An order to a worker.
 #[derive(Clone, Debug, PartialEq)]
 pub(super) enum WorkerOrder {
     /// Open the engine for this trial.
@@ -18,16 +18,16 @@ pub(super) enum WorkerOrder {
         block: Box<Block>,
         arm: Arm,
     },
-    /// Take your share, that of a slot over the whole fleet, and warm up.
+    /// Prepare the slot's share of the load and warm up.
     Arm {
         attempt: Attempt,
         block: Box<Block>,
         arm: Arm,
         slot: u32,
     },
-    /// The part is kept.
+    /// Confirms that the part is stored.
     PartStored(Attempt),
-    /// What it sent is not believed, and it is of no more use: why.
+    /// Rejects the worker's part with the reason; the worker is not used again.
     Refuse(String),
     /// Write the profile.
     Flush,
@@ -35,26 +35,26 @@ pub(super) enum WorkerOrder {
     Drain,
 }
 
-/// What fills an order in.
+/// The parts of a run that fill in an order.
 #[derive(Clone, Debug)]
 pub struct Orders {
     /// The run.
     pub run: RunId,
-    /// What it does.
+    /// Its plan.
     pub plan: Arc<Plan>,
     /// Slots over the whole fleet.
     pub slots: u32,
-    /// The model as the workers' hosts see it; empty for simulated engines.
+    /// Path of the model on the workers' hosts; empty for simulated engines.
     pub model: String,
 }
 
 impl Orders {
-    /// The model of which agents hash every byte, if they are to.
+    /// The model whose every byte agents hash, if requested.
     pub(super) fn verified_model(&self) -> Option<&str> {
         self.plan.verifies_model().then_some(self.model.as_str())
     }
 
-    /// The message for a worker.
+    /// The message that carries an order to a worker.
     pub(super) fn message(&self, order: &WorkerOrder) -> ToPeer {
         match order {
             WorkerOrder::Load {
@@ -90,7 +90,7 @@ impl Orders {
 
     fn engine(&self, block: &Block, arm: Arm) -> EngineSpec {
         match &self.plan.engine {
-            // Threads left open stay so: only the worker knows which cores it may use.
+            // An unset thread count stays unset: only the worker knows which cores it may use.
             EnginePlan::Native(native) => EngineSpec::Native(native.spec(&self.model, arm)),
             EnginePlan::Linked(linked) => EngineSpec::Linked(linked.spec()),
             EnginePlan::Sim(sim) => {

@@ -1,5 +1,5 @@
-//! Whom dispatch talks to.
+//! The identity of a peer within dispatch.
 
-/// An agent or a worker, by the number of its session.
+/// An agent or a worker, identified by its session number.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct PeerId(pub u64);

@@ -1,5 +1,5 @@
-//! Who is connected, and as what: the agents, the workers they were told to start, and what has
-//! come of each part. Answers questions; who may come in is decided elsewhere.
+//! The connected peers: agents, the workers they were told to start, and the state of each part.
+//! Answers questions only; admission is decided elsewhere.
 
 use std::collections::BTreeMap;
 
@@ -19,16 +19,16 @@ pub(super) struct Peers {
     workers: BTreeMap<Ticket, Worker>,
 }
 
-/// A worker that was ordered; its session comes when the process dials in.
+/// A worker that was ordered. Its session opens when the process connects.
 #[derive(Debug)]
 pub(super) struct Worker {
     pub agent: PeerId,
     pub peer: Option<PeerId>,
     pub expected: Expected,
-    /// An instant can be told on its clock.
+    /// Whether its clock is known.
     clock: bool,
     assembly: Assembly,
-    /// What it last said of the attempt.
+    /// The progress it last reported in this attempt.
     live: Progress,
 }
 
@@ -53,7 +53,7 @@ impl Peers {
         self.agents.get(&peer).map(String::as_str)
     }
 
-    /// Forgets an agent and the workers it started; tells whether it was one.
+    /// Forgets an agent and the workers it started. Returns whether the session was an agent's.
     pub(super) fn agent_left(&mut self, peer: PeerId) -> bool {
         let was_here = self.agents.remove(&peer).is_some();
         if was_here {
@@ -62,7 +62,7 @@ impl Peers {
         was_here
     }
 
-    /// Notes that a worker will dial in, and what its part must say.
+    /// Expects a worker to connect, and says what its part must contain.
     pub(super) fn expect(&mut self, ticket: Ticket, agent: PeerId, expected: Expected) {
         let (assembly, live) = (Assembly::default(), Progress::default());
         self.workers.insert(
@@ -89,7 +89,7 @@ impl Peers {
         }
     }
 
-    /// Forgets the session of a worker, and gives its ticket.
+    /// Forgets the session of a worker and returns its ticket.
     pub(super) fn worker_left(&mut self, peer: PeerId) -> Option<Ticket> {
         let ticket = self.tickets.remove(&peer)?;
         if let Some(worker) = self.workers.get_mut(&ticket) {
@@ -107,13 +107,13 @@ impl Peers {
         self.tickets.get(&peer).copied()
     }
 
-    /// The session of a worker, while it has one.
+    /// The session of a worker, if it has one.
     pub(super) fn session(&self, ticket: Ticket) -> Option<PeerId> {
         self.workers.get(&ticket)?.peer
     }
 
-    /// Whether this is the session of the agent that was to start this worker: of others nobody has
-    /// a say.
+    /// Whether this is the session of the agent that was ordered to start this worker. Messages of
+    /// other agents about it are ignored.
     pub(super) fn starts(&self, peer: PeerId, ticket: Ticket) -> bool {
         self.workers
             .get(&ticket)
@@ -130,15 +130,15 @@ impl Peers {
         }
     }
 
-    /// Whether an instant can be told to this worker. Who has left needs none: its agent tells how
-    /// it ended.
+    /// Whether a start instant can be sent to this worker. A worker that has left needs none: its
+    /// agent reports how it ended.
     pub(super) fn has_clock(&self, ticket: Ticket) -> bool {
         self.workers
             .get(&ticket)
             .is_none_or(|worker| worker.clock || worker.peer.is_none())
     }
 
-    /// A worker begins another attempt or trial: what its next part must say.
+    /// A worker begins another attempt or trial: sets what its next part must contain.
     pub(super) fn renew(&mut self, ticket: Ticket, attempt: Attempt, assignment: Assignment) {
         if let Some(worker) = self.workers.get_mut(&ticket) {
             worker.expected.assignment = Some((Box::new(assignment), attempt));
@@ -147,17 +147,17 @@ impl Peers {
         }
     }
 
-    /// What a part says of the engine must be what was said when it was loaded.
+    /// Remembers the load report; the engine facts in the part must equal it.
     pub(super) fn loaded(&mut self, ticket: Ticket, report: &LoadReport) {
         if let Some(worker) = self.workers.get_mut(&ticket) {
             worker.expected.loaded = Some((report.model_digest.clone(), report.threads));
         }
     }
 
-    /// The whole part, with its last piece.
+    /// Adds a piece. Returns the whole part with the last piece.
     ///
     /// # Errors
-    /// When it is not what it must be.
+    /// When the part fails its checks.
     pub(super) fn assemble(
         &mut self,
         ticket: Ticket,
@@ -173,7 +173,7 @@ impl Peers {
         }))
     }
 
-    /// How far all workers of an attempt are, one of which has just told of itself.
+    /// The progress of all workers of an attempt, after one of them has reported.
     pub(super) fn progress(&mut self, peer: PeerId, said: Progress) -> Option<Progress> {
         let worker = self.workers.get_mut(self.tickets.get(&peer)?)?;
         worker.live = said;

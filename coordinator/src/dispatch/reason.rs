@@ -1,6 +1,6 @@
-//! Why something happened to a run, as data: the core decides by it, the record keeps its kind, and
-//! readers see its sentence. One enum, its kinds and its sentences; it must not know what follows
-//! from a reason.
+//! Why something happened in a run, as data. The core decides by it, the record keeps its kind, and
+//! the reader sees its sentence. Owns the enum, its kinds and its sentences; must not know what
+//! follows from a reason.
 
 use std::fmt;
 use std::time::Duration;
@@ -11,24 +11,24 @@ use contract::run::NoticeKind;
 
 use super::trial::WorkerState;
 
-/// An agent that was started from here and has ended.
+/// An agent that this program started and that has ended.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct LostAgent {
-    /// On which host.
+    /// Its host.
     pub host: String,
     /// How the process ended.
     pub exit: Exit,
 }
 
-/// Why a run ends that the user stops.
+/// Reason recorded when the user stops a run.
 pub(super) const INTERRUPTED: &str = "stopped by the user";
 
-/// A worker, and the host it runs on: what ends the one often has its cause in the other.
+/// A worker and its host, because the cause of a worker's end is often on its host.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct WorkerName {
     /// Slot over the whole fleet.
     pub slot: u32,
-    /// Its agent's name, while that is here.
+    /// Its agent's name, while the agent is connected.
     pub host: Option<String>,
 }
 
@@ -37,16 +37,16 @@ pub struct WorkerName {
 pub enum PeerEnd {
     /// The stream ended or broke.
     Closed,
-    /// Nothing came for the length of the lease.
+    /// Nothing was received for the length of the lease.
     Silent,
-    /// It did not take what it was told: its queue was full.
+    /// The peer did not read its messages, and its queue was full.
     Unread,
 }
 
-/// Something that a reader of the results must know, and why.
+/// An event that a reader of the results must know, with its cause.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Reason {
-    /// A process ended before its part came.
+    /// A process ended before its part arrived.
     WorkerExited {
         /// The worker's name, with host and slot.
         worker: WorkerName,
@@ -60,96 +60,96 @@ pub enum Reason {
         /// How its session ended.
         end: PeerEnd,
     },
-    /// A worker answered no ping, so that it cannot be told when to start.
+    /// A worker answered no ping, so it cannot be given a start instant.
     NoClock(WorkerName),
-    /// A worker was not ready, armed or done in time.
+    /// A worker missed the deadline of its step.
     Overdue {
         /// The worker's name, with host and slot.
         worker: WorkerName,
-        /// How far it had come.
+        /// Step in which it was.
         step: WorkerState,
     },
-    /// The monotonic clock under a worker jumped.
+    /// A worker's monotonic clock jumped.
     ClockJumped {
         /// Slot over the whole fleet.
         slot: u32,
-        /// By how much.
+        /// Size of the jump.
         by: Duration,
     },
     /// A process could not be started.
     SpawnFailed(String),
-    /// A worker said that it cannot go on.
+    /// A worker reported that it cannot continue.
     WorkerFailed(String),
     /// A part cannot be accepted.
     BadPart {
-        /// Who sent it.
+        /// Worker that sent it.
         worker: WorkerName,
-        /// What is wrong with it.
+        /// What is wrong with the part.
         why: String,
     },
     /// A host's agent was lost.
     AgentLost {
-        /// Host name, as the agent told it.
+        /// Host name that the agent reported.
         host: String,
         /// How its session ended.
         end: PeerEnd,
-        /// Workers whose parts of the block are lost with it.
+        /// Number of workers whose parts of the block are lost with it.
         workers: u32,
     },
-    /// An agent that was started from here has ended.
+    /// An agent that this program started has ended.
     AgentEnded(LostAgent),
     /// None of a block's slots has a host.
     NoSlotLeft,
-    /// A message of an older attempt came and was dropped.
+    /// A message of an older attempt arrived and was dropped.
     Late {
-        /// Of the message.
+        /// Attempt that the message belongs to.
         of: Attempt,
-        /// When it came.
+        /// Attempt during which it arrived.
         during: Attempt,
-        /// Such messages of the whole run.
+        /// Number of such messages in the whole run.
         count: u64,
     },
-    /// A part came from a worker that had been given up.
+    /// A worker that had been given up sent a part.
     LatePart {
-        /// Such messages of the whole run.
+        /// Number of such parts in the whole run.
         count: u64,
     },
     /// The user stopped the run.
     Interrupted,
-    /// A block goes on without a slot.
+    /// A block continues without a slot.
     Shrunk {
         /// Index of the slot over the whole fleet.
         slot: u32,
-        /// Requests of each arm that nobody sends.
+        /// Requests of each arm that no worker sends.
         requests: u32,
     },
-    /// A host was not let in: it is not like those that the run began on.
+    /// A host was refused because it does not match the hosts the run began on.
     HostRefused {
         /// Its agent's name.
         name: String,
         /// What differs.
         why: String,
     },
-    /// A host came for which there is no place.
+    /// A host joined when no slot was free.
     HostWaits {
         /// Its agent's name.
         name: String,
         /// Slots of the run.
         slots: u32,
     },
-    /// Slots have a new place from this block on.
+    /// Slots moved to another host, from this block on.
     HostPlaced {
-        /// Which slots.
+        /// Slots that moved.
         slots: Vec<u32>,
-        /// The agent's name.
+        /// Name of the agent they moved to.
         to: String,
-        /// The name of the agent that had them.
+        /// Name of the agent they moved from.
         from: Option<String>,
     },
 }
 
 impl Reason {
-    /// The kind under which it is recorded.
+    /// Notice kind under which it is recorded.
     #[must_use]
     pub const fn kind(&self) -> NoticeKind {
         match self {
@@ -293,7 +293,7 @@ fn placed(f: &mut fmt::Formatter<'_>, slots: &[u32], to: &str, from: Option<&str
 }
 
 impl WorkerState {
-    /// What a worker that stays here too long failed to do.
+    /// What a worker failed to do if it stays in this step too long.
     const fn overdue(self) -> &'static str {
         match self {
             Self::Spawning => "did not report to the coordinator",

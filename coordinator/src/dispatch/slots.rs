@@ -1,6 +1,6 @@
-//! Where the slots of a run are. Slots are first numbered by the agents' names; from then on every
-//! slot keeps its place until its host is lost. A free place goes to a host that waits, and only
-//! when [`SlotMap::assign`] is called: between blocks. It must not know what a slot is used for.
+//! Which host each slot of a run is on. Slots are first numbered by the agents' names. From then on
+//! a slot keeps its host until the host is lost. A slot without a host moves to a waiting host only
+//! when [`SlotMap::assign`] is called, between blocks. Must not know what a slot is used for.
 
 use std::collections::BTreeSet;
 
@@ -8,7 +8,7 @@ use contract::identity::HostFacts;
 
 use super::peer::PeerId;
 
-/// A slot of an agent that is here.
+/// A slot of a connected agent.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct AgentSlot {
     /// The agent's session.
@@ -17,7 +17,7 @@ pub(super) struct AgentSlot {
     pub local: u32,
 }
 
-/// Slots of the run that have a new place.
+/// Slots that moved to another host.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct Moved {
     /// Slots of the run.
@@ -28,15 +28,15 @@ pub(super) struct Moved {
     pub from: Option<String>,
 }
 
-/// Which slot of the run is which slot of which agent.
+/// Maps the slots of the run to the slots of the agents.
 #[derive(Clone, Debug)]
 pub(super) struct SlotMap {
     /// Every host that ever joined, by agent name.
     hosts: Vec<HostSlots>,
-    /// Of each slot of the run; empty before the first assignment.
+    /// Place of each slot of the run; empty before the first assignment.
     places: Vec<Place>,
     wanted: u32,
-    /// Neighbouring slots that must lie on one host.
+    /// Number of neighbouring slots that must be on one host.
     unit: u32,
 }
 
@@ -46,21 +46,21 @@ struct HostSlots {
     name: String,
     slots: u32,
     facts: HostFacts,
-    /// `None` while it is lost.
+    /// `None` while the agent is lost.
     agent: Option<PeerId>,
 }
 
-/// A slot on a host, by names that outlive a session.
+/// A slot on a host, identified by names that outlive a session.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 struct Place {
     name: String,
-    /// The same agent name on another machine is another place.
+    /// The same agent name on another machine is a different place.
     hostname: String,
     local: u32,
 }
 
 impl SlotMap {
-    /// For so many slots, of which each `unit` neighbours stay on one host.
+    /// A map for `wanted` slots. Each group of `unit` neighbouring slots stays on one host.
     pub(super) fn new(wanted: u32, unit: u32) -> Self {
         Self {
             hosts: Vec::new(),
@@ -70,7 +70,7 @@ impl SlotMap {
         }
     }
 
-    /// More slots than the run has are of no use to it, whatever a host says of itself.
+    /// Adds an agent's slots, at most as many as the run has, whatever the agent reports.
     pub(super) fn join(&mut self, agent: PeerId, name: &str, slots: u32, facts: HostFacts) {
         let slots = slots.min(self.wanted);
         let host = HostSlots {
@@ -88,7 +88,7 @@ impl SlotMap {
         }
     }
 
-    /// The name of the agent that left, if it was one.
+    /// Removes an agent. Returns its name if the session was an agent's.
     pub(super) fn leave(&mut self, agent: PeerId) -> Option<String> {
         let host = self
             .hosts
@@ -98,14 +98,14 @@ impl SlotMap {
         Some(host.name.clone())
     }
 
-    /// The name of an agent that is here.
+    /// The name of a connected agent.
     pub(super) fn name(&self, agent: PeerId) -> Option<&str> {
         self.here()
             .find(|host| host.agent == Some(agent))
             .map(|host| host.name.as_str())
     }
 
-    /// The host of an agent, as it last introduced itself.
+    /// Facts of an agent's host, as last reported.
     pub(super) fn facts(&self, name: &str) -> Option<&HostFacts> {
         self.hosts
             .iter()
@@ -113,12 +113,12 @@ impl SlotMap {
             .map(|host| &host.facts)
     }
 
-    /// Whether slots have places.
+    /// Whether slots have been assigned to hosts.
     pub(super) fn is_assigned(&self) -> bool {
         !self.places.is_empty()
     }
 
-    /// Slots of the run that could run now: before the first assignment whatever is offered.
+    /// Number of slots that could run now; before the first assignment, all slots offered.
     pub(super) fn filled(&self) -> u32 {
         if !self.is_assigned() {
             return self
@@ -131,7 +131,7 @@ impl SlotMap {
         u32::try_from(next.seats().iter().flatten().count()).unwrap_or(u32::MAX)
     }
 
-    /// Gives every slot without a host a place on one that has room. Call it between blocks only.
+    /// Moves every slot without a host to a host with room. Call it between blocks only.
     pub(super) fn assign(&mut self) -> Vec<Moved> {
         let mut moved = Vec::new();
         if !self.is_assigned() {
@@ -157,7 +157,7 @@ impl SlotMap {
                 .map(|local| host.place(local))
                 .filter(|place| !held.contains(place))
                 .collect();
-            // Only whole units: neighbours of one host stay neighbours of one host.
+            // Whole units only, so that neighbouring slots stay on one host.
             free.extend(room.chunks_exact(unit).flatten().cloned());
         }
         let mut free = free.chunks_exact(unit);
@@ -180,12 +180,12 @@ impl SlotMap {
         moved
     }
 
-    /// Of each slot of the run the agent's slot; `None` while its host is lost.
+    /// The agent's slot for each slot of the run; `None` while its host is lost.
     pub(super) fn seats(&self) -> Vec<Option<AgentSlot>> {
         self.places.iter().map(|place| self.seat(place)).collect()
     }
 
-    /// How many slots of the run are on the host of that name.
+    /// Number of the run's slots on the host of that name.
     pub(super) fn held_by(&self, name: &str) -> u32 {
         let count = self
             .places
@@ -195,7 +195,7 @@ impl SlotMap {
         u32::try_from(count).unwrap_or(u32::MAX)
     }
 
-    /// Names of the agents that are here and have no slot of the run.
+    /// Names of connected agents that have no slot of the run.
     pub(super) fn waiting(&self) -> Vec<String> {
         let has_one =
             |host: &&HostSlots| !self.is_assigned() || self.places.iter().any(|p| host.is(p));
@@ -205,7 +205,7 @@ impl SlotMap {
             .collect()
     }
 
-    /// The hosts on which slots of the run are.
+    /// The hosts that have slots of the run.
     pub(super) fn measuring(&self) -> Vec<(String, HostFacts)> {
         let has_one = |host: &&HostSlots| self.places.iter().any(|place| host.is(place));
         let hosts = self.hosts.iter().filter(has_one);
@@ -254,7 +254,7 @@ impl HostSlots {
     }
 }
 
-/// Neighbours that move together are told together.
+/// Reports neighbouring slots that move together as one move.
 fn note(moved: &mut Vec<Moved>, slot: u32, to: &str, from: Option<String>) {
     let follows = |last: &&mut Moved| last.slots.last().is_some_and(|before| before + 1 == slot);
     match moved

@@ -1,16 +1,16 @@
-//! One trial as seen from above: the workers that take part and how far each has come.
+//! One trial in the coordinator: the workers that take part, and the state of each.
 //!
 //! ```text
 //! Spawning ─joined→ Loading ─loaded→ Ready ─(all)→ Arming ─armed→ Armed ─(all, clocks known)→ Running ─part→ Reported
 //!     Reported ─(flush asked)→ Flushing ─flushed→ Leaving ─exited→ Gone          Reported ─(resident)→ Ready
 //! ```
-//! From every step a worker can be lost; what follows from that is the core's business.
+//! A worker can be lost in every state; the core decides what follows.
 
 use contract::id::Ticket;
 
 use super::slots::AgentSlot;
 
-/// How far a worker has come.
+/// State of a worker.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum WorkerState {
     /// Its process is being started.
@@ -19,15 +19,15 @@ pub enum WorkerState {
     Loading,
     /// Its engine is open.
     Ready,
-    /// It warms up.
+    /// It is warming up.
     Arming,
-    /// It is warm.
+    /// It has warmed up.
     Armed,
-    /// It measures, or will at the start instant.
+    /// It measures, or will from the start instant on.
     Running,
-    /// Its part is here.
+    /// Its part has arrived.
     Reported,
-    /// It writes its profile.
+    /// It is writing its profile.
     Flushing,
     /// It was told to leave.
     Leaving,
@@ -44,7 +44,7 @@ pub(super) struct TrialWorker {
     pub slot: u32,
     pub variant: String,
     pub step: WorkerState,
-    /// Its part of this trial is here.
+    /// Its part of this trial has arrived.
     pub reported: bool,
 }
 
@@ -63,24 +63,24 @@ impl TrialWorkers {
         self.all.iter_mut().find(|worker| worker.ticket == ticket)
     }
 
-    /// Whether there are workers and every one is exactly at this step.
+    /// Whether there are workers and all are in exactly this state.
     pub(super) fn all_at(&self, step: WorkerState) -> bool {
         !self.all.is_empty() && self.all.iter().all(|worker| worker.step == step)
     }
 
-    /// Moves every worker.
+    /// Moves every worker to a state.
     pub(super) fn move_all(&mut self, step: WorkerState) {
         self.all.iter_mut().for_each(|worker| worker.step = step);
     }
 
-    /// Workers whose process may still live.
+    /// Workers whose process may still be running.
     pub(super) fn living(&self) -> impl Iterator<Item = &TrialWorker> {
         self.all
             .iter()
             .filter(|worker| worker.step != WorkerState::Gone)
     }
 
-    /// The one furthest behind.
+    /// The worker that is furthest behind.
     pub(super) fn slowest(&self) -> Option<&TrialWorker> {
         self.all.iter().min_by_key(|worker| worker.step)
     }

@@ -1,6 +1,6 @@
-//! May this host, and this engine, take part in the run? One run is one model on hosts like those
-//! it began on, whatever was done to files and environment in the meantime; and a plan that cannot
-//! fit is refused before anything is measured. Pure.
+//! Checks whether a host and an engine may take part in the run. A run has one model, on hosts that
+//! match those it began on, even if files or the environment have changed since. A plan that cannot
+//! fit the engine is refused before anything is measured. Pure.
 
 use contract::identity::HostFacts;
 use contract::message::{Failure, FailureKind, LoadReport};
@@ -9,7 +9,7 @@ use super::job::RunIdentity;
 use super::orders::Orders;
 use crate::likeness::{Weight, differences};
 
-/// Why not, if so, of an engine on the host of the agent `on`.
+/// Why an engine on the host of the agent `on` is refused, if it is.
 pub(super) fn reject_reason(
     report: &LoadReport,
     on: &str,
@@ -68,8 +68,8 @@ fn model(report: &LoadReport, on: &str, begun: &RunIdentity) -> Option<Failure> 
     })
 }
 
-/// What is unlike, of a host under a name that the run knows; and of one that came later, unless
-/// another is like it.
+/// How a host differs from the host that the run knows under this name or, if the name is new, from
+/// every host the run began on.
 pub(super) fn host_mismatch(name: &str, now: &HostFacts, begun: &RunIdentity) -> Option<String> {
     if let Some((_, then)) = begun.hosts.iter().find(|(agent, _)| agent == name) {
         return unlike(then, now);
@@ -79,7 +79,7 @@ pub(super) fn host_mismatch(name: &str, now: &HostFacts, begun: &RunIdentity) ->
     changes.all(|change| change.is_some()).then_some(first)
 }
 
-/// What differs between two hosts that must not within a run.
+/// How two hosts differ in facts that must not change within a run.
 fn unlike(then: &HostFacts, now: &HostFacts) -> Option<String> {
     let found = differences(then, now, Weight::Microcode);
     (!found.is_empty()).then(|| {
@@ -131,7 +131,7 @@ mod tests {
         }
     }
 
-    /// A change of one fact, and what the refusal says of it.
+    /// The refusal that follows from changing one fact.
     fn refused(name: &str, change: impl Fn(&mut HostFacts)) -> Option<String> {
         let (_, then) = host(2).remove(0);
         let then = HostFacts {

@@ -1,6 +1,6 @@
-//! What the machine offers: memory, disk, cores and who else uses them, and whether a directory can
-//! be written. Reads `/proc` and `/sys` and asks `df`; judges against fixed limits that are stated
-//! beside each check.
+//! Checks of the machine: memory, disk, cores and their load, and whether a directory can be
+//! written. Reads `/proc` and `/sys` and runs `df`; the limits are fixed and stated beside each
+//! check.
 
 use std::fs;
 use std::path::Path;
@@ -10,11 +10,12 @@ use super::Check;
 
 /// Kibibytes in a gibibyte.
 const GIB: f64 = 1024.0 * 1024.0;
-/// Less available memory than this is tight for the default model with a full batch, in GiB.
+/// Available memory below which the default model with a full batch hardly fits, GiB.
 const MEMORY_GIB: f64 = 2.0;
-/// Dependencies, three builds and their profiles take about half of this, in GiB.
+/// Free disk space to have, GiB. Dependencies, three builds and their profiles take about half of
+/// it.
 const DISK_GIB: f64 = 4.0;
-/// More running processes per core than this disturb a measurement.
+/// Running processes for each core above which they disturb a measurement.
 const LOAD_PER_CORE: f64 = 0.5;
 
 pub(super) fn memory() -> Check {
@@ -81,7 +82,7 @@ pub(super) fn governor() -> Check {
     }
 }
 
-/// Whether files can be made in `dir`, or in the nearest directory above it that exists.
+/// Whether files can be created in `dir`, or in its nearest existing parent.
 pub(super) fn writable(dir: &Path) -> Check {
     let here = existing(dir);
     let probe = here.join(format!(".probe-{}", std::process::id()));

@@ -1,4 +1,4 @@
-//! What is said of a host, given what it has.
+//! Results for hosts with given properties.
 
 use super::*;
 

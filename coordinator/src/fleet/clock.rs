@@ -1,9 +1,9 @@
-//! How a peer's monotonic clock relates to ours, from pings. Of all round trips the fastest bounds
-//! the offset best (the minimum filter of NTP): its half is the uncertainty.
+//! Relates a peer's monotonic clock to the coordinator's, from pings. The fastest round trip gives
+//! the best offset (the minimum filter of NTP); half of it is the uncertainty.
 
 use std::time::Duration;
 
-/// What two sound clocks may drift apart over the longest session: a jump is more.
+/// Greatest drift between two sound clocks over the longest session. A greater change is a jump.
 const DRIFT: Duration = Duration::from_millis(200);
 
 /// The best estimate so far.
@@ -17,14 +17,14 @@ pub struct ClockFilter {
 pub struct Estimate {
     /// Peer's clock minus ours, nanoseconds; either sign.
     pub offset_ns: i128,
-    /// Half the round trip it came from.
+    /// Half of the round trip that gave the offset.
     pub uncertainty: Duration,
 }
 
 impl ClockFilter {
-    /// Takes one round trip: sent and received on our clock, answered on the peer's. Gives by how
-    /// much the peer's clock has jumped since the best round trip, if it has; the estimate begins
-    /// anew then.
+    /// Adds one round trip: sent and received on our clock, answered on the peer's. Returns the
+    /// size of the jump if the peer's clock has jumped since the best round trip; the estimate then
+    /// starts again.
     pub fn take(&mut self, sent: Duration, peer: Duration, received: Duration) -> Option<Duration> {
         let trip = received.saturating_sub(sent);
         let uncertainty = trip / 2;
@@ -50,7 +50,7 @@ impl ClockFilter {
         jump
     }
 
-    /// The best estimate, once there was a round trip.
+    /// The best estimate, once there is a round trip.
     #[must_use]
     pub fn estimate(&self) -> Option<Estimate> {
         self.best
@@ -58,7 +58,7 @@ impl ClockFilter {
 }
 
 impl Estimate {
-    /// An instant of our clock on the peer's.
+    /// Converts an instant of our clock to the peer's.
     #[must_use]
     pub fn on_peer(&self, ours: Duration) -> Duration {
         let ns = ours.as_nanos() as i128 + self.offset_ns;

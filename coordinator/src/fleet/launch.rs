@@ -1,5 +1,5 @@
-//! Starting host agents. A launcher starts and stops agents and nothing else: what they do is said
-//! over their sessions. All stand behind one trait, and what differs between them ends here.
+//! Starts and stops host agents, and nothing else: sessions carry everything that agents are told.
+//! All launchers implement one trait, and their differences end here.
 
 mod attach;
 mod child;
@@ -21,50 +21,51 @@ pub use ssh::Ssh;
 /// A future of a launcher.
 pub type Task<'a, T> = Pin<Box<dyn Future<Output = T> + Send + 'a>>;
 
-/// Agents that were started.
+/// Agents that a launcher started.
 pub trait Launched: Send {
-    /// Waits until an agent has ended that nobody starts again. May be dropped and called again.
+    /// Waits until an agent has ended that will not be started again. May be dropped and called
+    /// again.
     fn lost(&mut self) -> Task<'_, Lost>;
 
-    /// Lets every agent end by itself, then insists.
+    /// Waits for the grace period until every agent has ended, then kills the rest.
     fn stop(self: Box<Self>, grace: Duration) -> Task<'static, ()>;
 }
 
-/// How agents come to be.
+/// How agents are started.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Launcher {
-    /// One, as a child on this host.
+    /// One agent, as a child process on this host.
     Local,
-    /// They are started by others; so many are waited for.
+    /// Others start the agents; the coordinator waits for this many.
     Attach {
         /// Agents to wait for.
         agents: u32,
     },
-    /// One on each host, over ssh.
+    /// One agent on each host, over ssh.
     Ssh(Ssh),
-    /// Wherever Slurm places them.
+    /// Agents placed by Slurm.
     Slurm(Slurm),
 }
 
-/// What every agent must know.
+/// Settings that all agents share.
 #[derive(Clone, Debug)]
 pub struct AgentSettings {
-    /// The worker program, as the hosts see it.
+    /// Path of the worker program on the hosts.
     pub program: PathBuf,
-    /// The coordinator's address, as the hosts see it.
+    /// The coordinator's address, as seen from the hosts.
     pub coordinator: String,
-    /// The agents' own.
+    /// The agents' secrets.
     pub secrets: Secrets,
-    /// Workers side by side on each host.
+    /// Workers that run at the same time on each host.
     pub slots: u32,
-    /// Speak to another host in the clear.
+    /// Allow unencrypted connections between hosts.
     pub insecure: bool,
 }
 
-/// An agent that ended by itself.
+/// An agent that ended unasked.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Lost {
-    /// On which host.
+    /// Its host.
     pub host: String,
     /// How the launcher's process ended.
     pub exit: Exit,
@@ -73,21 +74,21 @@ pub struct Lost {
 /// Why an agent could not be started.
 #[derive(Debug, thiserror::Error)]
 pub enum LaunchError {
-    /// There is no program to start.
+    /// The program does not exist.
     #[error(
         "find the host agent's program at {path}: build it with `cargo build --release -p worker`"
     )]
     NoProgram {
-        /// Where it was looked for.
+        /// Path that was tried.
         path: PathBuf,
     },
-    /// A batch system did not take the job.
+    /// A batch system refused the job.
     #[error("submit the agents to Slurm: {message}")]
     Batch {
-        /// Its words.
+        /// Its error output.
         message: String,
     },
-    /// The system refused.
+    /// The system could not start the program.
     #[error("start {path}: {source}")]
     Spawn {
         /// The program.
@@ -98,7 +99,7 @@ pub enum LaunchError {
 }
 
 impl AgentSettings {
-    /// What an agent is called with that hangs on a pipe; without a name it takes its host's.
+    /// Arguments of an agent that ends with its standard input. Without a name it uses its host's.
     fn arguments(&self, name: Option<&str>) -> Vec<String> {
         let named = name.into_iter().flat_map(|name| ["--name", name]);
         let on_leash = ["--until-stdin-closes", "--secrets-from-stdin"];
@@ -108,7 +109,7 @@ impl AgentSettings {
             .collect()
     }
 
-    /// What every agent is called with.
+    /// Arguments of every agent.
     fn words(&self) -> Vec<String> {
         let slots = self.slots.to_string();
         let words = [
@@ -128,7 +129,7 @@ impl AgentSettings {
 }
 
 impl Launcher {
-    /// Agents that there will be.
+    /// Number of agents that there will be.
     #[must_use]
     pub fn agents(&self) -> u32 {
         match self {
@@ -139,10 +140,11 @@ impl Launcher {
         }
     }
 
-    /// Starts them.
+    /// Starts the agents.
     ///
     /// # Errors
-    /// When a program is not there or cannot be started. What happens on other hosts is told later.
+    /// When a program does not exist or cannot be started. Failures on other hosts are reported
+    /// later.
     pub fn launch(&self, settings: &AgentSettings) -> Result<Box<dyn Launched>, LaunchError> {
         Ok(match self {
             Self::Local => Box::new(local::Local::start(settings)?),

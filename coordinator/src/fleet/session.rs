@@ -1,7 +1,7 @@
-//! The coordinator's end of every session: the gRPC service that agents and workers dial. It checks
-//! who knocks ([`open`] the connection, [`SessionService`] the hello), keeps three limits on every
-//! stream (first message, silence, size), measures the peer's clock, and hands messages on. It
-//! starts nothing and decides nothing.
+//! The coordinator's end of every session: the gRPC service that agents and workers connect to. It
+//! checks peers ([`open`] the connection, [`SessionService`] the hello), enforces three limits on
+//! every stream (time to the first message, silence, size), measures the peer's clock, and passes
+//! messages on. It starts nothing and decides nothing.
 
 mod accept;
 mod conn;
@@ -28,12 +28,12 @@ use tokio::sync::{Notify, mpsc};
 
 use super::clock::{ClockFilter, Estimate};
 
-/// Something happened on a session.
+/// An event of a session.
 #[derive(Debug)]
 pub struct Incoming {
-    /// Number of the session, in the order of their opening.
+    /// Session number, in the order in which sessions opened.
     pub session: u64,
-    /// What the session brought.
+    /// The event.
     pub what: SessionEvent,
 }
 
@@ -42,42 +42,43 @@ pub struct Incoming {
 pub enum SessionEvent {
     /// A peer introduced itself and was accepted.
     Opened(Box<Hello>, Peer),
-    /// It said something.
+    /// The peer sent a message.
     Said(FromPeer),
-    /// The stream ended. Its own end of the stream is closed by then.
+    /// The stream ended. Our end of it is closed by then.
     Closed,
-    /// Nothing came for too long, and the session was ended from here.
+    /// Nothing was received for the length of the lease, so the coordinator ended the session.
     Silent,
-    /// It did not take what it was told: its queue was full, and the session was ended from here.
+    /// The peer did not read its messages and its queue was full, so the coordinator ended the
+    /// session.
     Unread,
-    /// It has answered a ping for the first time.
+    /// The peer has answered a ping for the first time.
     ClockKnown,
-    /// A part came over a session that was ended for silence; it was dropped.
+    /// A part arrived on a session that was ended for silence; it was dropped.
     LatePart,
-    /// The peer's monotonic clock has jumped by so much.
+    /// The peer's monotonic clock has jumped by this much.
     ClockJumped(Duration),
-    /// Somebody was turned away, in one line.
+    /// A caller was refused, described in one line.
     Refused(String),
 }
 
-/// The way to a peer. Whoever holds one keeps no session open: that is the task's alone.
+/// A handle to send to a peer. It does not keep the session open: only the session's task does.
 #[derive(Clone, Debug)]
 pub struct Peer {
     down: mpsc::WeakSender<ToPeer>,
     clock: Arc<Mutex<ClockFilter>>,
-    /// Something did not fit into the queue: the session is over.
+    /// Signalled when the queue is full: the session is over.
     full: Arc<Notify>,
-    /// Pieces of builds that wait for the peer to take them.
+    /// Pieces of builds that wait for the peer to read them.
     pieces: Arc<AtomicUsize>,
 }
 
-/// Pieces of builds that may wait for one peer: it asks for one at a time of each build that it
-/// lacks.
+/// Greatest number of build pieces that wait for one peer, which asks for one at a time of each
+/// build it lacks.
 const PIECES: usize = 16;
 
 impl Peer {
-    /// Sends without waiting. A peer that does not take its few messages has its session ended for
-    /// that: what it was not told is never missing in silence.
+    /// Sends without waiting. If the queue is full, the session ends, so no message is lost
+    /// silently.
     pub fn send(&self, down: ToPeer) {
         let Some(queue) = self.down.upgrade() else {
             return;
@@ -87,8 +88,8 @@ impl Peer {
         }
     }
 
-    /// Whether it may have a further piece of a build: who asks for more than it takes gets no
-    /// more.
+    /// Whether the peer may get another build piece. A peer that asks for more than it reads gets
+    /// no more.
     #[must_use]
     pub fn takes_pieces(&self) -> bool {
         self.pieces.load(Relaxed) < PIECES
@@ -105,7 +106,7 @@ impl Peer {
         }
     }
 
-    /// How its clock relates to ours.
+    /// How the peer's clock relates to ours.
     #[must_use]
     pub fn clock(&self) -> Option<Estimate> {
         self.clock

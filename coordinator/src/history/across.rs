@@ -1,6 +1,6 @@
-//! Runs made at different times side by side: new ones against old ones, variant by variant,
-//! measure by measure. Owns what makes runs unlike and the verdict over runs; must not know where
-//! they are kept.
+//! Compares runs made at different times: new ones with old ones, for each variant and measure.
+//! Owns the decision whether runs are comparable, and the verdict over runs; must not know where
+//! they are stored.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -14,24 +14,24 @@ use stats::validity::Validity;
 use super::run_means::{RunMeans, Shown};
 use crate::compare::{self, Measure, NoSuchMetric};
 
-/// So many differences are told one by one.
+/// Greatest number of differences listed individually.
 const MOST_TOLD: usize = 8;
 
-/// New runs against old ones.
+/// New runs compared with old ones.
 #[derive(Clone, Debug)]
 pub struct Across {
     /// The old runs.
     pub old: Vec<RunId>,
     /// The new runs.
     pub new: Vec<RunId>,
-    /// What differs though it should not, one sentence each; empty where all is alike.
+    /// Differences that prevent a fair comparison, one sentence each; empty if there are none.
     pub unlike: Vec<String>,
-    /// Of all runs the worst.
+    /// The worst validity of all runs.
     pub validity: Validity,
-    /// One a scenario, variant and measure that all runs have.
+    /// One for each scenario, variant and measure that all runs have.
     pub lines: Vec<AcrossLine>,
-    /// Scenarios and variants of the newest run whose primary measure is not among the lines: no
-    /// gate passes over them.
+    /// Scenarios and variants of the newest run whose primary measure could not be compared; a gate
+    /// must not ignore them.
     pub unanswered: Vec<String>,
 }
 
@@ -44,23 +44,22 @@ pub struct AcrossLine {
     pub variant: String,
     /// The measure.
     pub measure: Measure,
-    /// The measure that the newest plan declares.
+    /// Whether this is the primary measure of the newest plan.
     pub primary: bool,
-    /// The share by which it may differ without mattering.
+    /// Relative difference that does not matter.
     pub tolerance: f64,
-    /// The scale of the differences: logarithmic, unless some run has zero in some round.
+    /// Scale of the differences: logarithmic, unless a run has zero in some round.
     pub scale: Scale,
-    /// Means, old and new, in the measure's unit: geometric ones on the logarithmic scale.
+    /// Means, old and new, in the measure's unit: geometric on the logarithmic scale.
     pub values: (f64, f64),
-    /// What each run comes down to, old and new, in the order of [`Across::old`] and
-    /// [`Across::new`].
+    /// Mean of each run, old and new, in the order of [`Across::old`] and [`Across::new`].
     pub means: (Vec<RunMean>, Vec<RunMean>),
     /// The estimate.
     pub estimate: Unpaired,
-    /// p after Holm's correction: of a primary measure over those of all scenarios and variants,
-    /// where there are several, of the others over those of the same scenario and variant.
+    /// p after Holm's correction. Primary measures are corrected over all scenarios and variants,
+    /// if there are several; the others over the same scenario and variant.
     pub adjusted_p: Option<f64>,
-    /// The answer and the way to it.
+    /// The verdict, with the rows that led to it.
     pub decision: RunsDecision,
 }
 
@@ -76,16 +75,16 @@ struct Draft {
     estimate: Unpaired,
 }
 
-/// Why runs are not compared.
+/// Why runs were not compared.
 #[derive(Debug, thiserror::Error)]
 pub enum AcrossError {
-    /// They did not measure the same.
+    /// They did not measure the same thing.
     #[error("compare runs that do not match: {}; give --unlike to compare them anyway", .0.join("; "))]
     Unlike(Vec<String>),
-    /// Replicates that are none.
+    /// A run was given twice, so it is not a replicate.
     #[error("use run {0} twice: every run counts once; give others")]
     Twice(RunId),
-    /// There is nothing in common.
+    /// They have nothing in common.
     #[error("find a scenario and variant that all of these runs have")]
     NothingInCommon,
 }
@@ -93,8 +92,8 @@ pub enum AcrossError {
 /// Compares new runs with old ones, each group oldest first.
 ///
 /// # Errors
-/// When they are not alike and that was not asked for, when a run is given twice, or when they have
-/// nothing in common.
+/// When they are not comparable and this was not overridden, when a run is given twice, or when
+/// they have nothing in common.
 pub fn across(
     old: &[RunMeans],
     new: &[RunMeans],
@@ -155,7 +154,7 @@ fn unanswered(newest: &RunMeans, lines: &[AcrossLine]) -> Vec<String> {
         .collect()
 }
 
-/// What differs from the first of all runs; of each kind the first that does.
+/// Differences from the first of all runs; for each kind, the first one found.
 fn unlike(old: &[RunMeans], new: &[RunMeans]) -> Vec<String> {
     let mut all = old.iter().chain(new);
     let Some(first) = all.next() else {
@@ -213,10 +212,10 @@ fn draft(
     })
 }
 
-/// Of the old runs, and of the new ones.
+/// Means of the old runs and of the new ones.
 type BothMeans = (Vec<RunMean>, Vec<RunMean>);
 
-/// All runs on one scale: logarithmic where no round of any of them has zero.
+/// All runs on one scale: logarithmic unless a round of any of them has zero.
 fn scaled(measure: Measure, old: &[Shown], new: &[Shown]) -> Option<(Scale, BothMeans, f64)> {
     let logs = |side: &[Shown]| {
         side.iter()
@@ -259,7 +258,7 @@ fn scaled(measure: Measure, old: &[Shown], new: &[Shown]) -> Option<(Scale, Both
     Some((scale, (side(old)?, side(new)?), reach))
 }
 
-/// Holm over the primary measures of all, and over the others of each scenario and variant; a
+/// Holm's correction over all primary measures, and over the others of each scenario and variant. A
 /// single question needs no correction.
 fn adjusted(drafts: &[Draft]) -> Vec<Option<f64>> {
     let mut adjusted = vec![None; drafts.len()];
@@ -280,7 +279,7 @@ fn adjusted(drafts: &[Draft]) -> Vec<Option<f64>> {
 }
 
 impl Draft {
-    /// Scenario by scenario, the primary measure first, then in the order of reports.
+    /// Sort key: scenario and variant, primary measure first, then in the order of reports.
     fn place(&self) -> (&str, &str, bool, Option<usize>) {
         let at = Measure::ALL
             .iter()
@@ -330,7 +329,7 @@ impl Draft {
 }
 
 impl AcrossLine {
-    /// A difference of costs as a share, without a side.
+    /// A difference of costs as a share, without a sign.
     #[must_use]
     pub fn share(&self, delta: f64) -> f64 {
         self.scale.share(delta)
@@ -338,7 +337,7 @@ impl AcrossLine {
 }
 
 impl Across {
-    /// The worst of the primary answers.
+    /// The worst of the primary verdicts.
     #[must_use]
     pub fn verdict(&self) -> Verdict {
         let primaries = self.lines.iter().filter(|line| line.primary);
@@ -346,7 +345,8 @@ impl Across {
         worst.unwrap_or(Verdict::Undecided)
     }
 
-    /// The lines of one measure, of every scenario and variant; `primary` is the newest plan's own.
+    /// The lines of one measure, for every scenario and variant; `primary` is the newest plan's
+    /// primary measure.
     ///
     /// # Errors
     /// When there is no measure of that name.

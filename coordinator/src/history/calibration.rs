@@ -1,6 +1,6 @@
-//! What the A/A runs of one plan on one class of hosts amount to: the noise floor of each measure,
-//! and whether they found more than chance does. Pure over digests; must not know how runs are made
-//! or kept.
+//! The result of the A/A runs of one plan on one host class: the noise floor of each measure, and
+//! whether they found more differences than chance. Pure over history records; must not know how
+//! runs are made or stored.
 
 use contract::addendum::{NoiseFloor, NoiseFloors};
 use contract::identity::Sha256;
@@ -12,7 +12,7 @@ use super::{Effect, RunHistory, class, series};
 use crate::plan::Plan;
 use crate::store::RunSummary;
 
-/// The A/A runs of one series, class of hosts and build.
+/// The A/A runs of one series, host class and build.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Calibration {
     /// Key of plan and model.
@@ -21,11 +21,11 @@ pub struct Calibration {
     pub host_class: String,
     /// SHA-256 of the build that was compared with itself, in hex.
     pub baseline: String,
-    /// Runs it rests on.
+    /// Number of runs used.
     pub runs: u32,
-    /// Runs that are left out because they are INVALID.
+    /// Number of runs left out because they are INVALID.
     pub invalid: u32,
-    /// One a scenario and measure that was compared.
+    /// One for each scenario and measure that was compared.
     pub rows: Vec<Calibrated>,
 }
 
@@ -36,23 +36,23 @@ pub struct Calibrated {
     pub scenario: String,
     /// Name of the measure.
     pub measure: String,
-    /// Whether the plan declares it the one that decides.
+    /// Whether this is the plan's primary measure.
     pub primary: bool,
-    /// Comparisons.
+    /// Number of comparisons.
     pub comparisons: u64,
-    /// Of them with a 95 % interval without zero.
+    /// Comparisons whose 95 % interval excludes zero.
     pub without_zero: u64,
-    /// So many would be chance.
+    /// Number of those that chance can explain.
     pub allowed: u64,
-    /// Of them called FASTER or SLOWER.
+    /// Comparisons with the verdict FASTER or SLOWER.
     pub found: u64,
-    /// Of them with a positive δ̂: of a fair comparison about half.
+    /// Comparisons with a positive δ̂; about half in a fair comparison.
     pub slower: u64,
     /// The noise floor, a share.
     pub floor: f64,
 }
 
-/// Gathers the A/A runs like `like`, oldest first; INVALID and unfinished ones are left out.
+/// Collects the A/A runs like `like`, oldest first, without INVALID and unfinished ones.
 #[must_use]
 pub fn calibration(runs: &[(RunSummary, Option<RunHistory>)], like: &RunHistory) -> Calibration {
     let valid = |run: &RunSummary| {
@@ -114,8 +114,8 @@ fn row(
 }
 
 impl Calibration {
-    /// Whether no primary measure found more than chance does. The others are many, and some exceed
-    /// it by chance.
+    /// Whether no primary measure found more differences than chance. The other measures are many,
+    /// and some exceed it by chance.
     #[must_use]
     pub fn is_sound(&self) -> bool {
         self.rows
@@ -124,7 +124,7 @@ impl Calibration {
             .all(|row| row.without_zero <= row.allowed)
     }
 
-    /// As it is kept.
+    /// The record that is stored.
     #[must_use]
     pub fn floors(&self, unix_ms: u64) -> NoiseFloors {
         let floor = |row: &Calibrated| NoiseFloor {
@@ -143,8 +143,8 @@ impl Calibration {
     }
 }
 
-/// The floors that a run is judged by: those of the last calibration of its plan, model and class
-/// of hosts. An A/A run is judged without, for it is what floors come from.
+/// The noise floors for a run: those of the last calibration with the same plan, model and host
+/// class. An A/A run gets none, because floors are derived from A/A runs.
 #[must_use]
 pub fn floors_of<'a>(
     header: &RunHeader,

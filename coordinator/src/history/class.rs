@@ -1,6 +1,5 @@
-//! Which hosts are alike: processor, and the cores and memory that a process has there, but no
-//! reading that changes from boot to boot. Owns the text of a class; must not know what is
-//! compared.
+//! Host classes: processor, and the cores and memory that a process may use, but nothing that
+//! changes between boots. Owns the text of a class; must not know what is compared.
 
 use std::collections::BTreeMap;
 
@@ -8,10 +7,10 @@ use contract::identity::HostFacts;
 
 use crate::likeness::{gibibytes, plain, usable_memory, usable_processors};
 
-/// Words of a processor's name that tell nothing.
+/// Words of a processor's name that carry no information.
 const NOISE: [&str; 6] = ["cpu", "processor", "(r)", "(tm)", "gen", "with"];
 
-/// The class of a fleet: its hosts' classes sorted, equal ones counted.
+/// The class of a fleet: its hosts' classes, sorted and with equal ones counted.
 pub(super) fn host_class(hosts: &[(String, HostFacts)]) -> String {
     let mut classes: BTreeMap<String, usize> = BTreeMap::new();
     hosts
@@ -31,7 +30,7 @@ pub(super) fn host_class(hosts: &[(String, HostFacts)]) -> String {
         .join(" + ")
 }
 
-/// What may change on the same hosts and may explain a step.
+/// Facts that may change on the same hosts and may explain a step.
 pub(super) fn environment(hosts: &[(String, HostFacts)]) -> Vec<String> {
     let mut facts: Vec<String> = hosts
         .iter()

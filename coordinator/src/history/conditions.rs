@@ -1,6 +1,6 @@
-//! Under which conditions a run was measured, and what of them differs from another run's, in words
-//! with both values. Owns which conditions make runs of different times unlike; must not know what
-//! was measured.
+//! The conditions under which a run was measured, and how they differ from another run's, as
+//! sentences with both values. Owns which conditions make runs of different times incomparable;
+//! must not know what was measured.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -14,11 +14,11 @@ use crate::plan::{EnginePlan, Plan};
 /// The conditions of one run.
 #[derive(Clone, Debug)]
 pub(super) struct Conditions {
-    /// By agent name.
+    /// Hosts by agent name.
     hosts: Vec<(String, HostFacts)>,
     model_digest: String,
     plan: Plan,
-    /// Engine threads of a worker; several where hosts differ, none where the engine does not
+    /// Engine threads of a worker; several values if hosts differ, none if the engine does not
     /// compute.
     threads: BTreeSet<u32>,
 }
@@ -38,7 +38,7 @@ impl Conditions {
         }
     }
 
-    /// What differs, under a name for each kind of difference.
+    /// The differences, keyed by kind.
     pub(super) fn differences(&self, now: &Self) -> BTreeMap<String, String> {
         let mut all = hosts(&self.hosts, &now.hosts);
         let threads = |threads: &BTreeSet<u32>| join(threads.iter().map(u32::to_string));
@@ -52,7 +52,7 @@ impl Conditions {
                 threads(&now.threads),
             ),
         ];
-        // A model is known by its digest: the place it lies in is told, and not judged.
+        // A model is identified by its digest; its path is shown but not compared.
         let same_model = self.model_digest == now.model_digest;
         for (fact, then, now) in pairs {
             let known = !then.is_empty() && !now.is_empty();
@@ -83,8 +83,8 @@ impl Conditions {
     }
 }
 
-/// What differs between two fleets. Hosts stand for each other by name, and where names differ by
-/// what they are.
+/// Differences between two fleets. Hosts are matched by name and, if the names differ, by their
+/// facts.
 fn hosts(then: &[(String, HostFacts)], now: &[(String, HostFacts)]) -> BTreeMap<String, String> {
     if then.len() != now.len() {
         let words = format!("hosts: {} then, {} now", then.len(), now.len());

@@ -1,29 +1,28 @@
-//! Which runs of a listing are wanted. Owns what each condition means; must not know where rows are
-//! kept.
+//! Filters runs for a listing. Owns the meaning of each condition; must not know where rows are
+//! stored.
 
 use crate::store::RunSummary;
 
-/// Conditions, all of which must hold; what is not said holds for every run.
+/// Conditions that must all hold; an absent one holds for every run.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Filter {
     /// Name of the plan.
     pub plan: Option<String>,
-    /// One of the variants.
+    /// Name of one of the variants.
     pub variant: Option<String>,
-    /// A part of the name of the class of hosts.
+    /// Part of the host class's name.
     pub host_class: Option<String>,
-    /// Tags, all of them.
+    /// Tags that the run must have.
     pub tags: Vec<String>,
-    /// Created then or later, milliseconds since 1970.
+    /// Earliest creation time, milliseconds since 1970, inclusive.
     pub since: Option<u64>,
-    /// Created before.
+    /// Latest creation time, exclusive.
     pub before: Option<u64>,
     /// One of [`VERDICTS`].
     pub verdict: Option<String>,
 }
 
-/// What a run can have come to: how it ended, whether it is to be believed, what a comparison
-/// found.
+/// Results of a run: how it ended, whether it can be trusted, what a comparison found.
 pub const VERDICTS: [&str; 10] = [
     "valid",
     "inconclusive",
@@ -38,7 +37,7 @@ pub const VERDICTS: [&str; 10] = [
 ];
 
 impl Filter {
-    /// Whether a run is wanted.
+    /// Whether a run meets the conditions.
     #[must_use]
     pub fn takes(&self, run: &RunSummary) -> bool {
         let created = run.run.unix_ms();
@@ -61,7 +60,7 @@ impl Filter {
     }
 }
 
-/// The class that the run's end tells; before there is one, its processors.
+/// The host class from the run's end or, before there is one, its processors.
 fn host_class(run: &RunSummary) -> String {
     let told = run
         .end

@@ -1,6 +1,6 @@
-//! Many runs side by side: which belong into one series, where its level steps, which of them
-//! are wanted and which may go. Pure over index rows, each of which
-//! carries a [`RunHistory`] of its run; it must not know where rows are kept or how a trend is shown.
+//! Many runs side by side: which belong to one series, where the level of a series steps, which
+//! match a filter and which may be removed. Pure over index rows, each of which has a
+//! [`RunHistory`]; must not know where rows are stored or how a trend is shown.
 
 mod across;
 mod calibration;

@@ -1,15 +1,15 @@
-//! Which runs may go. Owns the policy, a pure function of the index; must not know how a run is
-//! removed.
+//! Which runs may be removed. Owns the policy, a pure function of the index; must not know how a
+//! run is removed.
 //!
 //! | kept | because |
 //! |---|---|
-//! | what somebody tagged or wrote about | it was meant to stay |
+//! | a run with a tag or a remark | the user wants to keep it |
 //! | a run without an end, or stopped | it can be resumed |
-//! | a run that a calibration ended with | verdicts rest on its noise floors |
-//! | the newest of each plan and kind of host | the next one is compared with them |
-//! | what is younger than so many days | it may still be looked at |
+//! | the last run of a calibration | verdicts rest on its noise floors |
+//! | the newest of each plan and host class | the next one is compared with them |
+//! | runs younger than a number of days | they may still be needed |
 //!
-//! All others may go.
+//! All others may be removed.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -20,34 +20,34 @@ use crate::store::RunSummary;
 
 const DAY_MS: u64 = 86_400_000;
 
-/// How much stays.
+/// How many runs are kept.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Retention {
-    /// So many of the newest of each plan and kind of host.
+    /// Number of newest runs kept for each plan and host class.
     pub newest: usize,
-    /// Whatever is younger.
+    /// Age in days below which runs are kept.
     pub days: u64,
 }
 
-/// What becomes of a run.
+/// Whether a run is kept, and why.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum RetentionDecision {
-    /// Somebody tagged it or wrote about it.
+    /// It has a tag or a remark.
     Marked,
     /// It can be resumed.
     Unfinished,
-    /// Noise floors hang on it.
+    /// Noise floors depend on it.
     Calibration,
-    /// Among the newest.
+    /// It is among the newest.
     Newest,
-    /// Younger than the days given.
+    /// It is younger than the given number of days.
     Young,
-    /// Nothing keeps it.
+    /// Nothing keeps it, so it is removed.
     Goes,
 }
 
 impl RetentionDecision {
-    /// Why it stays, or that it goes.
+    /// The reason as a word.
     #[must_use]
     pub fn name(self) -> &'static str {
         match self {
@@ -61,7 +61,8 @@ impl RetentionDecision {
     }
 }
 
-/// The fate of every run, in the order given. `calibrations` are runs that noise floors hang on.
+/// The decision for every run, in the given order. `calibrations` are runs that noise floors depend
+/// on.
 #[must_use]
 pub fn judge(
     runs: &[RunSummary],
@@ -88,8 +89,8 @@ fn is_marked(run: &RunSummary) -> bool {
     !(run.tags.is_empty() && run.note.is_empty() && run.expected.is_empty())
 }
 
-/// How many runs of the same kind are newer than each; marked and unfinished ones take nobody's
-/// place.
+/// Number of newer runs with the same plan and host class. Marked and unfinished runs are not
+/// counted.
 fn ranks(runs: &[RunSummary]) -> Vec<usize> {
     let mut order: Vec<usize> = (0..runs.len()).collect();
     order.sort_by_key(|at| std::cmp::Reverse(runs[*at].place()));
@@ -143,7 +144,7 @@ mod tests {
 
     #[test]
     fn the_newest_are_those_stored_last_whatever_the_clock_said() {
-        // The first was stored while the clock was ahead.
+        // The first was stored while the clock was fast.
         let mut runs = [days_old(100, "a"), days_old(300, "a"), days_old(200, "a")];
         assert_eq!(
             fates(&runs, 1, 0),

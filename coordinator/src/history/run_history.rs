@@ -1,6 +1,6 @@
-//! What the index keeps of a run for its history: the series it belongs to and one figure a
-//! scenario, variant and measure. JSON whose absent fields have defaults. Owns its derivation from
-//! findings; must not know other runs.
+//! What the index keeps of a run for its history: its series, and one figure for each scenario,
+//! variant and measure. JSON whose absent fields have defaults. Owns its derivation from findings;
+//! must not know other runs.
 
 use std::collections::BTreeMap;
 
@@ -14,13 +14,13 @@ use crate::compare::{Cell, Findings, MetricComparison};
 use crate::layout::Layout;
 use crate::plan::Plan;
 
-/// By scenario, variant and measure.
+/// Values by scenario, variant and measure.
 pub(super) type Values = BTreeMap<String, BTreeMap<String, BTreeMap<String, f64>>>;
 
-/// One run in its history.
+/// A run's entry in its history.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct RunHistory {
-    /// How its keys were made; zero in digests of before that was told.
+    /// Version of the keys; zero in records that predate it.
     #[serde(default)]
     pub keys: u32,
     /// Key of plan and model.
@@ -35,19 +35,19 @@ pub struct RunHistory {
     pub baseline: String,
     /// Name of the primary measure.
     pub primary: String,
-    /// ln of the geometric mean over rounds, in the measure's own unit. A rate with zero in some
-    /// round has none.
+    /// ln of the geometric mean over rounds, in the measure's unit. A rate with zero in some round
+    /// has none.
     pub values: Values,
-    /// The mean over rounds of every rate, rounds of zero among them. `None` in digests of before
-    /// it was kept, whose geometric means left out rounds of zero without a word.
+    /// The mean over rounds of every rate, including rounds of zero. `None` in older records, whose
+    /// geometric means silently left out rounds of zero.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub rates: Option<Values>,
-    /// Of an A/A run: what each comparison found, by scenario and measure.
+    /// For an A/A run: the result of each comparison, by scenario and measure.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub effects: BTreeMap<String, BTreeMap<String, Effect>>,
 }
 
-/// What a comparison found.
+/// Result of a comparison.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Effect {
     /// δ̂, a log ratio; more is slower.
@@ -56,24 +56,24 @@ pub struct Effect {
     pub low: f64,
     /// Upper bound.
     pub high: f64,
-    /// FASTER or SLOWER was said.
+    /// Whether the verdict was FASTER or SLOWER.
     pub found: bool,
 }
 
-/// Where the summary of a run's end keeps it.
+/// Its key in the summary of a run's end.
 const KEY: &str = "history";
 
-/// How keys are made now. 1: files by content, hosts by what a process may have of them.
+/// Current version of the keys. 1: files by content, hosts by the resources that a process may use.
 const KEYS: u32 = 1;
 
 impl RunHistory {
-    /// Whether its keys are those that this program would give the run.
+    /// Whether its keys are those that this version would compute.
     #[must_use]
     pub fn has_current_keys(&self) -> bool {
         self.keys == KEYS
     }
 
-    /// The same with keys as they are made now, from what is recorded of the run.
+    /// The same with keys of the current version, from the recorded header and plan.
     #[must_use]
     pub fn rekeyed(self, header: &RunHeader, plan: &Plan) -> Self {
         Self {
@@ -86,7 +86,7 @@ impl RunHistory {
         }
     }
 
-    /// Derives it.
+    /// Derives it from findings.
     #[must_use]
     pub fn of(findings: &Findings) -> Self {
         let header = &findings.record.header;
@@ -117,7 +117,7 @@ impl RunHistory {
         digest.rekeyed(header, &findings.plan)
     }
 
-    /// Reads it out of the summary of a run's end; `None` where an older program wrote that.
+    /// Reads it from the summary of a run's end; `None` if an older program wrote the summary.
     #[must_use]
     pub fn read(summary_json: &str) -> Option<Self> {
         let mut summary: serde_json::Value = serde_json::from_str(summary_json).ok()?;
@@ -125,8 +125,8 @@ impl RunHistory {
     }
 }
 
-/// The baseline of several candidates was measured beside each of them; the first stands for it.
-/// Layouts are controls of their run and have no history.
+/// With several candidates the baseline was measured beside each; the first stands for it. Layouts
+/// are controls and have no history.
 fn add(values: &mut Values, cell: &Cell, of: fn(&MetricComparison, bool) -> Option<f64>) {
     let here = values.entry(cell.scenario.clone()).or_default();
     for metric in cell.metrics.iter().filter(|metric| !metric.is_hidden()) {
@@ -151,7 +151,7 @@ fn add(values: &mut Values, cell: &Cell, of: fn(&MetricComparison, bool) -> Opti
     }
 }
 
-/// ln of the geometric mean; none where some round has zero.
+/// ln of the geometric mean; none if a round has zero.
 fn geometric(metric: &MetricComparison, baseline: bool) -> Option<f64> {
     let values: Vec<f64> = metric.values(|arm| arm.is_baseline() == baseline).collect();
     let positive = !values.is_empty() && values.iter().all(|value| *value > 0.0);
@@ -168,10 +168,11 @@ fn plain(metric: &MetricComparison, baseline: bool) -> Option<f64> {
 fn effects(cell: &Cell) -> BTreeMap<String, Effect> {
     let effect = |metric: &MetricComparison| {
         let (comparison, decision) = metric.compared()?;
-        // Chance is counted at 5 %, whatever level an interim analysis left to the answer.
+        // Chance is counted at 5 %, whatever level an interim analysis left for the answer.
         let ci = comparison.effect.interval_at(Settings::default().alpha);
         let found = matches!(decision.verdict, Verdict::Slower | Verdict::Faster);
-        // A share as the log ratio of the same size, whose floor is that share.
+        // The log ratio whose share is this one, so that the floor derived from it is the same
+        // share.
         let ratio = |delta: f64| metric.share(delta.abs()).ln_1p().copysign(delta);
         let effect = &comparison.effect;
         let (delta, low, high) = (ratio(effect.delta), ratio(ci.low), ratio(ci.high));

@@ -1,4 +1,4 @@
-//! What is kept of a run for comparisons with runs of other times: the means of its rounds.
+//! What is kept of a run for comparison with runs of other times: the means over its rounds.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -10,23 +10,23 @@ use super::conditions::Conditions;
 use crate::compare::{Findings, MetricComparison};
 use crate::layout::Layout;
 
-/// What of one run is compared with other runs.
+/// The means of one run.
 #[derive(Clone, Debug)]
 pub struct RunMeans {
     /// Id of the run.
     pub run: RunId,
     pub(super) validity: Validity,
     pub(super) conditions: Conditions,
-    /// By scenario, variant and measure: what it showed.
+    /// Means by scenario, variant and measure.
     pub(super) means: BTreeMap<(String, String, String), Shown>,
     pub(super) tolerances: BTreeMap<(String, String), f64>,
     pub(super) primary: String,
-    /// Every scenario and variant that was run, layouts apart.
+    /// Every scenario and variant that was run, without layouts.
     pub(super) measured: BTreeSet<(String, String)>,
 }
 
 impl RunMeans {
-    /// What counts of a run; everything else of it can be let go.
+    /// The means of a run; nothing else of it is needed afterwards.
     #[must_use]
     pub fn of(findings: &Findings) -> Self {
         let header = &findings.record.header;
@@ -59,7 +59,7 @@ impl RunMeans {
                     let key = (cell.scenario.clone(), variant.to_owned(), measure.clone());
                     shown.map(|shown| sketch.means.entry(key).or_insert(shown));
                 };
-                // Of an A/A run both arms are the baseline.
+                // In an A/A run both arms are the baseline.
                 put(
                     &cell.baseline,
                     shown(metric, |arm| arm.is_baseline() || other.is_none()),
@@ -73,7 +73,7 @@ impl RunMeans {
     }
 }
 
-/// What a variant showed over its rounds; within a round the arms of one build are averaged.
+/// Mean of a variant over its rounds; within a round, arms of the same build are averaged.
 pub(super) fn shown(metric: &MetricComparison, of: impl Fn(Arm) -> bool) -> Option<Shown> {
     let rounds = || {
         metric
@@ -121,14 +121,14 @@ pub(super) fn run_mean(rounds: &[f64]) -> Option<RunMean> {
     })
 }
 
-/// What one variant showed in one run, one figure a round: the scale of the comparison is not known
-/// before all runs are.
+/// The mean of one variant in one run, on both scales: the scale of the comparison is not known
+/// until all runs are.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Shown {
-    /// Mean of the logarithmic costs; `None` where some value is zero.
+    /// Mean of the logarithmic costs; `None` if a value is zero.
     pub(super) log: Option<RunMean>,
     /// Mean of the values themselves.
     pub(super) plain: RunMean,
-    /// The greatest of them.
+    /// The greatest value.
     pub(super) most: f64,
 }

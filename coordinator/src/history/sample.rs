@@ -6,7 +6,7 @@ use contract::run::{RunEnd, RunState};
 
 use crate::store::{EndSummary, RunSummary};
 
-/// A complete, VALID run of a plan, created then, one of whose comparisons found that.
+/// A complete, VALID run of a plan, created at that time, with that verdict.
 pub(super) fn run(unix_ms: u64, plan: &str, found: &str) -> RunSummary {
     let end = EndSummary::of(&RunEnd {
         unix_ms: unix_ms + 60_000,

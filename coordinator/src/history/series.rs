@@ -1,6 +1,6 @@
-//! Which runs measured the same thing: the plan without what may differ from run to run, the
-//! content of its files, and the model. Owns the list of what may differ, and the words for what
-//! does; must not know what was measured.
+//! Which runs measured the same thing: the plan without the keys that may differ, the content of
+//! its files, and the model. Owns the list of these keys, and the sentences about differences; must
+//! not know what was measured.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -8,8 +8,8 @@ use serde_json::Value;
 
 use crate::plan::Plan;
 
-/// Keys of a plan that change how often is measured or how it is judged, but not what; and what a
-/// simulated engine is told, which stands for the code under test.
+/// Plan keys that change how often something is measured or how it is judged, but not what; and the
+/// parameters of a simulated engine, which stand for the code under test.
 const FREE: [&str; 10] = [
     "seed",
     "rounds",
@@ -22,16 +22,16 @@ const FREE: [&str; 10] = [
     "max_attempts",
     "sim",
 ];
-/// Digits of a key.
+/// Length of a key, digits.
 const DIGITS: usize = 16;
 
-/// The key of a plan, whatever the model. Files count by what is in them, wherever they lie.
+/// The key of a plan without its model. Files count by content, not by path.
 pub(super) fn plan_key(plan: &Plan) -> String {
     short(&canonical(&measured(&plan.without_places())))
 }
 
-/// The key that programs before this one gave a plan: with the absolute paths of its files.
-/// Calibrations of then bear it.
+/// The key that older programs gave a plan, with the absolute paths of its files. Old calibrations
+/// have it.
 fn placed_key(plan: &Plan) -> String {
     short(&canonical(&measured(plan)))
 }
@@ -41,12 +41,12 @@ pub(super) fn series_key(plan: &Plan, model_digest: &str) -> String {
     of_series(&plan_key(plan), model_digest)
 }
 
-/// Every key that a series has had, the newest first.
+/// Every key that a series has had, newest first.
 pub(super) fn series_keys(plan: &Plan, model_digest: &str) -> [String; 2] {
     [plan_key(plan), placed_key(plan)].map(|key| of_series(&key, model_digest))
 }
 
-/// What differs between the loads of two plans, in words, with both values.
+/// Differences between the loads of two plans, as sentences with both values.
 pub(super) fn differences(then: &Plan, now: &Plan) -> Vec<String> {
     let (then, now) = (leaves(then), leaves(now));
     let keys: BTreeSet<_> = then.keys().chain(now.keys()).collect();
@@ -60,14 +60,13 @@ pub(super) fn differences(then: &Plan, now: &Plan) -> Vec<String> {
     keys.into_iter().filter_map(differs).collect()
 }
 
-/// The plan without what changes only how often is measured or how it is judged.
+/// The plan without the keys that change only repetition or judgement.
 fn measured(plan: &Plan) -> Value {
     let mut value: Value =
         serde_json::from_str(&plan.to_json()).expect("a plan is written as JSON");
     if let Value::Object(plan) = &mut value {
         FREE.iter().for_each(|key| drop(plan.remove(*key)));
-        // The model's digest stands for the place it lies in; how well it was looked at changes
-        // nothing of it.
+        // The model's digest replaces its path; how thoroughly it was verified does not matter.
         if let Some(native) = plan.get_mut("native").and_then(Value::as_object_mut) {
             native.retain(|key, _| !matches!(key.as_str(), "model" | "verify"));
         }
@@ -83,22 +82,22 @@ fn measured(plan: &Plan) -> Value {
     value
 }
 
-/// Whether it is a file whose content is known.
+/// Path and hash of a file whose content is known.
 fn as_file(value: &Value) -> Option<(&str, &str)> {
     Some((value.get("path")?.as_str()?, value.get("sha256")?.as_str()?))
 }
 
-/// One value of a plan: what it is known by, and how it is told.
+/// One value of a plan: its identity, and its text.
 struct Leaf {
     identity: String,
     text: String,
 }
 
-/// Every value of a plan under the path to it; scenarios go by their names.
+/// Every value of a plan by path; scenarios are identified by name.
 fn leaves(plan: &Plan) -> BTreeMap<String, Leaf> {
     let mut all = BTreeMap::new();
     gather(&mut all, "", &measured(plan));
-    // Told by itself.
+    // Reported separately.
     all.remove("engine");
     all
 }
@@ -153,7 +152,7 @@ fn short(text: &str) -> String {
     blake3::hash(text.as_bytes()).to_hex()[..DIGITS].to_owned()
 }
 
-/// JSON with sorted keys, so that the order of a program's fields plays no part.
+/// JSON with sorted keys, so that the order of fields in the program does not matter.
 fn canonical(value: &Value) -> String {
     match value {
         Value::Object(map) => {
@@ -212,7 +211,7 @@ mod tests {
         assert_ne!(series_key(&longer, "a"), series_key(&longer, "b"));
     }
 
-    /// The plan `text` beside a file of prompts.
+    /// A plan `text` with a file of prompts.
     fn with_file(prompts: &str, tokens: u32) -> (tempfile::TempDir, Plan) {
         let dir = tempfile::tempdir().expect("temporary directory");
         let text = format!(
@@ -260,7 +259,7 @@ mod tests {
         assert_eq!(told[1], "scenario.chat.prompt.tokens: 64 then, 32 now");
     }
 
-    /// Stored keys of plans without files stay what they were.
+    /// Stored keys of plans without files must not change.
     #[test]
     fn without_files_old_keys_and_new_ones_are_equal() {
         let plan = plan(|_| {});

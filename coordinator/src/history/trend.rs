@@ -1,6 +1,6 @@
-//! A series over time: one point a run, the steps between its levels, what may explain each. Owns
-//! the choice of runs and the cutting at changes that people expected; must not know how it is
-//! shown.
+//! A series over time: one point for each run, the steps between its levels, and possible
+//! explanations. Owns the choice of runs and the division at changes that users expected; must not
+//! know how it is shown.
 
 use std::collections::BTreeSet;
 
@@ -17,22 +17,22 @@ use crate::store::{EndSummary, RunSummary};
 /// α of a step's interval.
 const ALPHA: f64 = 0.05;
 
-/// What is asked.
+/// A request for a trend.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Query {
-    /// Name of the plan; without it that of the newest run.
+    /// Name of the plan; default: that of the newest run.
     pub plan: Option<String>,
-    /// One variant; without it all.
+    /// One variant; default: all.
     pub variant: Option<String>,
-    /// Name of a measure; without it the plan's primary.
+    /// Name of a measure; default: the plan's primary.
     pub metric: Option<String>,
-    /// A part of the class's name; without it the class of the newest run.
+    /// Part of the host class's name; default: the class of the newest run.
     pub host_class: Option<String>,
-    /// Runs that began then or later, milliseconds since 1970.
+    /// Earliest start of a run, milliseconds since 1970, inclusive.
     pub since: Option<u64>,
 }
 
-/// The answer.
+/// A trend.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Trend {
     /// Name of the plan.
@@ -41,14 +41,14 @@ pub struct Trend {
     pub series: String,
     /// Class of the hosts.
     pub host_class: String,
-    /// One a scenario and variant.
+    /// One for each scenario and variant.
     pub lines: Vec<Line>,
-    /// Runs left out because they are INVALID.
+    /// Number of runs left out because they are INVALID.
     pub invalid: usize,
-    /// Runs left out because they did not complete.
+    /// Number of runs left out because they did not complete.
     pub unfinished: usize,
-    /// Runs of the same plan's name that belong to other series: another load, model or class of
-    /// hosts.
+    /// Number of runs with the same plan name that belong to other series: another load, model or
+    /// host class.
     pub apart: usize,
 }
 
@@ -59,16 +59,16 @@ pub struct Line {
     pub scenario: String,
     /// The variant.
     pub variant: String,
-    /// What is shown.
+    /// The measure shown.
     pub measure: Measure,
-    /// Some run has zero in some round, of which there is no ratio: means and steps are of the
-    /// values themselves.
+    /// Whether a run has zero in some round, so that there are no ratios; means and steps are then
+    /// of the values themselves.
     pub linear: bool,
-    /// Runs of before rounds of zero were counted, whose means may have left some out.
+    /// Number of older runs that did not count rounds of zero; their means may lack some.
     pub may_lack_zeros: usize,
     /// Oldest first.
     pub points: Vec<Point>,
-    /// In order.
+    /// Steps in order.
     pub steps: Vec<LevelShift>,
 }
 
@@ -77,61 +77,60 @@ pub struct Line {
 pub struct Point {
     /// Id of the run.
     pub run: RunId,
-    /// The value in the measure's unit: a geometric mean over rounds, or where a run of the line
-    /// has zero a plain one.
+    /// The value in the measure's unit: a geometric mean over rounds, or an arithmetic one if a run
+    /// of the line has zero.
     pub value: f64,
-    /// Why a new level was expected to begin here; empty where none was.
+    /// Why a new level was expected to begin here; empty if none was.
     pub expected: String,
     /// Kernel, microcode, governor.
     pub environment: Vec<String>,
 }
 
-/// From one level to the next.
+/// A step from one level to the next.
 #[derive(Clone, Debug, PartialEq)]
 pub struct LevelShift {
     /// Index of the first point of the new level.
     pub at: usize,
     /// Median before and after, in the measure's unit.
     pub medians: (f64, f64),
-    /// The change as a share: 0.05 is 5 % more. `None` where it was zero before, of which nothing
-    /// is a share.
+    /// The relative change: 0.05 is 5 % more. `None` if the level was zero before.
     pub change: Option<f64>,
     /// Its 95 % interval; `None` with fewer than three points.
     pub interval: Option<Interval>,
-    /// p of the step; `None` where it was expected.
+    /// p of the step; `None` if it was expected.
     pub p: Option<f64>,
-    /// Why it was expected; empty where it was found.
+    /// Why it was expected; empty if it was found.
     pub expected: String,
-    /// What else changed between the two runs: kernel, microcode, governor.
+    /// Other changes between the two runs: kernel, microcode, governor.
     pub environment: Vec<String>,
 }
 
 /// Why there is no trend.
 #[derive(Debug, thiserror::Error)]
 pub enum TrendError {
-    /// Nothing fits.
+    /// No complete run matches.
     #[error("find complete runs that fit: {}", known(.plans))]
     Nothing {
         /// Plans that have complete runs.
         plans: Vec<String>,
     },
-    /// No run has this measure.
+    /// No run has a value of this measure.
     #[error(
         "find `{wanted}` in the runs of {plan}: it was not measured, or too few requests of a round lie \
          beyond it; send more requests, or use another measure"
     )]
     NoMeasure {
-        /// Asked for.
+        /// The measure.
         wanted: String,
         /// The plan's name.
         plan: String,
     },
-    /// The runs there are know no such variant.
+    /// No run has this variant.
     #[error("find the variant `{wanted}` in these runs: they have {}", .known.join(", "))]
     NoVariant {
-        /// Asked for.
+        /// The variant.
         wanted: String,
-        /// There.
+        /// Variants that exist.
         known: Vec<String>,
     },
 }
@@ -146,10 +145,10 @@ fn known(plans: &[String]) -> String {
     }
 }
 
-/// The trend over these runs, oldest first, each with its digest where it has one.
+/// The trend over these runs, oldest first, each with its history record if it has one.
 ///
 /// # Errors
-/// When no complete run fits.
+/// When no complete run matches.
 pub fn trend(
     runs: &[(RunSummary, Option<RunHistory>)],
     query: &Query,
@@ -282,7 +281,7 @@ fn lines(
         .collect())
 }
 
-/// The points of a line, and what their values are.
+/// The points of a line, and the scale of their values.
 struct Series {
     points: Vec<Point>,
     linear: bool,
@@ -328,7 +327,7 @@ fn series(
     }
 }
 
-/// Where people expected a new level, and within what lies between, where one was found.
+/// Steps where users expected a new level, and those found between them.
 fn steps(points: &[Point], linear: bool) -> Vec<LevelShift> {
     let scaled = |point: &Point| {
         if linear {
@@ -359,7 +358,7 @@ fn steps(points: &[Point], linear: bool) -> Vec<LevelShift> {
         let before = &costs[edge(k.checked_sub(1), 0)..*at];
         let after = &costs[*at..edge(Some(k + 1), costs.len())];
         let level = mean(before);
-        // A share of the level before, or what a difference of logarithms stands for.
+        // Relative to the previous level, or from a difference of logarithms.
         let share = |difference: f64| match linear {
             false => Some(difference.exp_m1()),
             true => (level > 0.0).then(|| difference / level),
@@ -389,7 +388,7 @@ fn steps(points: &[Point], linear: bool) -> Vec<LevelShift> {
     found.iter().enumerate().map(step).collect()
 }
 
-/// What holds after and did not before.
+/// Facts that hold after but not before.
 fn changed(before: &[String], after: &[String]) -> Vec<String> {
     after
         .iter()

@@ -1,5 +1,5 @@
-//! Puts the pieces of one part together and vets it ([`contract::part::vet`]) against what its
-//! worker was told to measure. What fails here is never kept.
+//! Assembles the pieces of one part and checks it ([`contract::part::vet`]) against the worker's
+//! assignment. A part that fails here is never stored.
 
 use contract::id::Attempt;
 use contract::identity::Sha256;
@@ -9,63 +9,63 @@ use contract::part::{Part, PartKey};
 use contract::record::{Record, RecordError};
 use contract::spec::Assignment;
 
-/// Bytes of one part at most; a part with all histograms full is a fraction of that.
+/// Greatest size of one part, bytes; a part with full histograms is a fraction of this.
 const LIMIT: usize = 32 * 1024 * 1024;
 
-/// The pieces that have come so far.
+/// The pieces received so far.
 #[derive(Debug, Default)]
 pub struct Assembly {
     bytes: Vec<u8>,
     next: u32,
 }
 
-/// What a part must be.
+/// The expected properties of a part.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Expected {
     /// The variant's name.
     pub variant: String,
-    /// The binary's hash by the build manifest.
+    /// SHA-256 of the binary, from the build manifest.
     pub exe_sha256: Sha256,
     /// Whether this run is for collecting profiles.
     pub instrumented: bool,
-    /// What the worker was told to measure, and in which try; `None` before it was.
+    /// The worker's assignment and attempt; `None` before it was armed.
     pub assignment: Option<(Box<Assignment>, Attempt)>,
-    /// Digest of the model and engine threads, as the worker told when it had loaded.
+    /// Digest of the model and number of engine threads, as the worker reported after loading.
     pub loaded: Option<(String, u32)>,
-    /// Processors of its host; zero where they are not known.
+    /// Processors of its host; zero if unknown.
     pub processors: u32,
 }
 
-/// Why a part is not kept.
+/// Why a part is rejected.
 #[derive(Debug, thiserror::Error)]
 pub enum BadPart {
-    /// A piece is missing or came twice.
+    /// A piece is missing or was sent twice.
     #[error("assemble a part: piece {found} arrived where {expected} was expected")]
     Sequence {
-        /// Due.
+        /// Number of the expected piece.
         expected: u32,
-        /// Came.
+        /// Number of the received piece.
         found: u32,
     },
-    /// It does not end.
+    /// It exceeds the size limit.
     #[error("assemble a part: it is larger than {LIMIT} bytes")]
     TooLarge,
-    /// Its bytes are wrong.
+    /// Its bytes are damaged.
     #[error(transparent)]
     Record(#[from] RecordError),
-    /// Nobody has asked for it yet.
+    /// It arrived before it was requested.
     #[error("accept a part: early: it arrived before the worker was told what to measure")]
     Early,
-    /// It cannot be what was measured.
+    /// Its content contradicts the assignment or itself.
     #[error("accept a part: {0}")]
     Fault(#[from] PartFault),
 }
 
 impl Assembly {
-    /// Takes the next piece; with the last one, gives the whole part and its bytes.
+    /// Adds the next piece. With the last one, returns the whole part and its bytes.
     ///
     /// # Errors
-    /// When a piece is out of order, or the whole is damaged, too large, or not what was expected.
+    /// When a piece is out of order, or the whole is damaged, too large, or not as expected.
     pub fn take(
         &mut self,
         chunk: &PartChunk,

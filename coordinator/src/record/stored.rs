@@ -1,6 +1,6 @@
-//! What the parts of a run on record must be, from how it began: the same rules as for a part that
-//! arrives, as far as the record knows what was asked for. Must not know where the records are
-//! kept.
+//! What the parts of a recorded run must be, derived from its header: the same rules as for an
+//! arriving part, as far as the record has the assignment. Must not know where the records are
+//! stored.
 
 use contract::identity::Sha256;
 use contract::part::vet::{self, Age, Assigned, Load, PartFault};
@@ -11,17 +11,17 @@ use contract::spec::{Scenario, Share};
 use crate::plan::Plan;
 use crate::schedule;
 
-/// A run, as the judge of its parts.
+/// A run's header, used to check its parts.
 #[derive(Debug)]
 pub struct Stored<'a> {
     header: &'a RunHeader,
-    /// `None` where it is of another age: nothing is concluded from such a run, and its parts are
-    /// held against themselves alone.
+    /// `None` if the plan is of an incompatible version: no conclusion is drawn from such a run,
+    /// and its parts are checked only for consistency.
     plan: Option<Plan>,
 }
 
 impl<'a> Stored<'a> {
-    /// By how a run began.
+    /// From the run's header.
     #[must_use]
     pub fn of(header: &'a RunHeader) -> Self {
         let plan = Plan::from_json(&header.plan_json)
@@ -30,7 +30,7 @@ impl<'a> Stored<'a> {
         Self { header, plan }
     }
 
-    /// Whether a part can be one of this run.
+    /// Checks whether a part can belong to this run.
     ///
     /// # Errors
     /// The first fault found.
@@ -73,8 +73,8 @@ impl<'a> Stored<'a> {
         )
     }
 
-    /// The variant whose turn the part's arm was: the first is the baseline, and alone it is its
-    /// own candidate.
+    /// The variant of the part's arm: the first is the baseline, and a single one is also the
+    /// candidate.
     fn variant(&self, plan: &Plan, part: &Part) -> Result<Option<&'a VariantRecord>, PartFault> {
         let variants = &self.header.variants;
         let key = part.place.key;
@@ -95,7 +95,7 @@ impl<'a> Stored<'a> {
         Ok((&plan.scenarios[scenario], share))
     }
 
-    /// Of the host with this name; of several with one name the most.
+    /// Processors of the host with this name; the greatest number if several have it.
     fn processors(&self, hostname: &str) -> Option<u32> {
         let named = self
             .header

@@ -1,4 +1,4 @@
-//! What commands found, one file a command: what it says as text, as JSON and for scripts.
+//! The output of each command as text, as JSON and for scripts, one file for each command.
 
 mod across;
 mod build;

@@ -1,5 +1,5 @@
-//! Drawings for the page: what each shows, and its figures as a table below it. They derive nothing;
-//! what they draw comes from [`compare::pictures`](crate::compare::pictures).
+//! Charts for the page: what each shows, with its figures as a table below. They derive nothing;
+//! their data come from [`compare::pictures`](crate::compare::pictures).
 
 mod chart;
 pub(crate) mod cold;

@@ -1,8 +1,8 @@
-//! The JSON document of a run: its published shape, apart from everything inside so that code may
-//! change and readers need not; what is told as it was measured has its shape where it is defined,
-//! in the contract and in [`crate::compare`]. `schema/run.schema.json` is generated from these types. Times are
-//! nanoseconds and rates are per second unless a name says otherwise; log ratios are natural, and
-//! more than zero is slower.
+//! The published shape of a run's JSON document. It is separate from the internal types, so that
+//! code can change without breaking readers. Measured values that are published unchanged have
+//! their shape where they are defined, in the contract and in [`crate::compare`].
+//! `schema/run.schema.json` is generated from these types. Times are nanoseconds and rates are per
+//! second unless a name says otherwise; log ratios are natural, and more than zero is slower.
 
 mod cell;
 mod layout;
@@ -20,8 +20,8 @@ pub use part::{Histogram, Part};
 pub use places::{HostSample, Odd, Signals, SlotEffect, SlotEffects};
 pub use run::{Host, Interim, Measurement, Notice, Reason, Run, RunDocument, Settings, Variant};
 
-/// Version of the document. Raised when a reader of the last one could misunderstand this one. 1:
-/// first.
+/// Version of the document. Raised if a reader of the previous version could misread the new one.
+/// 1: first.
 pub const SCHEMA_VERSION: u32 = 1;
 
 /// The JSON schema of [`RunDocument`], pretty-printed, with a final newline.

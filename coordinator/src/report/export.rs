@@ -1,6 +1,6 @@
-//! A run in the formats of other tools. Owns which trials a file holds, their place in time and
-//! their names in it; each format has a file of its own. It derives nothing but what the findings
-//! already hold.
+//! A run in the formats of other tools. Owns which trials a file contains, their times and their
+//! names in it; each format has its own file. Derives nothing that the findings do not already
+//! have.
 
 mod csv;
 mod hgrm;
@@ -29,7 +29,7 @@ pub enum Kind {
     Hlog,
     /// HdrHistogram's percentile distribution.
     Hgrm,
-    /// One row a value.
+    /// One row for each value.
     Csv,
     /// OpenMetrics text.
     OpenMetrics,
@@ -37,12 +37,12 @@ pub enum Kind {
     Trace,
 }
 
-/// Which part of a run is wanted; what is not said is all of it.
+/// The part of a run to export. An empty field selects everything.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Selection {
     /// Name of the scenario.
     pub scenario: Option<String>,
-    /// Name of the candidate that B is.
+    /// Name of the candidate in arm B.
     pub candidate: Option<String>,
     /// Arm.
     pub arm: Option<Arm>,
@@ -52,18 +52,18 @@ pub struct Selection {
     pub metric: Option<Metric>,
 }
 
-/// Why there is no file.
+/// Why there is nothing to export.
 #[derive(Debug, thiserror::Error)]
 pub enum ExportError {
     /// The run has no such trial.
     #[error("export a run: none of its trials is {wanted}; it has {known}")]
     NoTrial {
-        /// What was asked for.
+        /// The selection.
         wanted: String,
-        /// What there is.
+        /// The trials that exist.
         known: String,
     },
-    /// Nothing was recorded of it.
+    /// No values were recorded for the selection.
     #[error("export a run: nothing was recorded for {metric} in {wanted}")]
     NoValues {
         /// The metric.
@@ -82,24 +82,24 @@ pub enum ExportError {
     Store(#[from] StoreError),
 }
 
-/// One trial and what names it.
+/// One trial with its names.
 struct Item<'a> {
     cell: u32,
     scenario: &'a str,
     variant: &'a str,
     arm: Arm,
     round: u32,
-    /// Place in the order of its round, from zero.
+    /// Position in the order of its round, from zero.
     position: usize,
     attempt: u32,
-    /// Wall clock at which it began, since 1970. Derived: a block's end is stored, and its trials
-    /// are laid end to end before that.
+    /// Wall-clock time at which it began, since 1970. Derived: only a block's end is stored, and
+    /// its trials are placed end to end before that.
     began: Duration,
     trial: &'a Trial,
 }
 
 impl Kind {
-    /// The format that another tool reads, if it is one of those.
+    /// The export format, if `format` is one.
     #[must_use]
     pub fn of(format: Format) -> Option<Self> {
         match format {
@@ -113,7 +113,7 @@ impl Kind {
     }
 }
 
-/// Gives the whole parts of one trial: findings keep no single requests.
+/// Loads the whole parts of one trial, because findings keep no single requests.
 pub type WholeParts<'a> = dyn Fn(TrialKey) -> Result<Vec<Part>, StoreError> + 'a;
 
 /// The bytes of a file.
@@ -148,12 +148,12 @@ pub fn render(
     }
 }
 
-/// The last look at a text: each format has made single names harmless and bounded before.
+/// Final cleaning of a text. Each format has already escaped and bounded single names.
 fn shown(text: &str) -> Vec<u8> {
     text::block(text, usize::MAX).into_owned().into_bytes()
 }
 
-/// The selected trials, by time.
+/// The selected trials, in order of time.
 fn select<'a>(findings: &'a Findings, selection: &Selection) -> Result<Vec<Item<'a>>, ExportError> {
     let mut items = items(findings);
     let known = known(&items);

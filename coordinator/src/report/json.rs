@@ -1,5 +1,5 @@
-//! Findings and histories as JSON documents. [`super::document`] owns the shape of a run's,
-//! [`convert`] fills it; the smaller ones have their shapes here.
+//! Findings and histories as JSON documents. [`super::document`] owns the shape of a run's document
+//! and [`convert`] fills it; the smaller shapes are here.
 
 mod convert;
 pub(crate) mod explain;
@@ -15,7 +15,7 @@ use crate::history::RunHistory;
 pub use convert::document;
 pub(crate) use convert::{loads, look, making, plan};
 
-/// The summary kept with a run's end.
+/// The summary stored with a run's end.
 #[must_use]
 pub fn summary_json(findings: &Findings) -> String {
     let cell = |cell: &Cell| {

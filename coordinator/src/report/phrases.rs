@@ -1,5 +1,5 @@
-//! The language of reports: figures, changes, verdicts, doubts, loads, provenance. Text in every
-//! form is made here, once. Must not know of any layout.
+//! The language of reports: figures, changes, verdicts, doubts, loads, provenance. All forms take
+//! their text from here. Must not know of any layout.
 
 pub(crate) mod across;
 pub(crate) mod builds;

@@ -1,5 +1,5 @@
-//! Live progress on stderr: a bar with a line of what is going on below it on a terminal, plain
-//! lines elsewhere. Owns where what is drawn; [`formatter`] has the words.
+//! Live progress on stderr: on a terminal a bar with a status line below it, elsewhere plain lines.
+//! Owns what is drawn where; [`formatter`] has the words.
 
 mod formatter;
 
@@ -17,19 +17,19 @@ use crate::plan::Plan;
 
 /// Live progress of a run.
 pub trait Progress: Send {
-    /// Something can be seen.
+    /// Shows an event.
     fn show(&mut self, event: &ProgressEvent);
-    /// The run is over.
+    /// The run has ended.
     fn finish(&mut self);
 }
 
 /// Live progress of a build.
 pub trait BuildSteps {
-    /// Something happened.
+    /// Shows a step.
     fn step(&mut self, step: &BuildProgress);
 }
 
-/// Progress of a run: a bar, or one line a trial; where it is not wanted, only what went wrong.
+/// Progress of a run: a bar, or one line for each trial; if progress is off, only problems.
 pub(crate) fn of_run(plan: &Plan, quiet: bool, terminal: bool) -> Box<dyn Progress> {
     let (formatter, begun) = (ProgressFormatter::new(plan.clone()), Instant::now());
     if quiet || !terminal {
@@ -48,12 +48,12 @@ pub(crate) fn of_run(plan: &Plan, quiet: bool, terminal: bool) -> Box<dyn Progre
     })
 }
 
-/// Progress of a build: one line a step, or only what deserves attention.
+/// Progress of a build: one line for each step; if progress is off, only warnings.
 pub(crate) fn of_build(quiet: bool) -> Box<dyn BuildSteps> {
     Box::new(Steps { quiet })
 }
 
-/// One line a trial.
+/// One line for each trial.
 struct Lines {
     formatter: ProgressFormatter,
     begun: Instant,
@@ -75,7 +75,7 @@ impl Progress for Lines {
     fn finish(&mut self) {}
 }
 
-/// A bar that is drawn over.
+/// A bar that is redrawn.
 struct Bar {
     formatter: ProgressFormatter,
     begun: Instant,
@@ -123,7 +123,7 @@ impl Progress for Bar {
     }
 }
 
-/// One line a step.
+/// One line for each step.
 struct Steps {
     quiet: bool,
 }
@@ -160,9 +160,9 @@ fn step_line(step: &BuildProgress) -> Option<String> {
     })
 }
 
-/// Shows a line, or several.
+/// Prints one or more lines.
 pub(crate) fn say(text: &str) {
-    // Progress that cannot be shown must not end a run.
+    // Progress that cannot be written must not end a run.
     drop(writeln!(
         io::stderr(),
         "{}",

@@ -1,5 +1,5 @@
-//! Forms: how tables, sentences and lists look on a sheet of 80 columns, in HTML, Markdown, JUnit's
-//! XML and JSON. A table is rendered once a form. Must not know what is said.
+//! Forms: how tables, sentences and lists look in 80-column text, in HTML, Markdown, JUnit XML and
+//! JSON. Each form renders tables in one place. Must not know the content.
 
 pub(crate) mod html;
 pub(crate) mod json;

@@ -1,5 +1,5 @@
-//! What reports show in columns, as data: each table is made here, once, for every form. Must not
-//! know how a table is drawn.
+//! The tables of reports, as data: each table is made once, for every form. Must not know how a
+//! table is drawn.
 
 pub(crate) mod across;
 pub(crate) mod arms;

@@ -1,6 +1,6 @@
-//! Who is compared with whom. Owns the rules that the first variant is the baseline, that a
-//! comparison of a build with itself must be asked for by name, and that layouts of the baseline
-//! are controls and no candidates; must not know builds.
+//! Which builds are compared. Owns the rules that the first variant is the baseline, that a
+//! comparison of a build with itself must be requested explicitly, and that layouts of the baseline
+//! are controls and not candidates; must not know builds.
 
 use crate::layout::{self, Layout};
 use crate::plan::{EnginePlan, Plan, SimPlan, nearest};
@@ -12,13 +12,13 @@ pub struct Lineup {
     candidates: Vec<String>,
 }
 
-/// Completes "failed to …".
+/// Why the variants cannot be compared. Completes "failed to …".
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum LineupError {
-    /// Nothing to run.
+    /// No variant was given.
     #[error("choose variants: none is given; try --variants baseline,pgo")]
     Empty,
-    /// A build against itself, unasked.
+    /// A build against itself without `--a-a`.
     #[error(
         "choose variants: `{name}` is given twice; to compare a build with itself give it once with --a-a"
     )]
@@ -26,32 +26,32 @@ pub enum LineupError {
         /// The variant.
         name: String,
     },
-    /// A/A of several.
+    /// A/A with several variants.
     #[error("choose variants: --a-a compares one build with itself, but {count} are given")]
     ManyForAa {
-        /// Given.
+        /// Number of variants given.
         count: usize,
     },
-    /// A duet of one.
+    /// A duet with a single variant.
     #[error("choose variants: duet runs two builds at the same time, but only `{name}` is given")]
     Alone {
         /// The variant.
         name: String,
     },
-    /// A control without a spread.
+    /// A single layout, which has no spread.
     #[error("choose variants: one layout has no SD; give --layout-arms 2 or more")]
     OneLayout,
-    /// Layouts of something that is not there.
+    /// Layouts without their baseline.
     #[error(
         "choose variants: layouts are builds of `baseline`, which must come first and not `{first}`; \
          optimised builds have no layouts, because shuffling undoes the order of hot and cold functions \
          that a profile makes"
     )]
     LayoutsOfOther {
-        /// What came first.
+        /// The first variant.
         first: String,
     },
-    /// A name like that of a control, which would be taken for a candidate.
+    /// A name of the form of a layout's, which would be taken for a candidate.
     #[error(
         "choose variants: there is no layout `{name}`, they are `baseline-layout1` to `baseline-layout8`"
     )]
@@ -59,12 +59,12 @@ pub enum LineupError {
         /// The name.
         name: String,
     },
-    /// A name that the plan's sim tables use for something else.
+    /// A name that the plan's sim tables reserve.
     #[error(
         "choose variants: `all` is what the plan calls the parameters of every simulated variant"
     )]
     Reserved,
-    /// The plan has parameters for a variant that does not run.
+    /// The plan has parameters for a variant that is not run.
     #[error("choose variants: the plan's [sim.{name}] matches none of {variants}{}", hint(.nearest))]
     Unmatched {
         /// The table's name.
@@ -104,7 +104,7 @@ impl Lineup {
         })
     }
 
-    /// Refuses layouts that cannot serve as a control: of a run that begins.
+    /// Refuses layouts that cannot serve as a control; checked when a run begins.
     pub fn has_sound_layouts(&self) -> Result<(), LineupError> {
         if let Some(name) = self
             .variants()
@@ -128,7 +128,8 @@ impl Lineup {
         }
     }
 
-    /// Refuses a duet of one, and sim parameters that would go unused, most likely misspelt.
+    /// Refuses a duet of a single variant, and sim parameters that would be unused, which are most
+    /// likely misspelt.
     pub fn fits(&self, plan: &Plan) -> Result<(), LineupError> {
         if plan.duet && self.candidates.is_empty() {
             return Err(LineupError::Alone {
@@ -160,7 +161,7 @@ impl Lineup {
         &self.baseline
     }
 
-    /// The variants that take turns as arm B, layouts of the baseline among them.
+    /// The variants that take arm B in turn, including layouts of the baseline.
     #[must_use]
     pub fn candidates(&self) -> &[String] {
         &self.candidates

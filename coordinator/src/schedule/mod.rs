@@ -1,10 +1,10 @@
-//! From a plan to blocks in the order they run. Owns the experiment's design: who is compared with
-//! whom, balanced orders, seeds, shares, and the place of each trial in the whole (docs/method.md).
-//! Pure: it must not know hosts, times or what became of a block.
+//! Derives from a plan the blocks in the order they run. Owns the design of the experiment:
+//! comparisons, balanced orders, seeds, shares, and the position of each trial (docs/method.md).
+//! Pure: must not know hosts, times or the result of a block.
 //!
 //! All blocks of a round precede those of the next, so that an interrupted run has whole rounds;
-//! within a round the blocks are shuffled. Every candidate is compared with the baseline in blocks
-//! of its own. A block is known by its *cell* (a scenario with one candidate) and its round; with
+//! within a round the blocks are shuffled. Every candidate is compared with the baseline in its own
+//! blocks. A block is identified by its *cell* (a scenario with one candidate) and its round; with
 //! two variants the cell is the scenario's index.
 
 use contract::id::{Arm, RunId, TrialKey};
@@ -22,33 +22,33 @@ mod sim;
 pub use lineup::{Lineup, LineupError};
 pub use sim::sim_spec;
 
-/// All arms of one cell in one round: the unit of resampling, of repetition and of resume.
+/// All arms of one cell in one round: the unit of resampling, repetition and resumption.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Block {
-    /// Stands for the scenario in every [`TrialKey`]: `candidate × scenarios + scenario`.
+    /// Used as the scenario in every [`TrialKey`]: `candidate × scenarios + scenario`.
     pub cell: u32,
     /// Index of the scenario in the plan.
     pub scenario: u32,
     /// Round, from zero.
     pub round: u32,
-    /// Arms in the order they run; of a duet those of the even and of the odd slots.
+    /// Arms in the order they run; in a duet those of the even and of the odd slots.
     pub order: Vec<Arm>,
     /// Both arms run at the same time, in neighbouring slots.
     pub duet: bool,
-    /// Draws the request list: equal for all arms, and for all candidates of the same scenario and
-    /// round.
+    /// Seed of the request list: the same for all arms, and for all candidates of the same scenario
+    /// and round.
     pub seed: u64,
     /// Name of the variant of arms A and A2.
     pub baseline: String,
-    /// Name of the variant of arm B, where there is one.
+    /// Name of the variant of arm B, if there is one.
     pub candidate: Option<String>,
-    /// Turns of the whole run that are planned before this block.
+    /// Number of turns planned before this block in the whole run.
     pub trials_before: u32,
-    /// Turns of the whole run: its trials, where no two run at the same time.
+    /// Number of turns of the whole run; equal to its trials unless two run at the same time.
     pub trials: u32,
 }
 
-/// All blocks of a run, first to run first. The same plan and lineup give the same blocks.
+/// All blocks of a run in order. The same plan and lineup give the same blocks.
 #[must_use]
 pub fn blocks(plan: &Plan, lineup: &Lineup) -> Vec<Block> {
     let cells = cells(plan, lineup);
@@ -75,7 +75,7 @@ pub fn blocks(plan: &Plan, lineup: &Lineup) -> Vec<Block> {
     blocks
 }
 
-/// Draws the request list of a scenario in a round, the same for every arm.
+/// Seed of the request list of a scenario in a round, the same for every arm.
 #[must_use]
 pub fn request_seed(run_seed: u64, scenario: u32, round: u32) -> u64 {
     Seed(run_seed)
@@ -92,7 +92,7 @@ pub fn remaining(blocks: Vec<Block>, done: &[BlockDone]) -> Vec<Block> {
     blocks.into_iter().filter(|block| !is_done(block)).collect()
 }
 
-/// The name of the scenario that a cell belongs to; "?" of a cell that the plan does not have.
+/// The name of a cell's scenario; "?" if the plan does not have the cell.
 #[must_use]
 pub fn scenario_of(plan: &Plan, cell: u32) -> &str {
     let (scenario, _) = of_cell(plan, cell);
@@ -100,7 +100,7 @@ pub fn scenario_of(plan: &Plan, cell: u32) -> &str {
     scenario.map_or("?", |scenario| &scenario.name)
 }
 
-/// The scenario's index in the plan and the candidate's index in the lineup, of a cell.
+/// A cell's scenario index in the plan and candidate index in the lineup.
 #[must_use]
 pub fn of_cell(plan: &Plan, cell: u32) -> (usize, usize) {
     let (cell, scenarios) = (cell as usize, plan.scenarios.len());
@@ -118,7 +118,7 @@ impl Block {
         }
     }
 
-    /// The variant whose turn an arm is.
+    /// The variant of an arm.
     #[must_use]
     pub fn variant(&self, arm: Arm) -> &str {
         match (&self.candidate, arm.is_baseline()) {
@@ -127,13 +127,13 @@ impl Block {
         }
     }
 
-    /// The layout that is arm B, where the block belongs to the layout control and to no candidate.
+    /// The layout in arm B, if the block belongs to the layout control.
     #[must_use]
     pub fn layout(&self) -> Option<Layout> {
         self.candidate.as_deref().and_then(Layout::named)
     }
 
-    /// Where the arm's trial lies in the experiment: 0 the first, 1 the last.
+    /// Position of the arm's trial in the experiment: 0 is the first, 1 the last.
     #[must_use]
     pub fn position(&self, arm: Arm) -> f64 {
         let place = self
@@ -145,13 +145,13 @@ impl Block {
         (f64::from(self.trials_before) + place as f64) / f64::from(last)
     }
 
-    /// How often its slots take part: once for each arm, or once for both.
+    /// Number of turns of its slots: one for each arm, or one for both.
     #[must_use]
     pub fn turns(&self) -> usize {
         if self.duet { 1 } else { self.order.len() }
     }
 
-    /// Whose turn it is in a slot.
+    /// The arm of a slot in a turn.
     #[must_use]
     pub fn arm(&self, turn: usize, slot: u32) -> Arm {
         self.order[if self.duet {
@@ -161,13 +161,13 @@ impl Block {
         }]
     }
 
-    /// A slot's share of an arm's requests. In a duet neighbours have the same share.
+    /// A slot's share of an arm's requests. In a duet neighbouring slots have the same share.
     #[must_use]
     pub fn share(&self, slot: u32, slots: u32) -> Share {
         share(self.duet, slot, slots)
     }
 
-    /// What the worker in one of `slots` is to do in the arm's trial.
+    /// The assignment of the worker in one of `slots` for the arm's trial.
     #[must_use]
     pub fn assignment(
         &self,
@@ -195,7 +195,7 @@ impl Block {
     }
 }
 
-/// A slot's share of an arm's requests. In a duet neighbours have the same share.
+/// A slot's share of an arm's requests. In a duet neighbouring slots have the same share.
 #[must_use]
 pub fn share(duet: bool, slot: u32, slots: u32) -> Share {
     if duet {
@@ -243,7 +243,7 @@ fn number(blocks: &mut [Block]) {
     }
 }
 
-/// The order of each round, of one cell.
+/// The order of each round of one cell.
 fn orders(plan: &Plan, lineup: &Lineup, cell: u64) -> Vec<Vec<Arm>> {
     let rounds = plan.rounds as usize;
     if lineup.candidates().is_empty() {

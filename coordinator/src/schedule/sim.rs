@@ -1,5 +1,5 @@
-//! The simulated engine of one trial. Owns how drift and the differences between rounds enter its
-//! scale; must not know how the engine uses it.
+//! Parameters of the simulated engine for one trial. Owns how drift and differences between rounds
+//! enter its scale; must not know how the engine uses it.
 
 use contract::id::Arm;
 use contract::spec::SimSpec;

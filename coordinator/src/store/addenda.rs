@@ -1,7 +1,7 @@
-//! What is added beside a run: annotations and calibrations, which the content hash does not cover,
-//! and the noise floors a run is judged by, which it does. An addendum is kept under the hash of
-//! its bytes, so that two stores with the same run can be joined. Owns their meaning for the index;
-//! must not know how a floor is found.
+//! Additions to a run: annotations and calibrations, which the content hash does not cover, and the
+//! noise floors of its verdict, which it does. An addendum is keyed by the hash of its bytes, so
+//! that two stores with the same run can be merged. Owns their meaning for the index; must not know
+//! how a floor is found.
 
 use contract::addendum::{Annotation, AnnotationKind, NoiseFloors};
 use contract::id::RunId;
@@ -16,7 +16,7 @@ use super::rows::{self, Row};
 use super::{Ledger, Store};
 
 impl RunSummary {
-    /// Takes over what annotations, oldest first, amount to.
+    /// Applies annotations, oldest first, to the row.
     pub(super) fn annotate(&mut self, annotations: &[Annotation]) {
         (self.tags, self.note, self.expected) = Default::default();
         for Annotation { kind, text, .. } in annotations {
@@ -32,7 +32,7 @@ impl RunSummary {
 }
 
 impl Store {
-    /// Adds what a person says of a run. Durable when it returns; saying the same again changes
+    /// Adds a user's annotation to a run. Durable when it returns; adding the same again changes
     /// nothing.
     ///
     /// # Errors
@@ -63,7 +63,7 @@ impl Store {
         .map(drop)
     }
 
-    /// Fixes the noise floors that a run is judged by; those it has stay. Durable when it returns.
+    /// Fixes the noise floors of a run; existing ones are kept. Durable when it returns.
     ///
     /// # Errors
     /// When the run was not begun or the store cannot be written.
@@ -81,8 +81,8 @@ impl Store {
         self.commit(&mut ledger, &change)
     }
 
-    /// Every calibration that is stored, in the order of the runs they hang on. Reads the index,
-    /// and the addenda of runs that have some.
+    /// Every stored calibration, in the order of the runs it belongs to. Reads the index, and the
+    /// addenda of runs that have any.
     ///
     /// # Errors
     /// When the store is damaged or cannot be read.
@@ -101,7 +101,8 @@ impl Store {
         Ok(found)
     }
 
-    /// Joins addenda to those a run has; tells whether any was new. Reads nothing else of the run.
+    /// Merges addenda with a run's existing ones. Returns whether any was new. Reads nothing else
+    /// of the run.
     pub(super) fn join(
         &self,
         ledger: &mut Ledger,

@@ -11,11 +11,11 @@
 //! BLAKE3 of all before        32 bytes
 //! ```
 //!
-//! Sections come in ascending order: 1 header, 2 block, 3 notice, 4 end of the run, 5 noise floors
-//! it is judged by, 8 annotation, 9 calibration, 16 accepted part, 17 superseded part; within one,
-//! records are in the order of their keys, so that equal runs give equal files. Later layouts keep
-//! the first twelve bytes. History: 1, the first; 2 has sections 5, 8 and 9, and is written only
-//! where one of them is needed, so that older programs read the others.
+//! Sections are in ascending order: 1 header, 2 block, 3 notice, 4 end of the run, 5 noise floors
+//! of its verdict, 8 annotation, 9 calibration, 16 accepted part, 17 superseded part. Within a
+//! section, records are in the order of their keys, so that equal runs give equal files. Later
+//! layouts keep the first twelve bytes. History: 1, the first; 2 has sections 5, 8 and 9, and is
+//! written only if one of them is needed, so that older programs can read other files.
 
 use std::path::{Path, PathBuf};
 
@@ -30,19 +30,19 @@ use super::key::{self, Entry};
 use super::raw::{RawRun, RunRecord};
 use super::rows::Row;
 
-/// How the names of export files end.
+/// Extension of export files.
 pub(super) const ENDING: &str = "bench";
 const MAGIC: &[u8; 8] = b"PGOBRUN\n";
 /// The newest layout that is read.
 const LAYOUT: u32 = 2;
-/// The layout of files without any of the sections that came later.
+/// The layout of files without any of the later sections.
 const FIRST: u32 = 1;
 const END: u8 = 0;
 pub(super) const ACCEPTED: u8 = 16;
 const SUPERSEDED: u8 = 17;
-/// Bytes of an export file at most; it is read whole.
+/// Greatest size of an export file, bytes; it is read as a whole.
 const LARGEST: u64 = 8 << 30;
-/// Only in journals: a notice behind its number, eight bytes.
+/// Only in journals: a notice preceded by its number, eight bytes.
 pub(super) const NUMBERED_NOTICE: u8 = 19;
 /// Bytes of the hash at the end.
 const HASH: usize = 32;
@@ -59,7 +59,7 @@ pub fn read_archive(path: &Path) -> Result<RunRecord, StoreError> {
     })
 }
 
-/// Whether a file that begins so is an export file, of whatever layout.
+/// Whether a file with this beginning is an export file, of any layout.
 #[must_use]
 pub fn is_archive(head: &[u8]) -> bool {
     head.starts_with(MAGIC)
@@ -78,7 +78,7 @@ pub fn check_archive(path: &Path) -> Result<RunHeader, StoreError> {
     })
 }
 
-/// The frames of an export file that is not whole, as far as they can be told apart.
+/// The frames of an incomplete export file, as far as they can be separated.
 pub(super) fn frames(bytes: &[u8]) -> Vec<(u8, &[u8])> {
     let mut rest = bytes
         .get(MAGIC.len() + size_of_val(&LAYOUT) + 26..)
@@ -98,8 +98,7 @@ pub(super) fn frames(bytes: &[u8]) -> Vec<(u8, &[u8])> {
     frames
 }
 
-/// All files of a directory with the ending of export files or of journals, sorted by name, hence
-/// by time.
+/// All export files or journals of a directory, by extension, sorted by name and so by time.
 pub(super) fn beside(dir: &Path, ending: &str) -> Result<Vec<PathBuf>, StoreError> {
     let error = |source| StoreError::io("list", dir, source);
     let entries = match std::fs::read_dir(dir) {
@@ -127,8 +126,8 @@ pub fn decode_archive(bytes: &[u8]) -> Result<RunRecord, Damage> {
     raw.open(run)
 }
 
-/// Reads the records of an export file and checks that they belong together. Its parts are not
-/// opened.
+/// Reads the records of an export file and checks that they belong together, without opening its
+/// parts.
 pub(super) fn load(path: &Path) -> Result<(RunId, RawRun), StoreError> {
     let bytes =
         files::read(path, LARGEST).map_err(|source| StoreError::io("read", path, source))?;
@@ -149,8 +148,8 @@ pub(super) fn load(path: &Path) -> Result<(RunId, RawRun), StoreError> {
     })
 }
 
-/// The bytes of a run's export file. Superseded parts that do not open are left out: nothing rests
-/// on them.
+/// The bytes of a run's export file. Superseded parts that cannot be opened are left out: nothing
+/// depends on them.
 pub(super) fn encode(run: RunId, raw: &RawRun) -> Vec<u8> {
     let mut bytes = MAGIC.to_vec();
     bytes.extend_from_slice(&layout_of(raw).to_be_bytes());
@@ -230,8 +229,7 @@ fn decode_frames(run: RunId, mut rest: &[u8]) -> Result<RawRun, Damage> {
 /// Adds a record under its key.
 fn place_frame(raw: &mut RawRun, run: RunId, section: u8, record: &[u8]) -> Result<(), Damage> {
     let row = if section == Entry::Notice as u8 {
-        // Notices come last of what was there before, so that the last one tells how many there
-        // are.
+        // Notices come last among the older sections, so the last one gives their number.
         let last = raw
             .entries
             .last()
@@ -255,7 +253,7 @@ pub(super) fn numbered(number: u64, sealed: &[u8]) -> Vec<u8> {
     [&number.to_be_bytes()[..], sealed].concat()
 }
 
-/// Finds the key of a record from the record itself, and, for a notice, from the number before it.
+/// Derives the key of a record from the record itself; for a notice, from the number before it.
 pub(super) fn keyed(run: RunId, section: u8, record: &[u8]) -> Result<Row, Damage> {
     if matches!(section, ACCEPTED | SUPERSEDED) {
         return Ok((key::part(&place_of(record)?), record.to_vec()));
@@ -283,7 +281,7 @@ pub(super) fn keyed(run: RunId, section: u8, record: &[u8]) -> Result<Row, Damag
     Ok((key, record.to_vec()))
 }
 
-/// Rows come in ascending order, so that none comes twice.
+/// Rows are in ascending order, so duplicates are detected.
 fn push_sorted(rows: &mut Vec<Row>, row: Row) -> Result<(), Damage> {
     if rows.last().is_some_and(|last| last.0 >= row.0) {
         return Err(Damage::Contradiction(
@@ -294,7 +292,7 @@ fn push_sorted(rows: &mut Vec<Row>, row: Row) -> Result<(), Damage> {
     Ok(())
 }
 
-/// All records are this run's, and parts are accepted where the blocks say so.
+/// Checks that all records belong to this run, and that the blocks accept the accepted parts.
 fn check_together(run: RunId, raw: &RawRun) -> Result<(), Damage> {
     raw.header(run)?;
     let mine = key::run(run);

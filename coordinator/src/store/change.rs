@@ -1,4 +1,4 @@
-//! What one commit changes, row by row, with the tally that follows from it.
+//! The changes of one commit, row by row, with the resulting tally.
 
 use contract::id::RunId;
 use contract::run::RunHeader;
@@ -10,20 +10,20 @@ use super::journal::State;
 use super::key::{self, Entry};
 use super::witness::Tally;
 
-/// What one commit changes.
+/// The changes of one commit.
 pub(super) struct Change {
     pub(super) run: RunId,
-    /// The index row as it was, `None` for a new run.
+    /// The index row before; `None` for a new run.
     pub(super) old: Option<Row>,
-    /// As it will be.
+    /// The index row after.
     pub(super) row: Row,
     pub(super) entries: Batch,
-    /// The same for the run's journal.
+    /// The records, for the run's journal.
     pub(super) frames: Vec<(u8, Vec<u8>)>,
 }
 
 impl Change {
-    /// The first of a run.
+    /// The first commit of a run.
     pub(super) fn new(header: &RunHeader) -> Self {
         let (entries, frames) = (Batch::default(), Vec::new());
         Self {
@@ -35,7 +35,7 @@ impl Change {
         }
     }
 
-    /// A further one of a run.
+    /// A further commit of a run.
     pub(super) fn of(row: Row) -> Self {
         let (entries, frames) = (Batch::default(), Vec::new());
         Self {
@@ -70,7 +70,7 @@ impl Change {
         self.frames.push(frame);
     }
 
-    /// What the run amounts to before and after.
+    /// State of the run before and after.
     pub(super) fn states(&self) -> [State; 2] {
         [
             self.old.as_ref().map(State::of).unwrap_or_default(),
@@ -78,7 +78,7 @@ impl Change {
         ]
     }
 
-    /// The tally once this is committed.
+    /// The tally after this commit.
     pub(super) fn next_tally(&self, mut tally: Tally) -> Tally {
         let key = key::run(self.run);
         if let Some(old) = &self.old {

@@ -1,12 +1,11 @@
-//! A smaller database in the place of one that has grown: sled never gives space back, so what it
-//! holds is copied into a new one, which takes its place. Owns the order of that; must not know
-//! what is copied.
+//! Replaces a database that has grown by a smaller one. sled never returns space, so its contents
+//! are copied into a new database. Owns the order of steps; must not know what is copied.
 //!
 //! ```text
 //! compact/db is written and synced → db is renamed db.old → compact/db is renamed db → db.old is removed
 //! ```
 //!
-//! Whatever step it ends at, the next open finds a whole database: see [`settle`].
+//! After an interruption at any step, the next open finds a complete database: see [`settle`].
 
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
@@ -22,25 +21,25 @@ use super::{DB_DIR, Store, Trees, durable, inspect, key};
 
 /// Where the new database is written.
 const NEW_DIR: &str = "compact";
-/// Where the old one stands until the new one is in its place.
+/// Where the old database is until the new one has replaced it.
 const OLD_DIR: &str = "db.old";
-/// Pieces copied at once.
+/// Number of pieces copied in one batch.
 const BATCH: usize = 512;
 
-/// What became smaller.
+/// Result of a compaction.
 #[derive(Debug)]
 pub struct Compacted {
     /// The store, open.
     pub store: Store,
     /// Bytes of the database before.
     pub before: u64,
-    /// And after.
+    /// Bytes of the database after.
     pub after: u64,
 }
 
 impl Store {
-    /// Copies the database of a store into a new one and puts that in its place. Nothing that is
-    /// stored changes.
+    /// Copies the database of a store into a new one and replaces the old one. The contents do not
+    /// change.
     ///
     /// # Errors
     /// When another process has the store open, it is damaged, or there is no room for a second
@@ -54,7 +53,7 @@ impl Store {
         let before = size(&dir.join(DB_DIR))?;
         let new = dir.join(NEW_DIR);
         if let Err(error) = store.copy_into(&new) {
-            // Half a copy would only take the room that is missing.
+            // An incomplete copy would only take up space.
             let _ = std::fs::remove_dir_all(&new);
             return Err(error);
         }
@@ -98,7 +97,7 @@ impl Store {
         durable::sync_dir(new)
     }
 
-    /// A full device is no damage.
+    /// A full device is not damage.
     fn failed(&self, damage: Damage) -> StoreError {
         match damage {
             Damage::Engine(source) => StoreError::engine("compact", self.dir(), source),
@@ -121,7 +120,7 @@ impl Store {
     }
 }
 
-/// Where the database of a store is, whatever a compaction that was cut off has left.
+/// Path of the store's database after an interrupted compaction at any step.
 pub(super) fn whole(dir: &Path) -> PathBuf {
     let [db, old, new] = [DB_DIR, OLD_DIR, NEW_DIR].map(|name| dir.join(name));
     match (db.exists(), old.exists(), new.join(DB_DIR)) {
@@ -131,13 +130,13 @@ pub(super) fn whole(dir: &Path) -> PathBuf {
     }
 }
 
-/// Finishes or undoes a compaction that was cut off, so that there is one database.
+/// Completes or undoes an interrupted compaction, so that there is one database.
 pub(super) fn settle(dir: &Path) -> Result<(), StoreError> {
     let [db, old, new] = [DB_DIR, OLD_DIR, NEW_DIR].map(|name| dir.join(name));
     if !old.exists() && !new.exists() {
         return Ok(());
     }
-    // The old one only ever steps aside for a new one that is whole.
+    // The old database is renamed only after the new one is complete.
     let whole = whole(dir);
     if whole != db {
         rename(&whole, &db)?;

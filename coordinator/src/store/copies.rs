@@ -1,6 +1,6 @@
-//! Copies of runs beside the database: a whole one in an export file, and what was committed since
-//! in a journal. A commit is in the copy, and durable there, before the database has it. Owns when
-//! which file is written; must not know the layout of either, nor what a rebuild makes of them.
+//! Copies of runs outside the database: a complete one in an export file, and later commits in a
+//! journal. A commit is durable in the copy before the database has it. Owns when which file is
+//! written; must not know the layout of either, nor how a rebuild uses them.
 //!
 //! | files of a run | what they hold together |
 //! |---|---|
@@ -20,7 +20,7 @@ use super::error::StoreError;
 use super::journal::{self, State};
 use super::{Ledger, RUNS_DIR, Store, archive, durable};
 
-/// Where the journal of a run goes on, and what it holds by then.
+/// Length of a run's journal, and the state it contains.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Tail {
     end: u64,
@@ -30,14 +30,14 @@ pub(super) struct Tail {
 /// The journals this process has written to.
 pub(super) type Tails = BTreeMap<RunId, Tail>;
 
-/// Where the journal of a run is.
+/// Path of a run's journal.
 pub(super) fn journal_path(dir: &Path, run: RunId) -> PathBuf {
     dir.join(RUNS_DIR)
         .join(run.as_str())
         .with_extension("journal")
 }
 
-/// The bytes of a run's journal; `None` where there is none.
+/// The bytes of a run's journal; `None` if there is none.
 pub(super) fn read_journal(dir: &Path, run: RunId) -> Result<Option<Vec<u8>>, StoreError> {
     let path = journal_path(dir, run);
     match std::fs::read(&path) {
@@ -55,8 +55,8 @@ pub(super) fn read_journal(dir: &Path, run: RunId) -> Result<Option<Vec<u8>>, St
 }
 
 impl Store {
-    /// Writes a commit into the run's journal. Durable when it returns; the database does not have
-    /// it yet. What an earlier commit left there that the database never took is written over.
+    /// Writes a commit to the run's journal. Durable when it returns; the database does not have it
+    /// yet. An earlier commit in the journal that never reached the database is overwritten.
     pub(super) fn copy_commit(
         &self,
         ledger: &mut Ledger,
@@ -87,7 +87,7 @@ impl Store {
         Ok(())
     }
 
-    /// Replaces a run's copies by one export file. Durable when it returns.
+    /// Replaces a run's copies with one export file. Durable when it returns.
     pub(super) fn copy_whole(
         &self,
         ledger: &mut Ledger,
@@ -105,8 +105,8 @@ impl Store {
         durable::sync_dir(&self.dir().join(RUNS_DIR))
     }
 
-    /// One export file for every run that has ended or whose copies do not hold what the database
-    /// holds. A damaged run keeps what it has.
+    /// Writes one export file for every run that has ended or whose copies are incomplete. A
+    /// damaged run keeps its files.
     pub(super) fn copy_ended(&self) -> Result<(), StoreError> {
         let mut ledger = self.ledger();
         for run in self.ids()? {
@@ -120,8 +120,8 @@ impl Store {
         Ok(())
     }
 
-    /// Copies of all runs that have none: those of older programs, which only exported what was
-    /// complete. A run that is damaged has none either; `runs verify` names it.
+    /// Copies all runs that have no copy: those of older programs, which exported only complete
+    /// runs. A damaged run gets none; `runs verify` names it.
     pub(super) fn copy_missing(&self, ledger: &mut Ledger) -> Result<(), StoreError> {
         let runs = self.dir().join(RUNS_DIR);
         std::fs::create_dir_all(&runs).map_err(|source| StoreError::io("create", &runs, source))?;
@@ -142,13 +142,13 @@ impl Store {
         }
     }
 
-    /// Whether a run's copies hold what the database holds of it.
+    /// Whether a run's copies hold everything that the database has of it.
     pub(super) fn is_copied(&self, run: RunId, now: State) -> Result<bool, StoreError> {
         Ok(self.tail(run, now)?.is_some()
             || (archived_state(&self.archive_path(run))? == Some(now)))
     }
 
-    /// Where the journal of a run ends, if it holds what the database holds of that run.
+    /// Length of a run's journal, if it holds everything that the database has of the run.
     fn tail(&self, run: RunId, now: State) -> Result<Option<u64>, StoreError> {
         if now == State::default() {
             return Ok(None);
@@ -167,7 +167,7 @@ impl Store {
             .map(|group| group.end as u64))
     }
 
-    /// Makes sure that an export file holds what a new journal begins upon.
+    /// Ensures that an export file holds the state on which a new journal builds.
     fn copy_base(&self, run: RunId, before: State) -> Result<(), StoreError> {
         if before == State::default() || archived_state(&self.archive_path(run))? == Some(before) {
             return Ok(());
@@ -184,7 +184,7 @@ impl Store {
     }
 }
 
-/// What the run in an export file amounts to; `None` where there is no sound file.
+/// State of the run in an export file; `None` if there is no intact file.
 fn archived_state(path: &Path) -> Result<Option<State>, StoreError> {
     match archive::load(path) {
         Ok((run, raw)) => Ok(raw.index_row(run).ok().map(|row| State::of(&row))),
@@ -194,15 +194,14 @@ fn archived_state(path: &Path) -> Result<Option<State>, StoreError> {
     }
 }
 
-/// Writes at the end of what counts, whatever lies behind it. When it fails nothing behind that
-/// counts.
+/// Writes at offset `end`, overwriting anything after it. If it fails, nothing after `end` counts.
 fn append(path: &Path, end: u64, bytes: &[u8]) -> Result<(), StoreError> {
     let written = File::options().write(true).open(path).and_then(|file| {
         file.set_len(end)?;
         let written = file
             .write_all_at(bytes, end)
             .and_then(|()| file.sync_data());
-        // On a full device the half-written rest would only take room.
+        // On a full device, a partial write would only take up space.
         written.inspect_err(|_| drop(file.set_len(end)))
     });
     written.map_err(|source| StoreError::io("write", path, source))

@@ -14,21 +14,21 @@ use super::guard::{guarded, within};
 use super::witness::{TALLY, Tally};
 use super::{DB_DIR, Trees};
 
-/// How long sled may take to let go of a database that was closed; on a busy disk that is long. Our
-/// own lock is held by then, so nobody else can be in.
+/// How long sled may take to release a closed database; on a busy disk this is long. The store's
+/// own lock is held during that time, so no other process can enter.
 const LINGER: Duration = Duration::from_secs(10);
 /// How long the device may take to answer sled. A sync of a busy disk takes seconds.
 pub(super) const ANSWER: Duration = Duration::from_secs(120);
 /// How long sled may take to read its log and open: minutes for a large store on a slow disk.
 const OPENING: Duration = Duration::from_secs(1800);
-/// Between two tries against sled's own lock.
+/// Pause between two attempts at sled's own lock.
 const PAUSE: Duration = Duration::from_millis(20);
 /// sled takes several times this in memory; its default is 1 GiB.
 const CACHE_BYTES: u64 = 64 << 20;
-/// The thread behind this also reclaims space; without it nothing is ever reclaimed.
+/// The flush thread also reclaims space; without it none is ever reclaimed.
 const FLUSH_EVERY_MS: u64 = 500;
 
-/// Handles that outlive all others, so that what sled does when the last one goes happens where a
+/// Handles that outlive all others, so that sled's work on closing the last one happens where a
 /// panic is caught: a failing sync panics there.
 #[derive(Debug)]
 pub(super) struct Closing {
@@ -109,13 +109,14 @@ fn opened(dir: &Path) -> Opened {
     Ok((db, trees, closing))
 }
 
-/// Whether somebody holds sled's own lock. Its error says so in words alone, so its file is asked.
+/// Whether another process holds sled's own lock. sled's error says so only in its text, so the
+/// lock file is tested.
 fn is_locked(dir: &Path) -> bool {
     let lock = File::open(dir.join(DB_DIR).join("db"));
     lock.is_ok_and(|file| matches!(file.try_lock_shared(), Err(TryLockError::WouldBlock)))
 }
 
-/// sled lets go of its lock a little after the database was dropped.
+/// sled releases its lock a little after the database was dropped.
 fn open_sled(dir: &Path) -> Result<sled::Db, sled::Error> {
     let deadline = Instant::now() + LINGER;
     while is_locked(dir) {
@@ -132,8 +133,8 @@ fn open_sled(dir: &Path) -> Result<sled::Db, sled::Error> {
         .open()
 }
 
-/// At open, once the files have been looked at, whatever is not the file system's doing is damage:
-/// nothing else is left to try but to rebuild.
+/// Judges an error on opening. The files have been checked before, so anything that is not the file
+/// system's error is damage, and only a rebuild is left.
 pub(super) fn judge(dir: &Path, damage: Damage) -> StoreError {
     let dir = dir.to_owned();
     match damage {
@@ -153,7 +154,7 @@ pub(super) fn judge(dir: &Path, damage: Damage) -> StoreError {
     }
 }
 
-/// Input and output errors that speak of contents, not of the device.
+/// Input and output errors that concern contents, not the device.
 fn is_torn(error: &sled::Error) -> bool {
     use std::io::ErrorKind::{InvalidData, InvalidInput, Other, UnexpectedEof};
     let sled::Error::Io(e) = error else {

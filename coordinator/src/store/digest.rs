@@ -1,6 +1,6 @@
-//! A hash of a set of keyed values that can be kept up to date: the exclusive or of every entry's
-//! BLAKE3. Adding and removing an entry are the same operation, and order plays no part. Guards
-//! against damage, not against an adversary.
+//! An incremental hash of a set of keyed values: the exclusive or of every entry's BLAKE3. Adding
+//! and removing an entry are the same operation, and order does not matter. Detects damage; does
+//! not protect against an adversary.
 
 use std::fmt;
 
@@ -14,7 +14,7 @@ impl SetHash {
     /// Adds an entry that is not in the set, or removes one that is.
     pub(super) fn toggle(&mut self, key: &[u8], value: &[u8]) {
         let mut hasher = blake3::Hasher::new();
-        // The length keeps key and value apart.
+        // Hashing the length separates key and value.
         hasher
             .update(&(key.len() as u64).to_be_bytes())
             .update(key)

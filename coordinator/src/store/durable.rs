@@ -1,5 +1,5 @@
-//! Files that are either wholly there or not at all: written beside their place, synced, renamed,
-//! and the directory synced. Owns that sequence; knows no content.
+//! Atomic files: written next to their destination, synced, renamed, and the directory synced. Owns
+//! that sequence; must not know any content.
 
 use std::fs::File;
 use std::io::Write;
@@ -12,7 +12,7 @@ pub(super) fn replace(path: &Path, bytes: &[u8]) -> Result<(), StoreError> {
     let temporary = path.with_added_extension("tmp");
     let written = write_synced(&temporary, bytes).and_then(|()| std::fs::rename(&temporary, path));
     if let Err(source) = written {
-        // On a full device the half-written file would only take room; that it may not be there is
+        // On a full device, a partial file would only take up space. It may not exist, which is
         // fine.
         let _ = std::fs::remove_file(&temporary);
         return Err(StoreError::io("write", path, source));
@@ -20,7 +20,7 @@ pub(super) fn replace(path: &Path, bytes: &[u8]) -> Result<(), StoreError> {
     sync_dir(super::directory_of(path))
 }
 
-/// Makes names that were added to a directory durable.
+/// Makes new names in a directory durable.
 pub(super) fn sync_dir(dir: &Path) -> Result<(), StoreError> {
     sync(dir)
 }

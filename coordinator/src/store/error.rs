@@ -1,6 +1,5 @@
-//! Everything that can go wrong with the store, as values: each sentence says what happened and the
-//! way out. Owns the judgement which failures of the database, of files and of records are which;
-//! must not know how they came about.
+//! Every error of the store, as values: each sentence says what happened and the way out. Owns the
+//! classification of failures of the database, files and records; must not know how they arose.
 
 use std::path::{Path, PathBuf};
 
@@ -10,7 +9,7 @@ use contract::part::vet::PartFault;
 use contract::record::RecordError;
 use contract::shell;
 
-/// Why the store could not do what it was asked.
+/// Why an operation of the store failed.
 #[derive(Debug, thiserror::Error)]
 pub enum StoreError {
     /// Another process has it open.
@@ -21,7 +20,7 @@ pub enum StoreError {
     InUse {
         /// The store.
         dir: PathBuf,
-        /// Process id of the other, where it could be read.
+        /// Process id of the other, if it could be read.
         holder: Option<u32>,
     },
     /// The device is full.
@@ -42,10 +41,10 @@ pub enum StoreError {
     Damaged {
         /// The store.
         dir: PathBuf,
-        /// What is wrong.
+        /// The damage.
         damage: Damage,
     },
-    /// The device failed to read. Nothing was changed: the database was not opened.
+    /// The device failed to read. Nothing was changed, because the database was not opened.
     #[error(
         "read {} at byte {at}: {source}; the device or its file system failed, not the store, and nothing \
          was changed: copy the store to a working device and give its path with --store",
@@ -54,9 +53,9 @@ pub enum StoreError {
     Unreadable {
         /// The file.
         path: PathBuf,
-        /// Where in it.
+        /// Offset, bytes.
         at: u64,
-        /// Why not.
+        /// The system's error.
         source: std::io::Error,
     },
     /// The process may not start as many threads as the database needs.
@@ -64,13 +63,13 @@ pub enum StoreError {
         "open the store: no thread can be started ({source}); raise the limit on processes (`ulimit -u`) or end some"
     )]
     Threads {
-        /// Why not.
+        /// The system's error.
         source: std::io::Error,
     },
-    /// The wall clock stands before 1970 or beyond the years of dates.
+    /// The wall clock is before 1970 or beyond the range of dates.
     #[error("open the store: the system clock is before 1970 or after 9998; set it")]
     Clock,
-    /// The store lies where nothing can be written: it was opened through a copy, for reading.
+    /// The store cannot be written: a copy of it was opened for reading.
     #[error(
         "write to the store {}: it is read-only; give another directory with --store",
         dir.display()
@@ -79,7 +78,7 @@ pub enum StoreError {
         /// The store.
         dir: PathBuf,
     },
-    /// One run does not hold what was written to it; others are not concerned.
+    /// One run does not hold what was written to it; other runs are not affected.
     #[error(
         "read run {run}: {damage}; its copy beside the database still holds it: `coordinator runs import --rebuild` \
          makes a new database of all copies"
@@ -87,7 +86,7 @@ pub enum StoreError {
     RunDamaged {
         /// The run.
         run: RunId,
-        /// What is wrong.
+        /// The damage.
         damage: Damage,
     },
     /// Written by a newer program.
@@ -98,17 +97,17 @@ pub enum StoreError {
     Newer {
         /// The store's directory or an export file.
         path: PathBuf,
-        /// Its layout.
+        /// Its layout version.
         found: u32,
-        /// The newest known here.
+        /// The newest version known here.
         known: u32,
     },
-    /// An export file is not what was exported.
+    /// An export file does not hold what was exported.
     #[error("import {path}: {damage}; nothing was imported from it, use another copy")]
     ArchiveDamaged {
         /// The file.
         path: PathBuf,
-        /// What is wrong.
+        /// The damage.
         damage: Damage,
     },
     /// An export file and the store hold different states of one run.
@@ -122,51 +121,51 @@ pub enum StoreError {
         /// The run.
         run: RunId,
     },
-    /// Nothing was ever stored here.
+    /// The store is empty.
     #[error("find a run in {dir}: none is stored there yet; `coordinator run` makes the first")]
     NoRuns {
         /// The store.
         dir: PathBuf,
     },
-    /// No run goes by this name.
+    /// No run matches.
     #[error(
         "find run `{wanted}`: no stored run has an id that begins with it; `coordinator runs list` \
              shows all"
     )]
     NoSuchRun {
-        /// What was asked for.
+        /// The id or beginning given.
         wanted: String,
     },
-    /// More than one run goes by this name.
+    /// More than one run matches.
     #[error("find run `{wanted}`: the ids of {} runs begin with it; give more characters: \
              {}", candidates.len(), names(candidates))]
     Ambiguous {
-        /// What was asked for.
+        /// The id or beginning given.
         wanted: String,
-        /// All that begin so, oldest first.
+        /// All matching runs, oldest first.
         candidates: Vec<RunId>,
     },
-    /// Begun before.
+    /// The run has been begun before.
     #[error("begin run {run}: it is stored already")]
     RunExists {
         /// The run.
         run: RunId,
     },
-    /// Another record stands in that place. Records are never changed.
+    /// Another record has this key. Records are never changed.
     #[error("store a part of slot {} for {} attempt {}: another stands in its place", .0.slot, .0.key, .0.attempt.0)]
     PlaceTaken(PartKey),
-    /// The block is done; parts of its accepted attempt can no longer be added.
+    /// The block is done, so parts of its accepted attempt can no longer be added.
     #[error("store a part of slot {} for {} attempt {}: its block is done", .0.slot, .0.key, .0.attempt.0)]
     BlockClosed(PartKey),
-    /// The bytes belong to another place than was said.
+    /// The bytes have another key than the caller gave.
     #[error("store a part for {} under the place of {}", found.key, said.key)]
     WrongPlace {
-        /// Where the caller put it.
+        /// Key given by the caller.
         said: PartKey,
-        /// Where it says it belongs.
+        /// Key in the bytes.
         found: PartKey,
     },
-    /// A block is done once.
+    /// The block is done already.
     #[error("commit cell {cell} round {}: it is done already by another record", round + 1)]
     BlockExists {
         /// Scenario.
@@ -174,42 +173,42 @@ pub enum StoreError {
         /// Round.
         round: u32,
     },
-    /// A block cannot be done while an arm has no part.
+    /// A block cannot be committed while an arm has no part.
     #[error("commit cell {cell} round {} attempt {}: arm {arm} has no part", round + 1, attempt.0)]
     ArmMissing {
         /// Scenario.
         cell: u32,
         /// Round.
         round: u32,
-        /// The attempt that was to be accepted.
+        /// The attempt to accept.
         attempt: Attempt,
         /// The arm.
         arm: contract::id::Arm,
     },
-    /// A record cannot be sealed, or what the caller gave is none.
+    /// A record cannot be encoded, or the caller's bytes are not a record.
     #[error(transparent)]
     Record(#[from] RecordError),
-    /// The file system refused.
+    /// The file system reported an error.
     #[error("{action} {path}: {source}")]
     Io {
-        /// What was tried.
+        /// The operation.
         action: &'static str,
-        /// On what.
+        /// The path.
         path: PathBuf,
-        /// Why not.
+        /// The system's error.
         source: std::io::Error,
     },
-    /// The database refused.
+    /// The database reported an error.
     #[error("{action} in the store {dir}: {source}")]
     Engine {
-        /// What was tried.
+        /// The operation.
         action: &'static str,
         /// The store.
         dir: PathBuf,
-        /// Why not.
+        /// The database's error.
         source: sled::Error,
     },
-    /// An earlier write failed half-way; what memory holds is no longer what the disk holds.
+    /// An earlier write failed half-way, so memory and disk differ.
     #[error(
         "write to the store {dir}: an earlier write failed; open it again, committed blocks are safe"
     )]
@@ -219,13 +218,13 @@ pub enum StoreError {
     },
 }
 
-/// What is wrong with stored bytes.
+/// How stored bytes are damaged.
 #[derive(Debug, thiserror::Error)]
 pub enum Damage {
-    /// The database says so itself.
+    /// The database reported an error.
     #[error("the database is damaged ({0})")]
     Engine(sled::Error),
-    /// The database could not even say so.
+    /// The database panicked.
     #[error("the database is damaged so that it cannot be read")]
     Panicked,
     /// The database waits for a device that does not answer.
@@ -233,26 +232,26 @@ pub enum Damage {
         "the device did not answer in time; see whether it has failed, then run `coordinator runs verify`"
     )]
     Silent,
-    /// A record kept in pieces lacks some.
+    /// A record that is stored in pieces lacks some.
     #[error("a piece of a record is missing")]
     Gap,
-    /// A record does not open.
+    /// A record cannot be decoded.
     #[error("failed to {0}")]
     Record(#[from] RecordError),
     /// The index of runs does not parse.
     #[error("an entry of the index of runs is damaged")]
     Index,
-    /// More or fewer than were written.
+    /// The number of items differs from the number written.
     #[error("it holds {found} {what} where {written} were written")]
     Count {
-        /// What is counted, in the plural.
+        /// The items, in the plural.
         what: &'static str,
-        /// Now.
+        /// Number found.
         found: u64,
-        /// Then.
+        /// Number written.
         written: u64,
     },
-    /// Other bytes than were written.
+    /// The bytes differ from those written.
     #[error("its contents differ from what was written")]
     Content,
     /// The end of the log is lost.
@@ -261,37 +260,37 @@ pub enum Damage {
          commits are lost"
     )]
     Behind {
-        /// In the database.
+        /// Last commit in the database.
         found: u64,
-        /// In the manifest.
+        /// Last commit in the manifest.
         witnessed: u64,
     },
-    /// The witness is gone.
+    /// The manifest is missing.
     #[error("its manifest is missing")]
     ManifestMissing,
-    /// A rebuild was cut off.
+    /// A rebuild was interrupted.
     #[error("a rebuild of it was interrupted")]
     HalfRebuilt,
-    /// The witness itself is damaged.
+    /// The manifest itself is damaged.
     #[error("its manifest is damaged")]
     ManifestUnreadable,
-    /// Not one of ours.
+    /// Not an export file.
     #[error("it is not an export file of this program")]
     NotAnArchive,
     /// Not the journal of that run.
     #[error("its journal does not begin like one")]
     NotAJournal,
-    /// The end is missing.
+    /// The checksum does not match, for example because the end is missing.
     #[error("it is cut short or damaged: its checksum does not match")]
     Checksum,
-    /// A part that cannot be what a worker measured.
+    /// A part contains values that a worker cannot have measured.
     #[error("the part of {key} slot {slot} fails its checks: {fault}")]
     Fault {
         /// Its trial.
         key: TrialKey,
         /// Its slot.
         slot: u32,
-        /// What is wrong with the part.
+        /// The fault.
         fault: Box<PartFault>,
     },
     /// Records that do not belong together.
@@ -300,7 +299,7 @@ pub enum Damage {
 }
 
 impl StoreError {
-    /// Judges a failure of the database.
+    /// Classifies a failure of the database.
     pub(super) fn engine(action: &'static str, dir: &Path, source: sled::Error) -> Self {
         let dir = dir.to_owned();
         match source {
@@ -317,7 +316,7 @@ impl StoreError {
         }
     }
 
-    /// Judges a failure of the file system.
+    /// Classifies a failure of the file system.
     pub(super) fn io(action: &'static str, path: &Path, source: std::io::Error) -> Self {
         if is_full(&source) {
             return Self::Full {
@@ -332,7 +331,7 @@ impl StoreError {
     }
 }
 
-/// Quotas count as a full device: the way out is the same.
+/// An exceeded quota counts as a full device: the way out is the same.
 fn is_full(error: &std::io::Error) -> bool {
     use std::io::ErrorKind;
     matches!(

@@ -1,5 +1,5 @@
-//! Turns panics of the database into errors: sled panics on some damaged files where it should
-//! report. Owns the quiet panic hook; knows nothing of what it guards.
+//! Converts panics of the database into errors, because sled panics on some damaged files. Owns the
+//! panic hook that suppresses their output; must not know the guarded code.
 
 use std::cell::Cell;
 use std::panic::{AssertUnwindSafe, catch_unwind, set_hook, take_hook};
@@ -12,8 +12,8 @@ thread_local! {
     static GUARDED: Cell<bool> = const { Cell::new(false) };
 }
 
-/// Runs a closure; a panic within becomes [`Damage::Panicked`] and is not printed, since it will be
-/// told in a sentence. What the closure was changing must not be used afterwards.
+/// Runs a closure. A panic inside becomes [`Damage::Panicked`] and is not printed, because the
+/// error will be. Values that the closure was changing must not be used afterwards.
 pub(super) fn guarded<T>(f: impl FnOnce() -> T) -> Result<T, Damage> {
     static HOOK: Once = Once::new();
     HOOK.call_once(|| {
@@ -30,24 +30,25 @@ pub(super) fn guarded<T>(f: impl FnOnce() -> T) -> Result<T, Damage> {
     result.map_err(|_| Damage::Panicked)
 }
 
-/// Runs a closure on a thread of its own and waits for it this long: when a write to the device
-/// fails, sled may wait for an answer that never comes. The thread is left behind then.
+/// Runs a closure on a separate thread and waits for it up to a limit, because sled may wait for
+/// ever after a failed write. The thread is abandoned then.
 pub(super) fn within<T: Send + 'static>(
     limit: Duration,
     f: impl FnOnce() -> T + Send + 'static,
 ) -> Result<T, Damage> {
     let (told, answer) = mpsc::channel();
-    // Without a thread there is no answer either; a panic here would end a process that closes.
+    // Without a thread there is no answer either; a panic here would end a process that is closing.
     let _ = std::thread::Builder::new()
         .name("store".to_owned())
         .spawn(move || {
-            // Nobody listens any more once the limit has passed.
+            // After the limit nobody receives the result.
             let _ = told.send(guarded(f));
         });
     answer.recv_timeout(limit).map_err(|_| Damage::Silent)?
 }
 
-/// Threads of sled's own, whose panics show as errors of what waits for them.
+/// Whether this is one of sled's own threads, whose panics show as errors in the calls that wait
+/// for them.
 fn is_sleds_thread() -> bool {
     let thread = std::thread::current();
     thread

@@ -1,6 +1,6 @@
-//! The index of runs: one small row a run, enough to list, filter and find it without reading its
-//! records. Rows are derived from the records, but for what a person adds (tags, a note). JSON
-//! whose absent fields have defaults, so that it can grow. Owns the row; must not know the
+//! The index of runs: one small row for each run, enough to list, filter and find it without
+//! reading its records. Rows are derived from the records, except for the user's tags and notes.
+//! JSON whose absent fields have defaults, so that it can grow. Owns the row; must not know the
 //! database.
 
 use contract::id::RunId;
@@ -12,12 +12,12 @@ use stats::validity::Standing;
 use super::digest::SetHash;
 use super::error::Damage;
 
-/// What a listing shows of a run.
+/// The fields of a run that listings show.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct RunSummary {
-    /// The run; it tells when the run was created.
+    /// The run; its id contains the creation time.
     pub run: RunId,
-    /// Name of the plan, empty where it has none.
+    /// Name of the plan; empty if it has none.
     pub plan: String,
     /// SHA-256 of the plan.
     pub plan_digest: Sha256,
@@ -29,36 +29,36 @@ pub struct RunSummary {
     pub cpu_models: Vec<String>,
     /// Slots over the whole fleet.
     pub slots: u32,
-    /// Service times came from a model.
+    /// Whether service times came from a model.
     pub simulated: bool,
     /// Digest of the model's files.
     pub model_digest: String,
-    /// What a reader must see beside every number.
+    /// Labels that must be shown beside every number.
     pub labels: Vec<String>,
     /// Blocks done.
     pub blocks: u64,
     /// Accepted parts.
     pub parts: u64,
-    /// Requests planned over all blocks done.
+    /// Requests planned in all completed blocks.
     pub requests: u64,
-    /// How it ended; `None` while it runs, and after a crash until it is resumed.
+    /// How it ended; `None` during the run, and after a crash until it is resumed.
     pub end: Option<EndSummary>,
-    /// What a person called it.
+    /// The user's tags.
     #[serde(default)]
     pub tags: Vec<String>,
-    /// What a person wrote about it last.
+    /// The user's latest remark.
     #[serde(default)]
     pub note: String,
-    /// Why a new level was expected to begin with it; empty where none was.
+    /// Why a new level was expected to begin with it; empty if none was.
     #[serde(default, skip_serializing_if = "String::is_empty")]
     pub expected: String,
-    /// Its place among the runs of this store; `None` for runs of before there was one, which come
-    /// first.
+    /// Position in the storage order of this store; `None` for runs stored before positions
+    /// existed, which come first.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub sequence: Option<u64>,
 }
 
-/// What a listing shows of a run's end.
+/// The fields of a run's end that listings show.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct EndSummary {
     /// Wall clock, milliseconds since 1970.
@@ -67,21 +67,21 @@ pub struct EndSummary {
     pub state: String,
     /// VALID, INCONCLUSIVE or INVALID.
     pub validity: String,
-    /// Why, where it did not complete.
+    /// Why it did not complete, if it did not.
     pub reason: String,
-    /// Class of the hosts, where the end tells it.
+    /// Host class, if the end has it.
     #[serde(default, skip_serializing_if = "String::is_empty")]
     pub host_class: String,
-    /// What its comparisons found.
+    /// Verdicts of its comparisons.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub verdicts: Vec<String>,
     /// The whole summary, which older programs copied into the row and which made listings slow. It
-    /// is kept as it is: rows are hashed.
+    /// is kept unchanged because rows are hashed.
     #[serde(default, skip_serializing_if = "String::is_empty")]
     summary_json: String,
 }
 
-/// Where every row of a listing finds the few things of a run's summary that it is filtered by.
+/// The fields of a run's summary that listings filter by.
 #[derive(Default, Deserialize)]
 #[serde(default)]
 struct Summary {
@@ -102,14 +102,14 @@ struct SummaryHistory {
 }
 
 impl EndSummary {
-    /// Whether the run as a whole is to be believed; `None` of a word that this program does not
+    /// Whether the run as a whole can be trusted; `None` for a word that this version does not
     /// know.
     #[must_use]
     pub fn standing(&self) -> Option<Standing> {
         Standing::from_name(&self.validity)
     }
 
-    /// What a listing needs of a run's end.
+    /// The fields that a listing needs.
     #[must_use]
     pub fn of(end: &RunEnd) -> Self {
         let mut row = Self {
@@ -125,7 +125,7 @@ impl EndSummary {
         row
     }
 
-    /// Rows of older programs tell in the summary what newer ones spell out.
+    /// Fills in fields that older rows have only in the summary.
     fn spelt_out(mut self) -> Self {
         let summary = std::mem::take(&mut self.summary_json);
         if !summary.is_empty() {
@@ -142,47 +142,47 @@ impl EndSummary {
     }
 }
 
-/// One row: the summary and what the store keeps to check the run by.
+/// One row: the summary, and the data by which the store checks the run.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub(super) struct Row {
     pub(super) summary: RunSummary,
     /// Committed records: header, blocks, accepted parts, notices, end.
     pub(super) records: u64,
-    /// Notices so far; the number of the next.
+    /// Number of notices so far, which is the number of the next.
     pub(super) notices: u64,
     /// Hash of the committed records under their keys.
     pub(super) content: SetHash,
-    /// What was added beside them. Left out where there is nothing, so that rows of older programs
-    /// keep their bytes.
+    /// Tally of the addenda. Omitted if there are none, so that rows of older programs keep their
+    /// bytes.
     #[serde(default, skip_serializing_if = "AddendaTally::is_empty")]
     pub(super) addenda: AddendaTally,
 }
 
-/// How much was added beside a run, which its content does not cover.
+/// Tally of the addenda of a run, which its content hash does not cover.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub(super) struct AddendaTally {
-    /// Annotations and calibrations.
+    /// Number of annotations and calibrations.
     pub(super) count: u64,
     /// Their hash, under their keys.
     pub(super) hash: SetHash,
 }
 
 impl RunSummary {
-    /// For a reader: what older programs wrote, as newer ones do.
+    /// For readers: rows of older programs in the current form.
     pub(super) fn spelt_out(mut self) -> Self {
         self.end = self.end.map(EndSummary::spelt_out);
         self
     }
 
-    /// What runs are ordered by, oldest first: the order in which they were stored. A wall clock
-    /// that was wrong once changes nothing of it.
+    /// Sort key of runs, oldest first: the order in which they were stored. A wrong wall clock does
+    /// not affect it.
     #[must_use]
     pub fn place(&self) -> (Option<u64>, RunId) {
         (self.sequence, self.run)
     }
 
-    /// How it ended; `None` while it runs, after a crash, and for a state this program does not
-    /// know.
+    /// How it ended; `None` during the run, after a crash, and for a state that this version does
+    /// not know.
     #[must_use]
     pub fn state(&self) -> Option<RunState> {
         self.end
@@ -239,7 +239,7 @@ impl Row {
         }
     }
 
-    /// A host took a place after the run had begun.
+    /// Adds a host that got slots after the run had begun.
     pub(super) fn add_host(&mut self, host: &HostFacts) {
         self.summary.hosts.push(host.hostname.clone());
         self.summary.cpu_models.push(host.cpu_model.clone());
@@ -247,26 +247,26 @@ impl Row {
         self.summary.cpu_models.dedup();
     }
 
-    /// A record was committed.
+    /// Counts a committed record.
     pub(super) fn add(&mut self, key: &[u8], value: &[u8]) {
         self.content.toggle(key, value);
         self.records += 1;
     }
 
-    /// A committed record was taken back.
+    /// Removes a committed record that was withdrawn.
     pub(super) fn take(&mut self, key: &[u8], value: &[u8]) {
         self.content.toggle(key, value);
         self.records -= 1;
     }
 
-    /// A block was committed with so many parts.
+    /// Counts a committed block with its parts.
     pub(super) fn count_block(&mut self, block: &BlockDone, parts: u64) {
         self.summary.blocks += 1;
         self.summary.parts += parts;
         self.summary.requests += block.planned_requests;
     }
 
-    /// The run ended, or goes on.
+    /// Sets the run's end, or removes it.
     pub(super) fn set_end(&mut self, end: Option<&RunEnd>) {
         self.summary.end = end.map(EndSummary::of);
     }
@@ -279,7 +279,7 @@ impl Row {
         serde_json::from_slice(bytes).map_err(|_| Damage::Index)
     }
 
-    /// What the run of a row is ordered by, without a look at the rest of it.
+    /// The sort key of a row, without decoding the rest.
     pub(super) fn place_of(bytes: &[u8]) -> Result<(Option<u64>, RunId), Damage> {
         #[derive(Deserialize)]
         struct Shown {
@@ -297,7 +297,7 @@ impl Row {
         Ok((sequence, run))
     }
 
-    /// Only what a listing shows, without a look at the rest of the row.
+    /// The summary of a row, without decoding the rest.
     pub(super) fn summary_of(bytes: &[u8]) -> Result<RunSummary, Damage> {
         #[derive(Deserialize)]
         struct Shown {
@@ -323,8 +323,8 @@ fn plan_name(plan_json: &str) -> String {
 mod tests {
     use super::*;
 
-    /// The tally hashes rows as they are written again: a byte more would make every older store
-    /// look damaged.
+    /// The tally hashes rows as they are written again, so one more byte would make every older
+    /// store look damaged.
     #[test]
     fn rows_of_older_programs_keep_their_bytes() {
         let row = format!(
@@ -334,7 +334,7 @@ mod tests {
         );
         let mut read = Row::from_bytes(row.as_bytes()).expect("it is a row");
         assert_eq!(String::from_utf8(read.to_bytes()).expect("it is text"), row);
-        // The twin: what is new does show.
+        // Counter-check: a new field does show.
         read.summary.expected = "e".into();
         assert_ne!(String::from_utf8(read.to_bytes()).expect("it is text"), row);
     }
@@ -349,7 +349,8 @@ mod tests {
             (&*read.host_class, &*read.verdicts),
             ("x/2c", &["SAME".to_owned()][..])
         );
-        // The twin: the end of a newer program has it spelt out, and nothing else of the summary.
+        // Counter-check: the end written by a newer program has the fields, and nothing else of the
+        // summary.
         let new = serde_json::to_string(&read).expect("it is text");
         assert!(
             new.contains(r#""host_class":"x/2c","verdicts":["SAME"]"#) && !new.contains("cells"),

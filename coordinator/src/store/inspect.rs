@@ -1,7 +1,8 @@
-//! A look at everything that sled needs before sled is let at it. sled takes a leftover of its own
-//! for its newest state, a torn settings file for damage, a failed read for the end of its log,
-//! which it then overwrites, and waits for ever for threads that it could not start. Owns that look
-//! and the mending of what is no damage; must not know what is stored.
+//! Checks everything that sled needs before sled opens the directory. sled takes one of its own
+//! temporary snapshots for its newest state, takes a torn settings file for damage, takes a failed
+//! read for the end of its log and then overwrites the rest, and waits for ever for threads that it
+//! could not start. Owns these checks and the repair of what is not damage; must not know what is
+//! stored.
 
 use std::fs::File;
 use std::io::{ErrorKind, Read};
@@ -15,32 +16,32 @@ use super::{DB_DIR, durable};
 
 /// sled's settings file.
 const CONF: &str = "conf";
-/// sled's log.
+/// sled's log file.
 const LOG: &str = "db";
-/// How the names of its snapshots begin.
+/// Prefix of sled's snapshot names.
 const SNAPSHOT: &str = "snap.";
-/// How the name of one ends that was never finished.
+/// Suffix of the name of an unfinished snapshot.
 const UNFINISHED: &str = "generating";
-/// The settings this program has always used; sled writes them so.
+/// The settings this program has always used, as sled writes them.
 const SETTINGS: &str = "segment_size: 524288\nuse_compression: false\nversion: 0.34\n";
-/// Bytes of a segment of the log.
+/// Size of a log segment, bytes.
 const SEGMENT: u64 = 512 * 1024;
-/// Bytes of a segment's header that matter here: checksum, then the sequence number, inverted.
+/// Bytes of a segment's header that are used: checksum, then the inverted sequence number.
 const SEGMENT_HEADER: usize = 20;
-/// Threads that sled starts.
+/// Number of threads that sled starts.
 const THREADS: usize = 8;
 
-/// What was put right before the database was opened.
+/// What was repaired before the database was opened.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(super) struct Mended {
-    /// Snapshots that were never finished, removed.
+    /// Number of unfinished snapshots that were removed.
     pub(super) leftovers: usize,
-    /// The settings file was missing or torn, and was written anew.
+    /// Whether the settings file was missing or torn, and was rewritten.
     pub(super) settings: bool,
 }
 
-/// Whether all that reads the wall clock can: ids begin at 1970, and dates of HTTP end with the year
-/// 9999, which no run then outlasts.
+/// Checks that the wall clock is in the range of everything that uses it: ids begin at 1970, and
+/// HTTP dates end with the year 9999.
 fn clock(now: SystemTime) -> Result<(), StoreError> {
     const YEAR_9999: Duration = Duration::from_secs(253_370_764_800);
     match now.duration_since(SystemTime::UNIX_EPOCH) {
@@ -49,10 +50,11 @@ fn clock(now: SystemTime) -> Result<(), StoreError> {
     }
 }
 
-/// Looks at the process and its surroundings: what sled would take for damage or wait for.
+/// Checks the process and its environment for conditions that sled would take for damage or wait
+/// for.
 pub(super) fn surroundings() -> Result<(), StoreError> {
     clock(SystemTime::now())?;
-    // All at once: each lives until the last sender is gone.
+    // All at once: each thread lives until the last sender is dropped.
     let (gates, started): (Vec<Sender<()>>, Vec<_>) = (0..THREADS)
         .map(|_| {
             let (gate, closed) = channel();
@@ -73,7 +75,7 @@ pub(super) fn surroundings() -> Result<(), StoreError> {
     Ok(())
 }
 
-/// Looks at the files of a database and mends what is none of its contents.
+/// Checks the files of a database, and repairs what does not affect its contents.
 pub(super) fn files(dir: &Path) -> Result<Mended, StoreError> {
     let db = dir.join(DB_DIR);
     if !db.exists() {
@@ -110,8 +112,8 @@ pub(super) fn make_names_durable(dir: &Path) -> Result<(), StoreError> {
     durable::sync_dir(&db)
 }
 
-/// Settings that are missing, cut short, zeroed or do not match their checksum are written anew:
-/// there has only ever been one choice. Others that are sound are sled's to refuse.
+/// Rewrites settings that are missing, truncated, zeroed or fail their checksum, because only one
+/// set has ever been used. sled refuses other intact settings itself.
 fn mend_settings(path: &Path) -> Result<bool, StoreError> {
     let bytes = match std::fs::read(path) {
         Ok(bytes) => bytes,
@@ -129,8 +131,8 @@ fn mend_settings(path: &Path) -> Result<bool, StoreError> {
     Ok(true)
 }
 
-/// Up to where in the log a snapshot spares a second reading; 0 where it does not say. A damaged
-/// one is sled's to find.
+/// Offset up to which a snapshot makes reading the log unnecessary; 0 if it does not say. sled
+/// itself detects a damaged snapshot.
 fn snapshot_end(path: &Path) -> Result<u64, StoreError> {
     let mut bytes = Vec::new();
     let read = File::open(path).and_then(|mut file| file.read_to_end(&mut bytes));
@@ -146,8 +148,8 @@ fn snapshot_end(path: &Path) -> Result<u64, StoreError> {
     Ok(end.unwrap_or(0))
 }
 
-/// Reads what sled will read: the head of every segment, and all of those that the newest snapshot
-/// does not cover.
+/// Reads what sled will read: the header of every segment, and the whole of those that the newest
+/// snapshot does not cover.
 fn readable(log: &Path, since: u64) -> Result<(), StoreError> {
     let file = File::open(log).map_err(|source| unreadable(log, 0, source))?;
     let length = file
@@ -179,14 +181,15 @@ fn read_some(log: &Path, file: &File, buffer: &mut [u8], at: u64) -> Result<usiz
     Ok(filled)
 }
 
-/// The sequence number in a segment's header; the largest where it is none, so that the segment is
-/// read.
+/// The sequence number in a segment's header; the greatest one if it is invalid, so that the
+/// segment is read.
 fn sequence(header: &[u8]) -> u64 {
     let inverted = u64::from_le_bytes(*header[4..].first_chunk().expect("eight bytes"));
     (inverted ^ 0x7FFF_FFFF_FFFF_FFFF).min(u64::MAX - SEGMENT)
 }
 
-/// The device's failures are told apart from those of the process: rights, or too many open files.
+/// Distinguishes failures of the device from those of the process, such as permissions or too many
+/// open files.
 fn unreadable(path: &Path, at: u64, source: std::io::Error) -> StoreError {
     match source.raw_os_error() {
         Some(
@@ -225,7 +228,7 @@ fn list(dir: &Path) -> Result<Vec<PathBuf>, StoreError> {
 mod tests {
     use super::*;
 
-    /// sled's own files, with something in them.
+    /// sled's own files, with some content.
     fn database(dir: &Path) {
         let db = sled::Config::new().path(dir.join(DB_DIR)).open().unwrap();
         db.insert("key", "value").unwrap();
@@ -249,7 +252,7 @@ mod tests {
             assert!(files(dir.path()).unwrap().settings);
             assert_eq!(std::fs::read(&conf).unwrap(), written);
         }
-        // The twin: other settings that are sound are nobody's mistake here.
+        // Counter-check: other intact settings are not repaired.
         let other = b"segment_size: 1024\nuse_compression: false\nversion: 0.34\n";
         let other = [&other[..], &crc32fast::hash(other).to_le_bytes()].concat();
         std::fs::write(&conf, &other).unwrap();

@@ -1,5 +1,5 @@
-//! The journal of a run: a file beside the database that grows with every commit, so that a run can
-//! be brought back whatever happens to the database. Owns the file's layout; must not know when it
+//! The journal of a run: a file outside the database that grows with every commit, so that a run
+//! can be restored whatever happens to the database. Owns the file's layout; must not know when it
 //! is written.
 //!
 //! Integers big-endian:
@@ -11,13 +11,13 @@
 //! group*, one a commit:
 //!   "PGOBGRP\n"               8 bytes
 //!   length of the frames      u32
-//!   state before, after       81 bytes each: what the run amounts to
+//!   state before, after       81 bytes each: records, hashes and end of the run
 //!   frame*                    section u8, length u32, that many bytes: a sealed record
 //!   BLAKE3 of all before      32 bytes
 //! ```
 //!
-//! Sections are those of an export file; 20 takes the end back. A group that does not match its
-//! hash was either never acknowledged (the last one) or is damaged; the next is found by its first
+//! Sections are those of an export file; 20 withdraws the end. A group that does not match its hash
+//! was either never acknowledged (the last one) or is damaged; the next is found by its first
 //! bytes.
 
 use contract::id::RunId;
@@ -27,57 +27,57 @@ use super::index::{AddendaTally, Row as IndexRow};
 
 const MAGIC: &[u8; 8] = b"PGOBJNL\n";
 const GROUP: &[u8; 8] = b"PGOBGRP\n";
-/// The newest layout that is read, and the one that is written.
+/// The newest layout that can be read, and the one that is written.
 const LAYOUT: u32 = 1;
 /// Bytes before the first group.
 const HEAD: usize = 8 + 4 + 26;
-/// Bytes of a state.
+/// Length of a state, bytes.
 const STATE: usize = 8 + 32 + 8 + 32 + 1;
 /// Bytes of a group before its frames.
 const GROUP_HEAD: usize = 8 + 4 + 2 * STATE;
 const HASH: usize = 32;
-/// The section by which a run that goes on loses its end.
+/// The section that withdraws the end of a resumed run.
 pub(super) const TAKEN_BACK: u8 = 20;
 
-/// What a run amounts to after a commit.
+/// State of a run after a commit.
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
 pub(super) struct State {
     /// Committed records.
     pub(super) records: u64,
     /// Their hash.
     pub(super) content: SetHash,
-    /// What was added beside them.
+    /// Tally of its addenda.
     pub(super) addenda: AddendaTally,
-    /// Whether an end is among them.
+    /// Whether they include an end.
     pub(super) ended: bool,
 }
 
-/// One commit as the journal keeps it.
+/// One commit in the journal.
 #[derive(Debug)]
 pub(super) struct Group<'a> {
-    /// What it was made upon.
+    /// State before the commit.
     pub(super) before: State,
-    /// What it made.
+    /// State after the commit.
     pub(super) after: State,
     /// Section and sealed record.
     pub(super) frames: Vec<(u8, &'a [u8])>,
-    /// Where it ends in the file.
+    /// Offset of its end in the file.
     pub(super) end: usize,
 }
 
-/// A journal as it was found.
+/// A journal that was read.
 #[derive(Debug)]
 pub(super) struct Journal<'a> {
     /// Groups that match their hashes, in order.
     pub(super) groups: Vec<Group<'a>>,
-    /// Bytes lie between or behind them that belong to none.
+    /// Whether there are bytes between or after them that belong to no group.
     pub(super) torn: bool,
-    /// How many of the groups follow each other from the beginning of the file without a gap.
+    /// Number of groups from the beginning of the file without a gap.
     pub(super) unbroken: usize,
 }
 
 impl State {
-    /// What an index row says.
+    /// The state in an index row.
     pub(super) fn of(row: &IndexRow) -> Self {
         let ended = row.summary.end.is_some();
         Self {
@@ -88,7 +88,7 @@ impl State {
         }
     }
 
-    /// Records but for the end, which is the only one that can be taken back.
+    /// Number of records without the end, which is the only one that can be withdrawn.
     pub(super) fn lasting(&self) -> u64 {
         self.records - u64::from(self.ended && self.records > 0)
     }
@@ -123,7 +123,7 @@ pub(super) fn head(run: RunId) -> Vec<u8> {
     [&MAGIC[..], &LAYOUT.to_be_bytes(), run.as_str().as_bytes()].concat()
 }
 
-/// One commit as bytes.
+/// Encodes one commit.
 pub(super) fn group(before: State, after: State, frames: &[(u8, Vec<u8>)]) -> Vec<u8> {
     let mut body = Vec::new();
     for (section, record) in frames {
@@ -141,7 +141,7 @@ pub(super) fn group(before: State, after: State, frames: &[(u8, Vec<u8>)]) -> Ve
     bytes
 }
 
-/// The run a journal says it is of, and its groups; `None` where not even its beginning is left.
+/// Reads a journal: its run and its groups; `None` if even its beginning is lost.
 pub(super) fn read(run: RunId, bytes: &[u8]) -> Option<Journal<'_>> {
     bytes.strip_prefix(&head(run)[..])?;
     let mut journal = Journal {
@@ -173,7 +173,7 @@ pub(super) fn read(run: RunId, bytes: &[u8]) -> Option<Journal<'_>> {
     Some(journal)
 }
 
-/// Whether bytes begin like a journal of a newer program.
+/// The layout of a journal from a newer program, if it is one.
 pub(super) fn newer(bytes: &[u8]) -> Option<u32> {
     let layout = bytes
         .strip_prefix(MAGIC)?

@@ -1,6 +1,6 @@
-//! The keys of the database: big-endian, so that their order is the order of run, scenario, round,
-//! arm, slot and attempt. Owns that layout alone; must not know what lies under a key. Every key
-//! ends in four bytes of sequence, added by [`super::rows`], which splits long values.
+//! The keys of the database: big-endian, so that they sort by run, scenario, round, arm, slot and
+//! attempt. Owns only this layout; must not know the values. Every key ends with four bytes of
+//! sequence number, added by [`super::rows`], which splits long values.
 
 use contract::id::{Arm, Attempt, RunId, TrialKey};
 use contract::part::PartKey;
@@ -11,26 +11,26 @@ const RUN: usize = 26;
 const PART: usize = RUN + 18;
 /// Bytes of a key made by [`entry`]. Keys of parts are longer.
 pub(super) const ENTRY: usize = RUN + 9;
-/// The only kind under a part's place so far: the part as it came.
+/// The only kind of record with a part's key so far: the part as received.
 const WHOLE_PART: u8 = 1;
 
-/// What is kept of a run beside its parts, in the order of an export file.
+/// Records of a run other than its parts, in the order of an export file.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 #[repr(u8)]
 pub(super) enum Entry {
-    /// The one beginning.
+    /// The header; one.
     Header = 1,
-    /// A block that is done; its number is scenario and round.
+    /// A completed block; its number is made of scenario and round.
     Block = 2,
-    /// A notice, numbered as they came.
+    /// A notice, numbered in order of arrival.
     Notice = 3,
-    /// The one end.
+    /// The end; one.
     End = 4,
-    /// The noise floors it is judged by, once.
+    /// The noise floors of its verdict; one.
     Floors = 5,
-    /// What a person said, numbered by its hash.
+    /// A user's annotation, numbered by its hash.
     Annotation = 8,
-    /// Noise floors found by a calibration that ended here, numbered by their hash.
+    /// Noise floors of a calibration that ended with this run, numbered by their hash.
     Calibration = 9,
 }
 
@@ -45,7 +45,7 @@ impl Entry {
         Self::Calibration,
     ];
 
-    /// Added beside the run: no part of its content.
+    /// Whether it is an addendum, which the content hash does not cover.
     pub(super) fn is_addendum(self) -> bool {
         matches!(self, Self::Annotation | Self::Calibration)
     }
@@ -55,7 +55,7 @@ impl Entry {
     }
 }
 
-/// Everything of a run begins with this, in every tree.
+/// Prefix of all keys of a run, in every tree.
 pub(super) fn run(run: RunId) -> Vec<u8> {
     run.as_str().as_bytes().to_vec()
 }
@@ -65,7 +65,7 @@ pub(super) fn run_of(key: &[u8]) -> Option<RunId> {
     std::str::from_utf8(key.get(..RUN)?).ok()?.parse().ok()
 }
 
-/// All entries of a kind begin with this.
+/// Prefix of all entries of a kind.
 pub(super) fn entries(of: RunId, entry: Entry) -> Vec<u8> {
     let mut key = run(of);
     key.push(entry as u8);
@@ -96,7 +96,7 @@ pub(super) fn block_number(scenario: u32, round: u32) -> u64 {
     u64::from(scenario) << 32 | u64::from(round)
 }
 
-/// All parts of a block, of every attempt, begin with this.
+/// Prefix of all parts of a block, of every attempt.
 pub(super) fn block_parts(of: RunId, scenario: u32, round: u32) -> Vec<u8> {
     let mut key = run(of);
     key.extend_from_slice(&block_number(scenario, round).to_be_bytes());
@@ -113,7 +113,7 @@ pub(super) fn part(place: &PartKey) -> Vec<u8> {
     key
 }
 
-/// The place a key made by [`part`] names; `None` for another kind under a place.
+/// The part that a key made by [`part`] names; `None` for another kind of record.
 pub(super) fn place_of(key: &[u8]) -> Option<PartKey> {
     let run = run_of(key)?;
     let word = |at: usize| {
@@ -136,7 +136,7 @@ pub(super) fn place_of(key: &[u8]) -> Option<PartKey> {
     })
 }
 
-/// The key of an addendum: the number is the beginning of its hash.
+/// The key of an addendum; its number is the beginning of its hash.
 pub(super) fn of_addendum(run: RunId, kind: Entry, sealed: &[u8]) -> Vec<u8> {
     let hash = blake3::hash(sealed);
     let number = hash

@@ -1,6 +1,6 @@
-//! The lock on a store's directory: one process at a time, with the process id of the holder for
-//! those who must wait. sled has a lock of its own, but it lets go late after a close and cannot
-//! name the holder. Knows nothing of the store.
+//! The lock on a store's directory: one process at a time, with the holder's process id for the
+//! others. sled has its own lock, but releases it late after a close and cannot name the holder.
+//! Must not know the store.
 
 use std::fs::{File, TryLockError};
 use std::io::{Read, Seek, Write};
@@ -9,19 +9,19 @@ use std::time::{Duration, Instant};
 
 use super::error::StoreError;
 
-/// How long an open waits for another process to be done.
+/// How long an open waits for another process to finish.
 pub(super) const PATIENCE: Duration = Duration::from_secs(1);
 
 /// Name of the file.
 const FILE: &str = "lock";
-/// Between two tries.
+/// Pause between two attempts.
 const PAUSE: Duration = Duration::from_millis(20);
 
-/// Held until dropped; the operating system lets go of it when the process dies in any way.
+/// Held until dropped; the operating system releases it when the process dies in any way.
 #[derive(Debug)]
 pub(super) struct Lock(#[expect(dead_code, reason = "held for its lock")] File);
 
-/// Takes the lock, trying again for a while: listings are over in a moment.
+/// Takes the lock, retrying for a while, because listings take only a moment.
 pub(super) fn take(dir: &Path, patience: Duration) -> Result<Lock, StoreError> {
     let path = dir.join(FILE);
     let error = |source| StoreError::io("lock", &path, source);
@@ -46,12 +46,12 @@ pub(super) fn take(dir: &Path, patience: Duration) -> Result<Lock, StoreError> {
             Err(TryLockError::Error(source)) => return Err(error(source)),
         }
     }
-    // The name is a courtesy: a full device must not keep anyone from reading what is stored.
+    // The holder's name is optional: a full device must not prevent reading.
     let _ = write_holder(&mut file);
     Ok(Lock(file))
 }
 
-/// Keeps writers out of a store that is only read, where there is a lock to hold.
+/// Locks out writers of a read-only store, if there is a lock file.
 pub(super) fn share(dir: &Path) -> Result<Option<Lock>, StoreError> {
     let path = dir.join(FILE);
     let mut file = match File::open(&path) {
@@ -81,7 +81,7 @@ fn read_holder(file: &mut File) -> Option<u32> {
     text.trim().parse().ok()
 }
 
-/// The error of what only writes: where the place forbids that, it says so.
+/// The error of a write operation: it says so if the location is read-only.
 pub(super) fn refused(dir: &Path, error: StoreError) -> StoreError {
     if forbids(&error) {
         StoreError::ReadOnly {
@@ -92,7 +92,7 @@ pub(super) fn refused(dir: &Path, error: StoreError) -> StoreError {
     }
 }
 
-/// Whether an error says that a place cannot be written to.
+/// Whether an error means that a location cannot be written.
 pub(super) fn forbids(error: &StoreError) -> bool {
     use std::io::ErrorKind::{PermissionDenied, ReadOnlyFilesystem};
     let StoreError::Io { source, .. } = error else {

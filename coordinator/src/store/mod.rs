@@ -1,6 +1,6 @@
-//! The store: every run, part by part, durable in a directory. The only user of sled, which is kept
-//! behind these types so that another engine can take its place. Owns keys, index, witness,
-//! durability and export files; must not know what is concluded from a run. Everything here blocks.
+//! The store: every run, part by part, durable in a directory. The only user of sled, which is
+//! hidden behind these types so that it can be replaced. Owns keys, index, manifest, durability and
+//! export files; must not know what is concluded from a run. All calls block.
 //!
 //! ```text
 //! DIR/db/               the database
@@ -13,10 +13,10 @@
 //! DIR/rebuilding        while the store is rebuilt: where the old databases are
 //! ```
 //!
-//! A write that has returned survives the loss of the process and of power: the database is flushed
-//! *and* its file synced, and only then the witness follows. The run's copy beside the database has
-//! it before that. Parts alone are buffered until the block they belong to is committed; parts of a
-//! block that never was stay stored as superseded and are not read with the others.
+//! A write that has returned survives a crash of the process and a loss of power: first the run's
+//! copy outside the database is synced, then the database is flushed *and* its file synced, and
+//! only then the witness is written. Parts alone are buffered until their block is committed. Parts
+//! of a block that was never committed stay stored as superseded and are not read with the others.
 
 mod addenda;
 mod archive;
@@ -65,24 +65,24 @@ const DB_DIR: &str = "db";
 /// Directory of the export files within the store's.
 const RUNS_DIR: &str = "runs";
 
-/// An open store. One process at a time has one.
+/// An open store. Only one process at a time has it open.
 #[derive(Debug)]
 pub struct Store {
     dir: PathBuf,
     db: sled::Db,
     trees: Trees,
     ledger: Mutex<Ledger>,
-    // Dropped after what it closes.
+    // Dropped after the handles that it closes.
     closing: database::Closing,
-    /// Where a store that cannot be written to was copied for reading.
+    /// The temporary copy of a store that cannot be written.
     scratch: Option<readonly::Scratch>,
-    // Dropped last: the next process must not come in while sled still writes.
+    // Dropped last: the next process must not enter while sled still writes.
     _lock: lock::Lock,
 }
 
 #[derive(Debug)]
 struct Trees {
-    /// One row a run.
+    /// One row for each run.
     index: sled::Tree,
     /// Headers, blocks, notices, ends, noise floors; annotations and calibrations.
     entries: sled::Tree,
@@ -92,26 +92,26 @@ struct Trees {
     meta: sled::Tree,
 }
 
-/// What the writer knows.
+/// State of the writer.
 #[derive(Debug)]
 struct Ledger {
     tally: witness::Tally,
-    /// A commit failed half-way.
+    /// Whether a commit failed half-way.
     broken: bool,
-    /// Written by an older program, which kept no copies of most runs.
+    /// Whether the store was written by an older program, which kept no copies of most runs.
     older: bool,
-    /// Where journals go on.
+    /// Ends of the journals.
     tails: copies::Tails,
 }
 
 impl Store {
-    /// The directory it lives in.
+    /// Its directory.
     #[must_use]
     pub fn dir(&self) -> &Path {
         &self.dir
     }
 
-    /// Where the export file of a run belongs.
+    /// Path of a run's export file.
     #[must_use]
     pub fn archive_path(&self, run: RunId) -> PathBuf {
         archive_path(&self.dir, run)
@@ -124,8 +124,8 @@ fn archive_path(dir: &Path, run: RunId) -> PathBuf {
         .with_extension("bench")
 }
 
-/// The directory that holds a file: of a bare name the working directory, which [`Path::parent`]
-/// calls the empty path.
+/// The directory of a file. For a bare name that is the working directory, which [`Path::parent`]
+/// returns as the empty path.
 fn directory_of(path: &Path) -> &Path {
     path.parent()
         .filter(|dir| !dir.as_os_str().is_empty())

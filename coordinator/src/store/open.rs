@@ -1,5 +1,5 @@
-//! Opening and closing: lock, a look at the files, database, witness, in that order. Owns the
-//! judgement whether what lies there may be trusted; must not know how runs are written or read.
+//! Opens and closes the store: lock, check of the files, database, witness, in that order. Owns the
+//! decision whether the files can be trusted; must not know how runs are written or read.
 
 use std::path::Path;
 use std::sync::Mutex;
@@ -18,8 +18,8 @@ use super::{
 };
 
 impl Store {
-    /// Opens the store in a directory, making both where there is none. A store that cannot be
-    /// written to is copied, and the copy opened for reading.
+    /// Opens the store in a directory, creating both if necessary. A store that cannot be written
+    /// is copied, and the copy is opened for reading.
     ///
     /// # Errors
     /// When another process has it open for longer than a second, when it is damaged or from a
@@ -40,10 +40,10 @@ impl Store {
         }
     }
 
-    /// Lets go of everything. The same as dropping it, but for errors.
+    /// Closes the store. The same as dropping it, but reports errors.
     ///
     /// # Errors
-    /// When what was buffered cannot be made durable.
+    /// When buffered data cannot be made durable.
     pub fn close(self) -> Result<(), StoreError> {
         if self.ledger().broken || self.scratch.is_some() {
             return Ok(());
@@ -51,7 +51,7 @@ impl Store {
         self.make_durable()
     }
 
-    /// Opens a store whose lock is held, unless a rebuild of it was cut off.
+    /// Opens a store whose lock is held, unless a rebuild of it was interrupted.
     pub(super) fn open_locked(dir: &Path, lock: Lock) -> Result<Self, StoreError> {
         if dir.join(rebuild::MARK).exists() {
             return Err(StoreError::Damaged {
@@ -59,7 +59,7 @@ impl Store {
                 damage: Damage::HalfRebuilt,
             });
         }
-        // A manifest is there before the first copy.
+        // The manifest is written before the first copy.
         if has_copies(dir)? && witness::load(dir)?.is_none() {
             return Err(StoreError::Damaged {
                 dir: dir.to_owned(),
@@ -81,8 +81,7 @@ impl Store {
         Ok(store)
     }
 
-    /// Opens a store in which nothing was ever committed. What a first open that was cut off left
-    /// there is nobody's.
+    /// Opens a store without any commit. Leftovers of an interrupted first open are ignored.
     fn open_new(dir: &Path, lock: Lock) -> Result<Self, StoreError> {
         match Self::open_judged(dir, dir, lock, None) {
             Err(StoreError::Damaged {
@@ -110,7 +109,7 @@ impl Store {
         }
     }
 
-    /// Opens a copy of a store that cannot be written to.
+    /// Opens a copy of a store that cannot be written.
     fn open_copy(dir: &Path) -> Result<Self, StoreError> {
         let _shared = lock::share(dir)?;
         let scratch = Scratch::copy_of(dir)?;
@@ -136,8 +135,8 @@ impl Store {
         })
     }
 
-    /// Opens the database at a place and holds it against its witness. It is spoken of under its
-    /// store's name.
+    /// Opens the database in a directory and compares it with its witness. Errors name the store's
+    /// directory.
     fn open_judged(
         at: &Path,
         dir: &Path,
@@ -183,7 +182,7 @@ impl Store {
         })
     }
 
-    /// Makes a new store's names durable, and a witness that was left behind by a crash catch up.
+    /// Makes a new store's names durable, and updates a witness that is behind after a crash.
     fn settle(&self, witness: Option<Witness>) -> Result<(), StoreError> {
         let tally = self.ledger().tally;
         if witness.is_some_and(|witness| witness.tally == tally) {
@@ -198,7 +197,7 @@ impl Store {
     }
 }
 
-/// Whether anything in a log looks like a record of this program.
+/// Whether a log contains anything that looks like a record of this program.
 fn holds_records(dir: &Path) -> Result<bool, StoreError> {
     let log = dir.join(DB_DIR).join("db");
     match std::fs::read(&log) {
@@ -210,7 +209,7 @@ fn holds_records(dir: &Path) -> Result<bool, StoreError> {
     }
 }
 
-/// Whether any run was ever committed here.
+/// Whether any run was ever committed in this store.
 fn has_copies(dir: &Path) -> Result<bool, StoreError> {
     match std::fs::read_dir(dir.join(RUNS_DIR)) {
         Ok(mut entries) => Ok(entries.next().is_some()),
@@ -220,7 +219,7 @@ fn has_copies(dir: &Path) -> Result<bool, StoreError> {
 }
 
 impl Trees {
-    /// What the database says is in it, checked against the index that is in it.
+    /// The tally in the database, checked against its index.
     pub(super) fn tally(&self) -> Result<Tally, Damage> {
         let stored = self.meta.get(TALLY).map_err(Damage::Engine)?;
         let tally: Tally = match stored {

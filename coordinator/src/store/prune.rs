@@ -1,7 +1,7 @@
-//! Removing runs. Owns the order that never leaves less than what the witness tells: the index row
-//! goes with the records in one transaction, then the parts, which nothing names any more; before
-//! both go the copies, from which a rebuild would bring the run back. Must not know which runs may
-//! go.
+//! Removes runs. Owns the order, which never leaves less than the witness claims: first the copies,
+//! from which a rebuild would restore the run; then the index row and the records in one
+//! transaction; then the parts, which nothing refers to any more. Must not know which runs may be
+//! removed.
 
 use std::collections::BTreeSet;
 
@@ -14,12 +14,12 @@ use super::key::{self, Entry};
 use super::witness;
 use super::{Store, rows};
 
-/// Pieces removed at once.
+/// Number of pieces removed in one batch.
 const BATCH: usize = 512;
 
 impl Store {
-    /// Removes a run, whatever state its records are in, with its export file in the store. Durable
-    /// when it returns. The database does not become smaller; see [`Self::compact`].
+    /// Removes a run, whatever the state of its records, with its export file in the store. Durable
+    /// when it returns. The database does not shrink; see [`Self::compact`].
     ///
     /// # Errors
     /// When there is no such run, or the store cannot be written.
@@ -35,7 +35,8 @@ impl Store {
         let removal = |tree: &Tree| self.reading(run, || pieces(tree, &prefix, usize::MAX));
         let (index, entries) = (removal(&self.trees.index)?, removal(&self.trees.entries)?);
         ledger.broken = true;
-        // First, so that no rebuild brings back what was removed; until it is, the database has it.
+        // First, so that no rebuild restores the removed run; until the removal the database has
+        // it.
         self.remove_copies(&mut ledger, run)?;
         database::transact(&self.trees, index, entries, tally)
             .map_err(|damage| self.damaged(damage))?
@@ -46,8 +47,7 @@ impl Store {
         self.remove_rows(&self.trees.parts, run, &prefix)
     }
 
-    /// Runs that noise floors hang on. Reads the index, and the keys of runs to which something was
-    /// added.
+    /// Runs that noise floors depend on. Reads the index, and the keys of runs with addenda.
     ///
     /// # Errors
     /// When the store is damaged or cannot be read.
@@ -84,7 +84,7 @@ impl Store {
     }
 }
 
-/// The removal of at most so many pieces under a prefix.
+/// The removal of at most `most` pieces under a prefix.
 fn pieces(tree: &Tree, prefix: &[u8], most: usize) -> Result<Batch, Damage> {
     let mut batch = Batch::default();
     for key in tree.scan_prefix(prefix).keys().take(most) {

@@ -1,6 +1,6 @@
-//! One run as sealed records under their keys: what the database, an export file and a reader have
-//! in common. Owns the check that the records are those that were committed and their opening; must
-//! not know where they came from.
+//! One run as sealed records with their keys: the common form of the database, an export file and a
+//! reader. Owns decoding, and the check that the records are those that were committed; must not
+//! know their source.
 
 use std::collections::BTreeMap;
 
@@ -18,63 +18,62 @@ use super::rows::Row;
 use super::witness::count;
 use crate::record::Stored;
 
-/// What stands beside the measurement of a run.
+/// Additions to a run's measurement.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Addenda {
-    /// The noise floors it is judged by, fixed before its findings were concluded; `None` where
-    /// there were none.
+    /// The noise floors of its verdict, fixed before its findings were derived; `None` if there
+    /// were none.
     pub floors: Option<NoiseFloors>,
-    /// What people said of it, in the order they said it.
+    /// Users' annotations, in order.
     pub annotations: Vec<Annotation>,
-    /// Calibrations that ended with it, oldest first.
+    /// Calibrations that ended with this run, oldest first.
     pub calibrations: Vec<NoiseFloors>,
 }
 
 /// A run as it is stored.
 #[derive(Clone, Debug, PartialEq)]
 pub struct RunRecord {
-    /// How it began, with every host that measured, also one that took a place later.
+    /// Its header, with every host that measured, including hosts that joined later.
     pub header: RunHeader,
-    /// The blocks that are done, by scenario and round.
+    /// The completed blocks, by scenario and round.
     pub blocks: Vec<BlockDone>,
-    /// Their parts, by scenario, round, arm and slot; never one of an attempt that was not
-    /// accepted.
+    /// Their accepted parts, by scenario, round, arm and slot.
     pub parts: Vec<Part>,
-    /// Places of parts that were stored but not accepted.
+    /// Keys of parts that were stored but not accepted.
     pub superseded: Vec<PartKey>,
-    /// What must be known, in the order it came.
+    /// Notices, in order of time.
     pub notices: Vec<Notice>,
-    /// How it ended; `None` while it runs, and after a crash.
+    /// How it ended; `None` during the run, and after a crash.
     pub end: Option<RunEnd>,
-    /// What was added beside it.
+    /// Its addenda.
     pub addenda: Addenda,
 }
 
-/// Where an interrupted run goes on.
+/// Where an interrupted run continues.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Resume {
-    /// How it began.
+    /// Its header.
     pub header: RunHeader,
-    /// The blocks that are done and are not run again.
+    /// The completed blocks, which are not run again.
     pub blocks: Vec<BlockDone>,
-    /// For each scenario and round of which parts were stored, the first attempt that has none.
+    /// For each scenario and round with stored parts: the first attempt without any.
     pub next_attempts: BTreeMap<(u32, u32), Attempt>,
 }
 
-/// Sealed records under their keys, in the order of those.
+/// Sealed records in the order of their keys.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(super) struct RawRun {
     /// Header, blocks, notices, end, noise floors.
     pub(super) entries: Vec<Row>,
     /// Accepted parts.
     pub(super) parts: Vec<Row>,
-    /// Other parts. No content hash covers them.
+    /// Other parts, which no content hash covers.
     pub(super) superseded: Vec<Row>,
-    /// Annotations and calibrations. A hash of their own covers them.
+    /// Annotations and calibrations, which have their own hash.
     pub(super) addenda: Vec<Row>,
 }
 
-/// Opens a part and checks that it lies where it belongs.
+/// Decodes a part and checks that it has the right key.
 pub(super) fn open_part((key, sealed): &Row) -> Result<Part, Damage> {
     let part = Part::open(sealed)?;
     let in_place = key::place_of(key).as_ref() == Some(&part.place);
@@ -83,12 +82,12 @@ pub(super) fn open_part((key, sealed): &Row) -> Result<Part, Damage> {
         .ok_or(Damage::Contradiction("a part lies in another's place"))
 }
 
-/// The accepted attempt of every block that is done.
+/// The accepted attempt of every completed block.
 #[derive(Debug)]
 pub(super) struct Accepted(BTreeMap<(u32, u32), Attempt>);
 
 impl Accepted {
-    /// Whether the part under a key is one of an accepted attempt.
+    /// Whether the part with this key belongs to an accepted attempt.
     pub(super) fn takes(&self, key: &[u8]) -> bool {
         key::place_of(key)
             .is_some_and(|p| self.0.get(&(p.key.cell, p.key.round)) == Some(&p.attempt))
@@ -96,7 +95,7 @@ impl Accepted {
 }
 
 impl RawRun {
-    /// The header, checked to be this run's.
+    /// The header, checked to belong to this run.
     pub(super) fn header(&self, run: RunId) -> Result<RunHeader, Damage> {
         let mut headers = self.of(Entry::Header);
         let sealed = headers
@@ -128,7 +127,7 @@ impl RawRun {
             .map(|sealed| Ok(Notice::open(sealed)?))
     }
 
-    /// The header, with the hosts that took a place after the run had begun.
+    /// The header, including hosts that got slots after the run had begun.
     pub(super) fn header_with_hosts(&self, run: RunId) -> Result<RunHeader, Damage> {
         let mut header = self.header(run)?;
         for notice in self.notices() {
@@ -137,7 +136,7 @@ impl RawRun {
         Ok(header)
     }
 
-    /// Everything but the parts opened.
+    /// Everything except the parts, decoded.
     pub(super) fn outline(&self, run: RunId) -> Result<RunRecord, Damage> {
         Ok(RunRecord {
             header: self.header_with_hosts(run)?,
@@ -154,12 +153,12 @@ impl RawRun {
         })
     }
 
-    /// Opens one accepted part after the other; each is large when open.
+    /// Decodes one accepted part at a time, because each is large when decoded.
     pub(super) fn open_parts(&self) -> impl Iterator<Item = Result<Part, Damage>> {
         self.parts.iter().map(open_part)
     }
 
-    /// Everything opened.
+    /// Everything, decoded.
     pub(super) fn open(&self, run: RunId) -> Result<RunRecord, Damage> {
         let mut record = self.outline(run)?;
         record.parts = self.open_parts().collect::<Result<_, _>>()?;
@@ -185,7 +184,7 @@ impl RawRun {
         Ok(header)
     }
 
-    /// The index row these records amount to.
+    /// The index row that follows from these records.
     pub(super) fn index_row(&self, run: RunId) -> Result<IndexRow, Damage> {
         let mut row = IndexRow::new(&self.header_with_hosts(run)?);
         self.entries
@@ -207,7 +206,7 @@ impl RawRun {
         Ok(row)
     }
 
-    /// An error unless these are the records the index row was written for.
+    /// Fails unless these are the records for which the index row was written.
     pub(super) fn check(&self, row: &IndexRow) -> Result<(), Damage> {
         count("accepted parts", self.parts.len() as u64, row.summary.parts)?;
         count(
@@ -223,15 +222,14 @@ impl RawRun {
         }
     }
 
-    /// The same for records without parts, of which so many are accepted: their bytes are not here
-    /// to be compared.
+    /// The same for records without parts; only the number of accepted parts is compared.
     pub(super) fn check_outline(&self, accepted: u64, row: &IndexRow) -> Result<(), Damage> {
         count("accepted parts", accepted, row.summary.parts)?;
         count("records", self.entries.len() as u64 + accepted, row.records)?;
         self.check_addenda(row)
     }
 
-    /// The hash of what is here of the run itself.
+    /// The content hash of these records.
     pub(super) fn content(&self) -> SetHash {
         let mut content = SetHash::default();
         self.entries
@@ -241,7 +239,7 @@ impl RawRun {
         content
     }
 
-    /// An error unless these are the annotations and calibrations the index row was written for.
+    /// Fails unless these are the annotations and calibrations for which the index row was written.
     pub(super) fn check_addenda(&self, row: &IndexRow) -> Result<(), Damage> {
         let addenda = self.addenda_tally();
         count(
@@ -256,13 +254,13 @@ impl RawRun {
         }
     }
 
-    /// Entries into those of the run itself and addenda.
+    /// Sorts entries into the run's own and addenda.
     pub(super) fn sort_entries(&mut self, entries: Vec<Row>) {
         let added = |row: &Row| key::entry_of(&row.0).is_some_and(Entry::is_addendum);
         (self.addenda, self.entries) = entries.into_iter().partition(added);
     }
 
-    /// How much was added.
+    /// Tally of the addenda.
     pub(super) fn addenda_tally(&self) -> AddendaTally {
         let mut hash = SetHash::default();
         self.addenda
@@ -274,14 +272,14 @@ impl RawRun {
         }
     }
 
-    /// Parts into accepted and superseded, as the blocks say.
+    /// Sorts parts into accepted and superseded, as the blocks say.
     pub(super) fn sort_parts(&mut self, parts: Vec<Row>) -> Result<(), Damage> {
         let accepted = self.accepted()?;
         (self.parts, self.superseded) = parts.into_iter().partition(|(key, _)| accepted.takes(key));
         Ok(())
     }
 
-    /// Which attempts the blocks accepted.
+    /// The attempts that the blocks accepted.
     pub(super) fn accepted(&self) -> Result<Accepted, Damage> {
         Ok(Accepted(
             self.blocks()?
@@ -300,7 +298,7 @@ impl RawRun {
     }
 }
 
-/// Opens addenda.
+/// Decodes addenda.
 fn opened(raw: &RawRun) -> Result<Addenda, Damage> {
     let mut annotations = raw
         .of(Entry::Annotation)
@@ -324,7 +322,7 @@ fn opened(raw: &RawRun) -> Result<Addenda, Damage> {
     })
 }
 
-/// Makes an index row say what the addenda of its run are.
+/// Updates an index row to its run's addenda.
 pub(super) fn set_addenda(row: &mut IndexRow, raw: &RawRun) -> Result<(), Damage> {
     row.summary.annotate(&opened(raw)?.annotations);
     row.addenda = raw.addenda_tally();

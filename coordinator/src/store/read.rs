@@ -1,4 +1,4 @@
-//! Reading runs: listings from the index alone, whole runs with every check. Must not know how
+//! Reads runs: listings from the index alone, whole runs with every check. Must not know how
 //! anything is written.
 
 use std::collections::BTreeMap;
@@ -16,11 +16,11 @@ use super::raw::{self, Accepted, RawRun, Resume, RunRecord};
 use super::{Store, key, rows};
 use crate::record::Stored;
 
-/// What names the newest run.
+/// Name of the newest run.
 const LATEST: &str = "latest";
 
 impl Store {
-    /// All runs in the order in which they were stored. Reads the index alone.
+    /// All runs in the order in which they were stored. Reads only the index.
     ///
     /// # Errors
     /// When the store is damaged or cannot be read.
@@ -30,8 +30,8 @@ impl Store {
         Ok(runs)
     }
 
-    /// The run of an id, of the beginning of one in either case, or of `latest`, the one stored
-    /// last.
+    /// The run with this id or beginning of an id (upper or lower case), or `latest`, the last one
+    /// stored.
     ///
     /// # Errors
     /// When there is none, or more than one.
@@ -63,7 +63,7 @@ impl Store {
         }
     }
 
-    /// What the index says of a run.
+    /// A run's index row.
     ///
     /// # Errors
     /// When there is no such run or the store cannot be read.
@@ -71,7 +71,7 @@ impl Store {
         Ok(self.known_row(run)?.summary.spelt_out())
     }
 
-    /// How a run ended; `None` while it runs, and after a crash. Reads nothing else of it.
+    /// How a run ended; `None` during the run, and after a crash. Reads nothing else of it.
     ///
     /// # Errors
     /// When its record is damaged or the store cannot be read.
@@ -84,7 +84,7 @@ impl Store {
         })
     }
 
-    /// How a run began. Reads nothing else of it.
+    /// A run's header. Reads nothing else of it.
     ///
     /// # Errors
     /// When there is no such run, its record is damaged, or the store cannot be read.
@@ -97,8 +97,8 @@ impl Store {
         self.reading(run, || Ok(RunHeader::open(&sealed)?))
     }
 
-    /// A whole run, checked against what was committed. Its parts take some 1.5 MB each when open;
-    /// see [`Self::visit_parts`] for one at a time.
+    /// A whole run, checked against what was committed. Each part takes about 1.5 MB when decoded;
+    /// [`Self::visit_parts`] reads one at a time.
     ///
     /// # Errors
     /// When there is no such run, or it is damaged.
@@ -107,8 +107,8 @@ impl Store {
         self.reading(run, || raw.open(run))
     }
 
-    /// A run but for its parts: `parts` is left empty, and of the parts only the number is checked.
-    /// Their bytes are when they are visited.
+    /// A run without its parts: `parts` is empty, and only their number is checked. Their bytes are
+    /// checked when they are visited.
     ///
     /// # Errors
     /// When there is no such run, or it is damaged.
@@ -120,12 +120,12 @@ impl Store {
         Ok(outline)
     }
 
-    /// Shows every accepted part, one at a time, by scenario, round, arm and slot, once all bytes
-    /// of the run proved to be those that were committed. Holds one part at a time.
+    /// Passes every accepted part to `visit`, by scenario, round, arm and slot, after checking that
+    /// all bytes of the run are those that were committed. Holds one part at a time.
     ///
     /// # Errors
-    /// When there is no such run, or it is damaged; where the damage shows only in opening a part,
-    /// those before it have been shown.
+    /// When there is no such run, or it is damaged; if only decoding reveals the damage, the parts
+    /// before it have been visited.
     pub fn visit_parts(&self, run: RunId, mut visit: impl FnMut(Part)) -> Result<(), StoreError> {
         let row = self.known_row(run)?;
         let (raw, ..) = self.raw_outline(run)?;
@@ -148,7 +148,7 @@ impl Store {
         })
     }
 
-    /// Reads one run wholly and vets its parts, as an import does, one at a time.
+    /// Reads one run completely and checks its parts, as an import does, one at a time.
     ///
     /// # Errors
     /// When there is no such run, or it is damaged.
@@ -168,7 +168,7 @@ impl Store {
         first.map_or(Ok(()), |damage| Err(StoreError::RunDamaged { run, damage }))
     }
 
-    /// Each accepted part of a run under its key.
+    /// Each accepted part of a run with its key.
     fn each_part(
         &self,
         run: RunId,
@@ -184,7 +184,7 @@ impl Store {
         Ok(())
     }
 
-    /// The records of a run but for its parts, and the places of those: accepted, and superseded.
+    /// The records of a run without its parts, and the keys of the parts: accepted, and superseded.
     fn raw_outline(&self, run: RunId) -> Result<(RawRun, Vec<PartKey>, Vec<PartKey>), StoreError> {
         let row = self.known_row(run)?;
         self.reading(run, || {
@@ -204,7 +204,7 @@ impl Store {
         })
     }
 
-    /// Where a run would go on; changes nothing.
+    /// Where a run would continue; changes nothing.
     ///
     /// # Errors
     /// When there is no such run, or it is damaged.
@@ -226,7 +226,7 @@ impl Store {
         })
     }
 
-    /// The place that the next run gets.
+    /// The position of the next run.
     pub(super) fn next_place(&self) -> Result<u64, StoreError> {
         let last = self
             .index(Row::place_of)?
@@ -236,8 +236,8 @@ impl Store {
         Ok(last.unwrap_or(0) + 1)
     }
 
-    /// The place of a run that was stored elsewhere: beside the last of those that began before it
-    /// by their clocks, so that an old run which is imported is never the latest.
+    /// The position of a run from another store: next to the last of those that began before it by
+    /// their clocks, so that an imported old run is never the latest.
     pub(super) fn place_by_clock(&self, run: RunId) -> Result<Option<u64>, StoreError> {
         let before = self
             .index(Row::place_of)?
@@ -246,7 +246,7 @@ impl Store {
         Ok(before.filter_map(|(sequence, _)| sequence).max())
     }
 
-    /// Something of every row, by id.
+    /// Decodes part of every row, in order of ids.
     fn index<T>(&self, of: fn(&[u8]) -> Result<T, Damage>) -> Result<Vec<T>, StoreError> {
         let read = || {
             rows::scan(&self.trees.index, b"")
@@ -258,12 +258,12 @@ impl Store {
             .map_err(|damage| self.damaged(damage))
     }
 
-    /// The ids of all runs, in their own order.
+    /// The ids of all runs, in order.
     pub(super) fn ids(&self) -> Result<Vec<RunId>, StoreError> {
         self.listed(b"", |ids| ids.collect())
     }
 
-    /// Of the ids that begin so, in order, what is taken.
+    /// Collects from the ids with this prefix, in order.
     fn listed<T>(
         &self,
         beginning: &[u8],
@@ -306,7 +306,7 @@ impl Store {
         })
     }
 
-    /// Reads something of a run; whatever the database does then is the run's damage.
+    /// Reads from a run; a failure of the database then counts as the run's damage.
     pub(super) fn reading<T>(
         &self,
         run: RunId,
@@ -314,7 +314,7 @@ impl Store {
     ) -> Result<T, StoreError> {
         match guarded(read).and_then(|result| result) {
             Ok(value) => Ok(value),
-            // Reading moves pages in and out of memory, so a full device shows here too.
+            // Reading moves pages in and out of memory, so a full device can fail here too.
             Err(Damage::Engine(source @ sled::Error::Io(_))) => {
                 Err(StoreError::engine("read", &self.dir, source))
             }

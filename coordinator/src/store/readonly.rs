@@ -1,6 +1,6 @@
-//! Stores in places that cannot be written to, such as a mounted snapshot or another user's
-//! directory: sled writes whenever it opens, so a copy in the temporary directory is opened for
-//! reading. Owns the copy and its removal.
+//! Stores in read-only places, such as a mounted snapshot or another user's directory. sled writes
+//! whenever it opens, so a copy in the temporary directory is opened for reading. Owns the copy and
+//! its removal.
 
 use std::fs::{DirBuilder, File};
 use std::os::unix::fs::DirBuilderExt;
@@ -10,12 +10,12 @@ use std::sync::atomic::{AtomicU32, Ordering};
 use super::error::StoreError;
 use super::{DB_DIR, compact, witness};
 
-/// A copy that goes with what it was made for.
+/// A copy that is removed when dropped.
 #[derive(Debug)]
 pub(super) struct Scratch(PathBuf);
 
 impl Scratch {
-    /// Where it is.
+    /// Its directory.
     pub(super) fn dir(&self) -> &Path {
         &self.0
     }
@@ -45,7 +45,7 @@ impl Scratch {
 
 impl Drop for Scratch {
     fn drop(&mut self) {
-        // It is in the temporary directory: what cannot be removed here goes with that.
+        // It is in the temporary directory; leftovers are removed with that.
         let _ = std::fs::remove_dir_all(&self.0);
     }
 }
@@ -68,7 +68,7 @@ fn copy_dir(from: &Path, to: &Path) -> Result<(), StoreError> {
     Ok(())
 }
 
-/// The bytes alone: files that may not be written to give copies that may.
+/// Copies only the bytes, so that read-only files give writable copies.
 fn copy(from: &Path, to: &Path) -> Result<(), StoreError> {
     let unreadable = |source| StoreError::Unreadable {
         path: from.to_owned(),

@@ -1,9 +1,9 @@
-//! A new database in the place of a damaged one: every run is put together from its copies beside
-//! the database and from what can still be read of the old one. Owns the order of that, and the
-//! account of what came back and what did not; must not know why the old one is damaged.
+//! Replaces a damaged database by a new one. Every run is assembled from its copies and from what
+//! can still be read of the old database. Owns the order of steps, and the account of what was
+//! restored and what was not; must not know the cause of the damage.
 //!
-//! While it goes on a mark names the databases that were set aside: cut off, the store is found
-//! damaged, and the next rebuild has the same sources.
+//! During a rebuild a mark names the databases that were set aside. After an interruption the store
+//! counts as damaged, and the next rebuild has the same sources.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
@@ -19,54 +19,54 @@ use super::witness::{self, Tally};
 use super::wreck::Wreck;
 use super::{DB_DIR, RUNS_DIR, Store, archive, compact, copies, durable, inspect};
 
-/// Name of the file that stands while a rebuild goes on.
+/// Name of the mark file, which exists during a rebuild.
 pub(super) const MARK: &str = "rebuilding";
-/// How the names of journals end.
+/// Extension of journals.
 const JOURNAL: &str = "journal";
 
-/// What a rebuild did.
+/// Result of a rebuild.
 #[derive(Debug)]
 pub struct Rebuilt {
     /// The new store.
     pub store: Store,
-    /// Where the old database was set aside, if there was one.
+    /// Directory of the old database, if there was one.
     pub aside: Option<PathBuf>,
-    /// Runs brought back, oldest first.
+    /// Restored runs, oldest first.
     pub brought: Vec<Brought>,
-    /// Runs that are known by name and of which nothing could be brought back.
+    /// Runs that are known by name but could not be restored.
     pub lost: Vec<Lost>,
-    /// Runs that the old manifest counts and that nothing names any more.
+    /// Number of runs that the old manifest counts and that nothing names any more.
     pub nameless: u64,
-    /// Records that the old manifest counts beyond those that came back, where no run is known to
-    /// lack them.
+    /// Number of records that the old manifest counts beyond the restored ones, if no run is known
+    /// to lack them.
     pub unaccounted: u64,
-    /// Files that could not be read whole; what they held may have come from elsewhere.
+    /// Files that could not be read completely; their contents may have come from elsewhere.
     pub refused: Vec<(PathBuf, StoreError)>,
 }
 
-/// A run that was brought back.
+/// A restored run.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Brought {
     /// The run.
     pub run: RunId,
-    /// Who gave its records.
+    /// Sources of its records.
     pub from: Vec<Source>,
-    /// Committed records that are missing from it: it came back without its end and can be taken up
-    /// again.
+    /// Number of committed records that are missing. If any are, the run was restored without its
+    /// end and can be resumed.
     pub lacks: u64,
 }
 
-/// A run that was not.
+/// A run that could not be restored.
 #[derive(Debug)]
 pub struct Lost {
     /// The run.
     pub run: RunId,
-    /// Why nothing could be made of what is left.
+    /// Why not.
     pub damage: Damage,
 }
 
 impl Rebuilt {
-    /// Whether all that was committed is there again, as far as anything left can tell.
+    /// Whether everything committed was restored, as far as the sources can tell.
     #[must_use]
     pub fn is_whole(&self) -> bool {
         self.lost.is_empty()
@@ -74,19 +74,19 @@ impl Rebuilt {
             && self.brought.iter().all(|b| b.lacks == 0)
     }
 
-    /// The runs brought back.
+    /// The restored runs.
     pub fn runs(&self) -> impl Iterator<Item = RunId> {
         self.brought.iter().map(|brought| brought.run)
     }
 }
 
 impl Store {
-    /// Sets the database of a store aside, whatever state it is in, and makes a new one of the
-    /// copies beside it and of what can still be read of the old one.
+    /// Sets the database of a store aside, whatever its state, and makes a new one from the copies
+    /// and from what can still be read of the old one.
     ///
     /// # Errors
-    /// When another process has the store open, or it cannot be written. What cannot be read does
-    /// not stop it; it is in the answer.
+    /// When another process has the store open, or it cannot be written. Unreadable sources do not
+    /// stop it; they are in the result.
     pub fn rebuild(dir: &Path) -> Result<Rebuilt, StoreError> {
         inspect::surroundings()?;
         std::fs::create_dir_all(dir).map_err(|source| StoreError::io("create", dir, source))?;
@@ -145,7 +145,7 @@ impl Rebuilt {
         Ok(())
     }
 
-    /// What is not whole is replaced by what could be made of it; the files stay with the old
+    /// Replaces incomplete copies by what could be restored; the files are kept with the old
     /// database.
     fn keep_evidence(&self, run: RunId) -> Result<(), StoreError> {
         let Some(aside) = &self.aside else {
@@ -162,7 +162,7 @@ impl Rebuilt {
         Ok(())
     }
 
-    /// Holds what came back against what the old manifest counts.
+    /// Compares what was restored with what the old manifest counts.
     fn account(&mut self, expected: Option<Tally>) {
         let Some(expected) = expected else { return };
         let found = self.store.ledger().tally;
@@ -175,13 +175,13 @@ impl Rebuilt {
     }
 }
 
-/// Everything a run may be brought back from.
+/// Every source of a run.
 struct Sources {
     archives: BTreeMap<RunId, Vec<PathBuf>>,
     journals: BTreeSet<RunId>,
     wrecks: Vec<Wreck>,
     dir: PathBuf,
-    /// What the manifest that was set aside tells.
+    /// Tally of the old manifest.
     expected: Option<Tally>,
     refused: Vec<(PathBuf, StoreError)>,
 }
@@ -212,8 +212,7 @@ impl Sources {
         for aside in asides {
             match Wreck::open(aside) {
                 Ok(wreck) => found.wrecks.push(wreck),
-                // That it is damaged is why it was set aside; that it cannot be read is another
-                // matter.
+                // A damaged manifest is expected here; one that cannot be read is an error.
                 Err(StoreError::Damaged { .. }) => {}
                 Err(error) => found.refused.push((aside.clone(), error)),
             }
@@ -231,7 +230,7 @@ impl Sources {
             .collect()
     }
 
-    /// Puts one run together; tells which of its files were not whole.
+    /// Assembles one run, and reports which of its files were incomplete.
     fn salvage(
         &self,
         run: RunId,
@@ -266,7 +265,7 @@ impl Sources {
     }
 }
 
-/// Takes an export file whole, or what single records of it are left.
+/// Uses a complete export file, or single records of an incomplete one.
 fn take_archive(pieces: &mut Pieces, run: RunId, path: &Path) -> Result<(), StoreError> {
     let damaged = |damage| StoreError::ArchiveDamaged {
         path: path.to_owned(),
@@ -285,13 +284,13 @@ fn take_archive(pieces: &mut Pieces, run: RunId, path: &Path) -> Result<(), Stor
     }
 }
 
-/// The run that a file's name names.
+/// The run that a file is named after.
 fn named(path: &Path) -> Option<RunId> {
     path.file_stem()?.to_str()?.parse().ok()
 }
 
-/// The database and its witness move into a directory of their own beside it; gives all such
-/// directories that this rebuild, or one that was cut off, has made, oldest first.
+/// Moves the database and its witness into a separate directory. Returns all such directories that
+/// this rebuild, or an interrupted one before it, has made, oldest first.
 pub(super) fn set_aside(dir: &Path) -> Result<Vec<PathBuf>, StoreError> {
     let mark = dir.join(MARK);
     let before = std::fs::read_to_string(&mark).unwrap_or_default();
@@ -320,14 +319,14 @@ pub(super) fn set_aside(dir: &Path) -> Result<Vec<PathBuf>, StoreError> {
     Ok(known.filter(|aside| aside.is_dir()).collect())
 }
 
-/// What was set aside is no longer needed to tell what there was.
+/// The databases that were set aside are no longer needed as sources.
 pub(super) fn remove_mark(dir: &Path) -> Result<(), StoreError> {
     let mark = dir.join(MARK);
     std::fs::remove_file(&mark).map_err(|source| StoreError::io("remove", &mark, source))?;
     durable::sync_dir(dir)
 }
 
-/// `db.corrupt-<seconds since 1970>`, with a number where that is taken.
+/// `db.corrupt-<seconds since 1970>`, with a number if that exists.
 fn free_name(dir: &Path) -> PathBuf {
     let now = SystemTime::now()
         .duration_since(SystemTime::UNIX_EPOCH)

@@ -1,13 +1,13 @@
-//! Values of any length over a tree that likes them short. A value is cut into pieces of at most
-//! [`PIECE`] bytes under its key and a sequence number; sled would put larger ones into files of
-//! their own that it never syncs. Owns cutting and joining; knows neither keys nor values.
+//! Values of any length in a tree that needs short ones. A value is split into pieces of at most
+//! [`PIECE`] bytes under its key and a sequence number; sled would put larger values into separate
+//! files that it never syncs. Owns splitting and joining; must not know keys or values.
 
 use sled::{Batch, Tree};
 
 use super::error::Damage;
 
-/// Longest piece, bytes. A leaf holds up to 16 of them below the 131,052 bytes from which sled uses
-/// separate files.
+/// Greatest length of a piece, bytes. A leaf holds up to 16 of them and stays below 131,052 bytes,
+/// from which sled uses separate files.
 pub(super) const PIECE: usize = 7 * 1024;
 /// Bytes of the sequence number at the end of every key.
 const SEQUENCE: usize = 4;
@@ -15,10 +15,10 @@ const SEQUENCE: usize = 4;
 /// Key and value.
 pub(super) type Row = (Vec<u8>, Vec<u8>);
 
-/// Puts a value under a key, removing what is left of a longer one before it.
+/// Stores a value under a key, removing the rest of a longer previous one.
 pub(super) fn put(tree: &Tree, batch: &mut Batch, key: &[u8], value: &[u8]) -> Result<(), Damage> {
     remove(tree, batch, key)?;
-    // An empty value still has its one piece.
+    // An empty value still has one piece.
     let pieces = value.len().div_ceil(PIECE).max(1);
     for sequence in 0..pieces {
         let piece = &value[sequence * PIECE..value.len().min((sequence + 1) * PIECE)];
@@ -46,7 +46,7 @@ pub(super) fn get(tree: &Tree, key: &[u8]) -> Result<Option<Vec<u8>>, Damage> {
     }
 }
 
-/// All values whose keys begin with a prefix, in order, each joined from its pieces.
+/// All values with a key prefix, in order, each joined from its pieces.
 pub(super) fn scan(
     tree: &Tree,
     prefix: &[u8],
@@ -58,8 +58,7 @@ pub(super) fn scan(
     })
 }
 
-/// The keys of all values whose keys begin with a prefix, without reading those; in order from both
-/// ends.
+/// The keys of all values with a key prefix, without reading the values; iterable from both ends.
 pub(super) fn keys(
     tree: &Tree,
     prefix: &[u8],
@@ -95,7 +94,7 @@ fn join(first: Piece, rest: &mut Pieces) -> Result<Row, Damage> {
     Ok((key.to_vec(), value))
 }
 
-/// Errors belong to the value that was being read.
+/// Whether a piece, or an error in reading it, belongs to the value under `key`.
 fn belongs(piece: &Piece, key: &[u8]) -> bool {
     piece.as_ref().map_or(true, |(k, _)| {
         k.len() == key.len() + SEQUENCE && k.starts_with(key)

@@ -1,7 +1,6 @@
-//! One run put together from whatever is left of it: an export file, a journal, an old database.
-//! Records never change once they are committed, so that what one source has lost another may still
-//! give; only the end of a run can be taken back. Owns the judgement what is proved and what is
-//! missing; reads nothing.
+//! Assembles one run from everything left of it: an export file, a journal, an old database.
+//! Committed records never change, so one source can supply what another has lost; only the end of
+//! a run can be withdrawn. Owns the decision what is proved and what is missing; reads no files.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -18,19 +17,19 @@ use super::journal::{Journal, State, TAKEN_BACK};
 use super::key::{self, Entry};
 use super::raw::RawRun;
 
-/// Where records of a run came from.
+/// Source of a run's records.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Source {
     /// Its export file.
     Export,
     /// Its journal.
     Journal,
-    /// The database that was set aside.
+    /// The old database.
     Database,
 }
 
 impl Source {
-    /// As a reader knows it.
+    /// Its name for users.
     #[must_use]
     pub fn name(self) -> &'static str {
         match self {
@@ -48,25 +47,25 @@ pub(super) struct Pieces {
     entries: BTreeMap<Vec<u8>, Vec<u8>>,
     parts: BTreeMap<Vec<u8>, Vec<u8>>,
     end: Option<Vec<u8>>,
-    /// Blocks whose parts are known to be all of them.
+    /// Blocks whose parts are known to be complete.
     proved: BTreeSet<(u32, u32)>,
-    /// What sources say the run amounted to.
+    /// States of the run that sources claim.
     claims: Vec<State>,
     from: BTreeSet<Source>,
-    /// Its place among the runs of the old database, where that still tells.
+    /// Its position in the old database, if that still has it.
     sequence: Option<u64>,
 }
 
-/// A run as far as it can be brought back.
+/// The restorable part of a run.
 #[derive(Debug)]
 pub(super) struct Salvaged {
     /// Its records.
     pub(super) raw: RawRun,
-    /// The index row they amount to.
+    /// The index row that follows from them.
     pub(super) row: IndexRow,
-    /// Who gave them.
+    /// Their sources.
     pub(super) from: BTreeSet<Source>,
-    /// Records that some source tells of and none gave.
+    /// Number of records that some source mentions and none supplied.
     pub(super) lacks: u64,
 }
 
@@ -86,12 +85,12 @@ impl Pieces {
         }
     }
 
-    /// A run whose checksum or index row says that it is whole.
+    /// Takes a run whose checksum or index row proves that it is complete.
     pub(super) fn take_whole(&mut self, source: Source, raw: RawRun) -> Result<(), Damage> {
         let state = State::of(&raw.index_row(self.run)?);
         self.proved
             .extend(raw.blocks()?.iter().map(|block| (block.cell, block.round)));
-        // Whoever has more is later; of two that have the same, the copies are.
+        // The state with more records is the later one; with equal states, the copy is preferred.
         if self
             .claims
             .iter()
@@ -115,12 +114,13 @@ impl Pieces {
         Ok(())
     }
 
-    /// The place that the old database's index gives: of an imported run no other record has it.
+    /// Takes the position from the old database's index; for an imported run no other record has
+    /// it.
     pub(super) fn take_place(&mut self, row: &IndexRow) {
         self.sequence = self.sequence.or(row.summary.sequence);
     }
 
-    /// The commits of a journal.
+    /// Takes the commits of a journal.
     pub(super) fn take_journal(&mut self, journal: &Journal<'_>) {
         for group in &journal.groups {
             for (section, record) in &group.frames {
@@ -130,7 +130,7 @@ impl Pieces {
         }
     }
 
-    /// Single records of an export file that is not whole.
+    /// Takes single records of an incomplete export file.
     pub(super) fn take_frames(&mut self, frames: &[(u8, &[u8])]) {
         let mut notices = 0;
         for (section, record) in frames {
@@ -146,7 +146,7 @@ impl Pieces {
         }
     }
 
-    /// Single records of a database in which the run is not whole, and what its index says of it.
+    /// Takes single records of a database in which the run is incomplete, and its index row.
     pub(super) fn take_loose(&mut self, row: Option<&IndexRow>, rows: Vec<(Vec<u8>, Vec<u8>)>) {
         let first = self.claims.is_empty();
         for (key, sealed) in rows {
@@ -181,7 +181,7 @@ impl Pieces {
         self.take(source, key, sealed);
     }
 
-    /// The first to give a record has given it.
+    /// The first source to supply a record is credited with it.
     fn take(&mut self, source: Source, key: Vec<u8>, sealed: Vec<u8>) {
         let is_end = key.len() == key::ENTRY && key::entry_of(&key) == Some(Entry::End);
         if is_end || !key.starts_with(&key::run(self.run)) || !opens(&key, &sealed) {
@@ -198,7 +198,7 @@ impl Pieces {
         }
     }
 
-    /// The run that these pieces are.
+    /// The run assembled from these pieces.
     pub(super) fn put_together(self) -> Result<Salvaged, Damage> {
         let sequence = self.sequence;
         let mut salvaged = self.joined()?;
@@ -218,7 +218,7 @@ impl Pieces {
                 lacks: 0,
             });
         }
-        // Nothing vouches for the whole: what stays must be vouched for block by block.
+        // Nothing proves the whole, so each block must be proved separately.
         for block in whole.blocks()? {
             let place = (block.cell, block.round);
             if !self.proved.contains(&place) && !self.adds_up(&whole, &block)? {
@@ -231,12 +231,12 @@ impl Pieces {
         let mut raw = self.assembled()?;
         let mut lacks = self.missing(&State::of(&raw.index_row(self.run)?));
         if lacks > 0 && self.end.take().is_some() {
-            // Without its end it can be taken up again, and what is missing is measured anew.
+            // Without its end the run can be resumed, and missing blocks are measured again.
             raw = self.assembled()?;
             lacks = self.missing(&State::of(&raw.index_row(self.run)?));
         }
         let row = raw.index_row(self.run)?;
-        // Where no source vouches for just this, something else may have been there.
+        // If no source claims exactly this state, there may have been more records.
         let vouched = self.claims.contains(&State::of(&row));
         Ok(Salvaged {
             raw,
@@ -260,14 +260,14 @@ impl Pieces {
         Ok(raw)
     }
 
-    /// Records that the most complete claim has and this state has not.
+    /// Number of records in the most complete claim that this state lacks.
     fn missing(&self, state: &State) -> u64 {
         let most = |of: fn(&State) -> u64| self.claims.iter().map(of).max().unwrap_or(0);
         most(State::lasting).saturating_sub(state.lasting())
             + most(|claim| claim.addenda.count).saturating_sub(state.addenda.count)
     }
 
-    /// A block is whole when its parts planned what it says was planned.
+    /// Whether a block is complete: its parts must plan as many requests as it says.
     fn adds_up(&self, raw: &RawRun, block: &BlockDone) -> Result<bool, Damage> {
         let prefix = key::block_parts(self.run, block.cell, block.round);
         let (mut planned, mut arms) = (0, BTreeSet::new());
@@ -279,7 +279,7 @@ impl Pieces {
         Ok(planned == block.planned_requests && block.order.iter().all(|arm| arms.contains(arm)))
     }
 
-    /// Notices are numbered without gaps.
+    /// Numbers notices without gaps.
     fn number_notices(&mut self) {
         let prefix = key::entries(self.run, Entry::Notice);
         let (notices, others) = std::mem::take(&mut self.entries)
@@ -292,7 +292,7 @@ impl Pieces {
     }
 }
 
-/// Whether a record is what its key says.
+/// Whether a record can be decoded and matches its key.
 fn opens(key: &[u8], sealed: &[u8]) -> bool {
     if key.len() != key::ENTRY {
         return key::place_of(key)

@@ -1,5 +1,5 @@
-//! Runs in and out: export and import files, and the check of everything. Owns their safety
-//! (nothing is replaced before its successor is durable); must not know the files' layout.
+//! Exports, imports and verifies runs. Owns their safety (nothing is replaced before its successor
+//! is durable); must not know the files' layout.
 
 use std::path::{Path, PathBuf};
 
@@ -17,33 +17,33 @@ use super::{Ledger, RUNS_DIR, Store, archive, durable, key, rows};
 /// Records put at once.
 const ROWS: usize = 256;
 
-/// What an import did.
+/// Result of an import.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Imported {
-    /// The run was not stored here and now is.
+    /// The run was not stored before and now is.
     New(RunId),
     /// The same run was stored already.
     Known(RunId),
-    /// The same run was stored already, without some annotations that now stand beside it.
+    /// The same run was stored already, but some annotations were new and have been added.
     Joined(RunId),
 }
 
-/// What a check of everything found.
+/// Result of verifying everything.
 #[derive(Debug)]
 pub struct Verified {
-    /// Runs that are wholly as they were written.
+    /// Intact runs.
     pub sound: Vec<RunId>,
-    /// Runs that are not.
+    /// Damaged runs.
     pub damaged: Vec<(RunId, StoreError)>,
-    /// Export files beside the database that are not what was written: nothing could be rebuilt
-    /// from them.
+    /// Export files outside the database that are damaged, so that no run could be rebuilt from
+    /// them.
     pub files: Vec<(PathBuf, StoreError)>,
-    /// Sound runs of which no copy beside the database holds all.
+    /// Intact runs without a complete copy outside the database.
     pub uncopied: Vec<RunId>,
 }
 
 impl Verified {
-    /// Whether everything is as it was written.
+    /// Whether everything is intact.
     #[must_use]
     pub fn is_sound(&self) -> bool {
         self.damaged.is_empty() && self.files.is_empty() && self.uncopied.is_empty()
@@ -51,7 +51,7 @@ impl Verified {
 }
 
 impl Imported {
-    /// The run, either way.
+    /// The run, in every case.
     #[must_use]
     pub fn run(self) -> RunId {
         let (Self::New(run) | Self::Known(run) | Self::Joined(run)) = self;
@@ -60,8 +60,8 @@ impl Imported {
 }
 
 impl Store {
-    /// Writes a run's export file into the store's own directory, in the place of its journal;
-    /// returns its path.
+    /// Writes a run's export file into the store's own directory, replacing its journal; returns
+    /// its path.
     ///
     /// # Errors
     /// When there is no such run, it is damaged, or the file cannot be written.
@@ -71,19 +71,19 @@ impl Store {
         Ok(self.archive_path(run))
     }
 
-    /// Writes a run's export file; durable when it returns, and until then an older one stays.
+    /// Writes a run's export file. Durable when it returns; until then an older file is kept.
     ///
     /// # Errors
-    /// When there is no such run, it is damaged, the file cannot be written, or something else than
-    /// a regular file has its name.
+    /// When there is no such run, it is damaged, the file cannot be written, or the path names
+    /// something other than a regular file.
     pub fn export_to(&self, run: RunId, path: &Path) -> Result<(), StoreError> {
         files::takes_a_file(path).map_err(|source| StoreError::io("write", path, source))?;
         durable::replace(path, &archive::encode(run, &self.raw_run(run)?))
     }
 
-    /// Takes in a run from an export file; all of it is checked first. Durable when it returns.
-    /// Doing it again changes nothing. Of a run that is stored already, annotations and
-    /// calibrations are joined.
+    /// Imports a run from an export file, after checking all of it. Durable when it returns.
+    /// Importing again changes nothing. If the run is stored already, its annotations and
+    /// calibrations are merged.
     ///
     /// # Errors
     /// When the file cannot be read, is damaged or from a newer program, when the store holds
@@ -117,10 +117,10 @@ impl Store {
         Ok(Imported::New(run))
     }
 
-    /// Reads every run wholly.
+    /// Reads every run completely.
     ///
     /// # Errors
-    /// When the index cannot be read; what is wrong with single runs is in the answer.
+    /// When the index cannot be read; faults of single runs are in the result.
     pub fn verify(&self) -> Result<Verified, StoreError> {
         let (sound, damaged, files, uncopied) = Default::default();
         let mut verified = Verified {
@@ -149,8 +149,7 @@ impl Store {
         Ok(verified)
     }
 
-    /// Stores a run that is not stored yet. Its index row only appears once all its parts are
-    /// there.
+    /// Stores a run that is not stored yet. Its index row appears only after all its parts.
     pub(super) fn take_in(
         &self,
         ledger: &mut Ledger,

@@ -1,6 +1,7 @@
-//! The witness: a small text file outside the database that tells how much was last committed to
-//! it. sled cuts its log at the first damaged byte and opens without a word; only something outside
-//! can notice. Owns the file's text and the comparison; must not know how either side was written.
+//! The witness: a small text file outside the database that says how much was last committed to it.
+//! sled cuts its log at the first damaged byte and opens without an error, so only an outside
+//! record can reveal the loss. Owns the file's text and the comparison; must not know how either
+//! side was written.
 //!
 //! | database against witness | verdict |
 //! |---|---|
@@ -22,21 +23,21 @@ pub(super) const TALLY: &[u8] = b"tally";
 
 /// Name of the file in the store's directory.
 pub(super) const FILE: &str = "manifest";
-/// How its first line begins; the number of the store's layout follows.
+/// Beginning of its first line; the number of the store's layout follows.
 const TITLE: &str = "pgo-benchmarks store, layout ";
-/// The layout of the whole store, database included, that is written now. 1, the first; 2 adds
+/// The layout of the whole store, including the database, that is written now. 1, the first; 2 adds
 /// noise floors, annotations and calibrations, which older programs would take for damage; 3 has
-/// the place of each run in its row and a copy of every run beside the database, which older
-/// programs would not keep up.
+/// the position of each run in its row and a copy of every run outside the database, which older
+/// programs would not update.
 const LAYOUT: u32 = 3;
 
-/// How much is committed. Kept twice: inside the database, in the same transaction as the data, and
-/// in the witness.
+/// Counts and hash of everything committed. Stored twice: in the database, in the same transaction
+/// as the data, and in the witness.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub(super) struct Tally {
-    /// Counts commits.
+    /// Number of commits.
     pub(super) commit: u64,
-    /// Runs.
+    /// Number of runs.
     pub(super) runs: u64,
     /// Committed records of all runs: headers, blocks, accepted parts, notices, ends.
     pub(super) records: u64,
@@ -44,30 +45,30 @@ pub(super) struct Tally {
     pub(super) index: SetHash,
 }
 
-/// What a witness of a known layout says.
+/// The content of a witness of a known layout.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct Witness {
     /// What the database must hold.
     pub(super) tally: Tally,
-    /// The layout of the store that it was written for.
+    /// The layout of the store it was written for.
     layout: u32,
 }
 
 impl Witness {
-    /// Whether this program's layout is the one it was written for.
+    /// Whether it was written for this program's layout.
     pub(super) fn is_current(&self) -> bool {
         self.layout == LAYOUT
     }
 }
 
-/// What an undamaged witness says.
+/// An intact witness.
 #[derive(Debug, PartialEq, Eq)]
 enum Read {
     Known(Witness),
     Newer(u32),
 }
 
-/// Reads the witness; `None` where there is none.
+/// Reads the witness; `None` if there is none.
 pub(super) fn load(dir: &Path) -> Result<Option<Witness>, StoreError> {
     let path = dir.join(FILE);
     let bytes = match std::fs::read(&path) {
@@ -89,12 +90,12 @@ pub(super) fn load(dir: &Path) -> Result<Option<Witness>, StoreError> {
     }
 }
 
-/// Writes the witness. Only to be called once the database itself is durable.
+/// Writes the witness. Call it only after the database itself is durable.
 pub(super) fn save(dir: &Path, tally: Tally) -> Result<(), StoreError> {
     durable::replace(&dir.join(FILE), render(tally).as_bytes())
 }
 
-/// Judges a database by its witness.
+/// Compares a database with its witness.
 pub(super) fn check(database: Tally, witness: Tally) -> Result<(), Damage> {
     if database.commit > witness.commit {
         return Ok(());
@@ -114,7 +115,7 @@ pub(super) fn check(database: Tally, witness: Tally) -> Result<(), Damage> {
     }
 }
 
-/// An error unless as many are found as were written.
+/// Fails unless the number found equals the number written.
 pub(super) fn count(what: &'static str, found: u64, written: u64) -> Result<(), Damage> {
     if found == written {
         Ok(())
@@ -139,7 +140,7 @@ fn render(tally: Tally) -> String {
     ))
 }
 
-/// The last line, in this and all later layouts, guards those before it.
+/// The last line is a checksum of the lines before it, in this and all later layouts.
 fn seal(body: &str) -> String {
     format!("{body}crc {:08x}\n", crc32fast::hash(body.as_bytes()))
 }

@@ -1,5 +1,5 @@
-//! A database that was set aside, opened for what can still be read in it. Owns the care that
-//! takes; must not know what becomes of it.
+//! Reads what can still be read of a database that was set aside. Owns the precautions; must not
+//! know how the result is used.
 
 use std::path::Path;
 
@@ -15,10 +15,11 @@ use super::rows;
 use super::salvage::{Pieces, Source};
 use super::{DB_DIR, Trees, inspect, key};
 
-/// More errors of the database in a row than any damage of single records causes.
+/// Consecutive database errors after which reading is given up; damage of single records never
+/// causes as many.
 const HOPELESS: usize = 64;
 
-/// What is left of a database.
+/// A damaged database.
 pub(super) struct Wreck {
     trees: Trees,
     _db: sled::Db,
@@ -27,7 +28,7 @@ pub(super) struct Wreck {
 }
 
 impl Wreck {
-    /// Opens it; where its snapshot is damaged, by its log alone.
+    /// Opens it; if its snapshot is damaged, from the log alone.
     pub(super) fn open(dir: &Path) -> Result<Self, StoreError> {
         let lock = lock::take(dir, lock::PATIENCE)?;
         if !dir.join(DB_DIR).exists() {
@@ -58,7 +59,7 @@ impl Wreck {
         opened.map_err(|source| database::judge(dir, Damage::Engine(source)))
     }
 
-    /// The runs that its index or its records name.
+    /// The runs named by its index or its records.
     pub(super) fn runs(&self) -> Vec<RunId> {
         let mut runs: Vec<RunId> = [&self.trees.index, &self.trees.entries, &self.trees.parts]
             .into_iter()
@@ -70,7 +71,7 @@ impl Wreck {
         runs
     }
 
-    /// Adds what is left of a run to its pieces.
+    /// Adds the readable records of a run to its pieces.
     pub(super) fn give(&self, run: RunId, pieces: &mut Pieces) {
         let prefix = key::run(run);
         let row = left(rows::scan(&self.trees.index, &prefix)).pop();
@@ -109,7 +110,7 @@ fn left<T>(mut rows: impl Iterator<Item = Result<T, Damage>>) -> Vec<T> {
     found
 }
 
-/// Takes sled's snapshots out of its sight; tells whether there was one.
+/// Renames sled's snapshots so that sled does not use them. Returns whether there were any.
 fn set_snapshots_aside(dir: &Path) -> Result<bool, StoreError> {
     let db = dir.join(DB_DIR);
     let mut any = false;

@@ -1,6 +1,6 @@
-//! Writing runs. Owns the order that makes a commit durable: the run's copy, then one transaction
-//! over index, entries and tally, then flush, sync, witness. Must not know what the records mean
-//! beyond where they belong.
+//! Writes runs. Owns the order that makes a commit durable: the run's copy, then one transaction
+//! over index, entries and tally, then flush, sync, witness. Must not interpret records beyond
+//! their keys.
 
 use contract::record::Record;
 use std::collections::BTreeSet;
@@ -24,7 +24,7 @@ use super::witness::{self, Tally};
 use super::{DB_DIR, Ledger, Store, archive, durable, rows};
 
 impl Store {
-    /// Begins a run, after all others that are stored. Durable when it returns.
+    /// Begins a run, after all stored ones. Durable when it returns.
     ///
     /// # Errors
     /// When it was begun before, or the store cannot be written.
@@ -46,12 +46,12 @@ impl Store {
         self.commit(&mut ledger, &change)
     }
 
-    /// Keeps a part as it came, in its envelope. Buffered: durable when its block is committed, and
-    /// never after it. Storing the same bytes again changes nothing.
+    /// Stores a part in its envelope, as received. Buffered: it becomes durable when its block is
+    /// committed. Storing the same bytes again changes nothing.
     ///
     /// # Errors
-    /// When the bytes are not an undamaged part of that place, another part stands there, its block
-    /// is done, its run was not begun, or the store cannot be written.
+    /// When the bytes are not an intact part with that key, another part has the key, its block is
+    /// done, its run was not begun, or the store cannot be written.
     pub fn put_part(&self, place: &PartKey, sealed: &[u8]) -> Result<(), StoreError> {
         let found = place_of(sealed)?;
         if found != *place {
@@ -72,13 +72,13 @@ impl Store {
         self.put_part_row(place.run, &key, sealed)
     }
 
-    /// Accepts a block: from here on it is done and the parts stored for its attempt are its parts.
-    /// Durable when it returns, with all those parts and the notices. Committing the same record
-    /// again changes nothing.
+    /// Accepts a block: from here on it is done, and the parts stored for its attempt are its
+    /// parts. Durable when it returns, with all those parts and the notices. Committing the same
+    /// record again changes nothing.
     ///
     /// # Errors
-    /// When an arm of it has no part, another record of it was committed, its run was not begun, or
-    /// the store cannot be written.
+    /// When an arm has no part, another record of the block was committed, its run was not begun,
+    /// or the store cannot be written.
     pub fn commit_block(
         &self,
         run: RunId,
@@ -118,7 +118,8 @@ impl Store {
         self.put_notices(run, std::slice::from_ref(notice))
     }
 
-    /// Writes notices, all or none: a burst of losses costs one commit. Durable when it returns.
+    /// Writes all or none of the notices, so that a burst of losses costs one commit. Durable when
+    /// it returns.
     ///
     /// # Errors
     /// When their run was not begun or the store cannot be written.
@@ -134,7 +135,7 @@ impl Store {
         self.commit(&mut ledger, &change)
     }
 
-    /// Ends a run, replacing an end it had. Durable when it returns.
+    /// Ends a run, replacing an earlier end. Durable when it returns.
     ///
     /// # Errors
     /// When it was not begun or the store cannot be written.
@@ -147,8 +148,8 @@ impl Store {
         self.commit(&mut ledger, &change)
     }
 
-    /// Takes a run up again: its end, if it has one, is taken back, and it is told what is done.
-    /// Durable when it returns.
+    /// Resumes a run: withdraws its end, if it has one, and returns what is done. Durable when it
+    /// returns.
     ///
     /// # Errors
     /// When there is no such run, it is damaged, or the store cannot be written.
@@ -162,7 +163,7 @@ impl Store {
         Ok(resume)
     }
 
-    /// Stores one part without asking whether it may be.
+    /// Stores one part without checking whether it is allowed.
     pub(super) fn put_part_row(
         &self,
         run: RunId,
@@ -201,7 +202,7 @@ impl Store {
         Ok(())
     }
 
-    /// Adds what the run's content does not cover.
+    /// Adds an addendum, which the run's content hash does not cover.
     pub(super) fn add_beside(
         &self,
         change: &mut Change,
@@ -215,15 +216,15 @@ impl Store {
         Ok(())
     }
 
-    /// Makes a change durable. Whatever fails half-way leaves memory and disk apart: no further
-    /// write is taken then.
+    /// Makes a change durable. After a failure half-way, memory and disk differ, and no further
+    /// write is accepted.
     pub(super) fn commit(&self, ledger: &mut Ledger, change: &Change) -> Result<(), StoreError> {
         ledger.broken = true;
         self.copy_commit(ledger, change.run, change.states(), &change.frames)?;
         self.commit_copied(ledger, change)
     }
 
-    /// Makes a change durable that the run's copy already holds.
+    /// Makes a change durable that the run's copy already has.
     pub(super) fn commit_copied(
         &self,
         ledger: &mut Ledger,
@@ -238,7 +239,7 @@ impl Store {
         Ok(())
     }
 
-    /// Flush, then sync: sled's flush moves bytes to the device without asking it to keep them.
+    /// Flush, then sync: sled's flush hands bytes to the device without asking it to persist them.
     pub(super) fn make_durable(&self) -> Result<(), StoreError> {
         let db = self.db.clone();
         let flushed = within(ANSWER, move || db.flush()).map_err(|damage| self.damaged(damage))?;
@@ -247,7 +248,7 @@ impl Store {
     }
 
     pub(super) fn ledger(&self) -> MutexGuard<'_, Ledger> {
-        // A panic while it was held has left `broken` set wherever that matters.
+        // A panic while the lock was held has set `broken` wherever that matters.
         self.ledger.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
@@ -264,7 +265,8 @@ impl Store {
             });
         }
         if ledger.older {
-            // From the first write on it is a store of this program, which has a copy of every run.
+            // From its first write on, the store is one of this version, which has a copy of every
+            // run.
             self.copy_missing(&mut ledger)?;
             ledger.older = false;
         }
@@ -321,7 +323,7 @@ impl Store {
         Ok(())
     }
 
-    /// Takes the end back; tells whether there was one.
+    /// Withdraws the end. Returns whether there was one.
     fn take_end(&self, change: &mut Change) -> Result<bool, StoreError> {
         let key = key::entry(change.run, Entry::End, 0);
         let entries = &self.trees.entries;
@@ -337,7 +339,7 @@ impl Store {
         Ok(true)
     }
 
-    /// Whether the block of a place is done by the attempt of that place.
+    /// Whether the part's block was completed by the part's attempt.
     fn is_closed(&self, place: &PartKey) -> Result<bool, StoreError> {
         let number = key::block_number(place.key.cell, place.key.round);
         let key = key::entry(place.run, Entry::Block, number);

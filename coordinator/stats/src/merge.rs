@@ -1,5 +1,5 @@
-//! Exact merging of histograms: bucket counts added, never percentiles. Owns the check that layouts
-//! are equal, because `Histogram::add` silently re-buckets another number of digits (STORE 4.2);
+//! Exact merging of histograms: bucket counts are added, never percentiles. Owns the check that
+//! layouts are equal, because `Histogram::add` silently re-buckets a different number of digits;
 //! must not know where parts come from. Units are not part of a layout: the caller keeps metrics
 //! apart.
 
@@ -8,7 +8,7 @@ use std::fmt;
 
 use hdrhistogram::Histogram;
 
-/// What two histograms must share to be merged without loss.
+/// The properties that two histograms must share to be merged without loss.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Layout {
     /// Lowest discernible value.
@@ -22,7 +22,7 @@ pub struct Layout {
 /// Why histograms could not be merged or taken apart.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum MergeError {
-    /// Nothing to merge: an empty result would have an invented layout.
+    /// Nothing to merge: an empty result would need an arbitrary layout.
     Nothing,
     /// The layouts differ.
     Layout {
@@ -71,7 +71,7 @@ where
 /// Adds the bucket counts of `part` to `whole`.
 ///
 /// # Errors
-/// As [`merge`]; after an error `whole` is not to be used.
+/// As [`merge`]; after an error `whole` must not be used.
 pub fn add(whole: &mut Histogram<u64>, part: &Histogram<u64>) -> Result<(), MergeError> {
     check_layouts(whole, part)?;
     let expected = whole.len().saturating_add(part.len());
@@ -167,7 +167,7 @@ mod tests {
         }
     }
 
-    /// The twin of the check above: the library itself takes two digits without a word.
+    /// Counter-check: the library alone accepts two digits without an error.
     #[test]
     fn the_library_alone_would_accept_other_digits() {
         let mut h = histogram(&[5]);

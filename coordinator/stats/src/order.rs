@@ -1,16 +1,16 @@
-//! Which arm runs when: the balanced random orders of a comparison's blocks (docs/method.md). Owns
+//! The order of the arms: balanced random orders of a comparison's blocks (docs/method.md). Owns
 //! [`Arm`] and [`ArmOrder`]; must not know hosts, times or results.
 
 use crate::rng::{Rng, Seed};
 
-/// A variant's place in a block.
+/// A variant's role in a block.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub enum Arm {
     /// The baseline.
     A,
     /// The candidate.
     B,
-    /// The baseline once more: the in-situ control.
+    /// The baseline again: the control.
     A2,
 }
 
@@ -18,7 +18,7 @@ pub enum Arm {
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub struct ArmOrder(Vec<Arm>);
 
-/// Whether a comparison carries the in-situ control.
+/// Whether a comparison has the control.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum ArmSet {
     /// A and B.
@@ -40,13 +40,13 @@ impl Arm {
 }
 
 impl ArmOrder {
-    /// The arms, first to run first.
+    /// The arms in the order they run.
     #[must_use]
     pub fn arms(&self) -> &[Arm] {
         &self.0
     }
 
-    /// The 0-based place of an arm, or `None` when the block does not run it.
+    /// The 0-based position of an arm, or `None` if the block does not run it.
     #[must_use]
     pub fn position(&self, arm: Arm) -> Option<usize> {
         self.0.iter().position(|&a| a == arm)
@@ -54,10 +54,10 @@ impl ArmOrder {
 
     /// The orders of `rounds` blocks, the same for the same seed.
     ///
-    /// Two arms: equal numbers of AB and BA (one more of either, drawn, when `rounds` is odd),
+    /// Two arms: equal numbers of AB and BA (one more of either, drawn, if `rounds` is odd),
     /// shuffled. Three arms: shuffled sets of the six permutations; in an incomplete last set B's
-    /// mean position is exactly the middle (B runs in the middle, or as often first as last), and A
-    /// and A2 take turns in running first as far as the number allows.
+    /// mean position is exactly the middle (B runs in the middle, or equally often first and last),
+    /// and A and A2 run first equally often, as far as the number allows.
     #[must_use]
     pub fn balanced(arms: ArmSet, rounds: usize, seed: Seed) -> Vec<Self> {
         let mut rng = seed.rng();
@@ -180,7 +180,7 @@ mod tests {
         assert_ne!(draw(1), draw(2));
     }
 
-    /// The twin: fixed ABAB is what balance is there to avoid, and the first arm must really vary.
+    /// Counter-check: fixed ABAB is what balancing must avoid, and the first arm must really vary.
     #[test]
     fn first_place_is_drawn() {
         let first: Vec<Arm> = (0..200)

@@ -1,18 +1,18 @@
-//! Seeded random numbers with independent streams split by purpose. Owns the generator used by
+//! Seeded random numbers with independent streams for each purpose. Owns the generator used by
 //! schedules and resampling; must not know what the numbers are for, nor ever take entropy from the
 //! system.
 //!
 //! A [`Seed`] is 64 bits. A child seed is `mix(seed ⊕ fnv1a64(purpose))` or `mix(seed + (n+1)·φ)`
 //! with `mix` the finaliser of SplitMix64 (Steele, Lea, Flood 2014) and φ = 0x9E3779B97F4A7C15. The
 //! stream of a seed is xoshiro256++ (Blackman, Vigna 2019) whose four words are the first four
-//! outputs of SplitMix64. `scripts/recompute.py` holds the same generator, so that every draw can
-//! be replayed elsewhere.
+//! outputs of SplitMix64. `scripts/recompute.py` has the same generator, so that every draw can be
+//! replayed elsewhere.
 
 const GOLDEN: u64 = 0x9E37_79B9_7F4A_7C15;
 const FNV_OFFSET: u64 = 0xCBF2_9CE4_8422_2325;
 const FNV_PRIME: u64 = 0x0000_0100_0000_01B3;
 
-/// The root of one tree of random streams; recorded with the run.
+/// The root of a tree of random streams; recorded with the run.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub struct Seed(pub u64);
 
@@ -29,7 +29,7 @@ impl Seed {
         Self(mix(self.0 ^ fnv1a(purpose)))
     }
 
-    /// The independent child seed of the `index`th of many equals (worker, round, draw).
+    /// The independent child seed of the `index`th of several equals (worker, round, draw).
     #[must_use]
     pub fn nth(self, index: u64) -> Self {
         Self(mix(self
@@ -70,7 +70,7 @@ impl Rng {
     /// A uniform index in `0..bound` without bias (Lemire 2019: multiply, reject the uneven rest).
     ///
     /// # Panics
-    /// When `bound` is 0.
+    /// If `bound` is 0.
     pub fn below(&mut self, bound: usize) -> usize {
         assert!(bound > 0, "an index below zero does not exist");
         let bound = bound as u64;
@@ -88,7 +88,7 @@ impl Rng {
         self.next_u64() >> 63 == 1
     }
 
-    /// Shuffles in place, every order equally likely (Fisher and Yates).
+    /// Shuffles in place; every order is equally likely (Fisher and Yates).
     pub fn shuffle<T>(&mut self, items: &mut [T]) {
         for last in (1..items.len()).rev() {
             items.swap(last, self.below(last + 1));

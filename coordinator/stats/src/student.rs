@@ -19,7 +19,7 @@ pub(crate) fn t_upper(upper: f64, df: f64) -> f64 {
     decreasing_root(2.0 * upper, |t| two_sided_p(t, df))
 }
 
-/// The value below which χ² with `df` degrees of freedom lies with probability `lower`.
+/// The value that χ² with `df` degrees of freedom stays below with probability `lower`.
 pub(crate) fn chi2_lower(lower: f64, df: f64) -> f64 {
     decreasing_root(1.0 - lower, |x| {
         if x > 0.0 {
@@ -35,7 +35,8 @@ pub(crate) fn normal_cdf(x: f64) -> f64 {
     0.5 * erfc(-x / std::f64::consts::SQRT_2)
 }
 
-/// The x ≥ 0 at which a falling function passes `target`, to the last bit that bisection can give.
+/// The x ≥ 0 at which a decreasing function passes `target`, to the last bit that bisection can
+/// give.
 fn decreasing_root(target: f64, f: impl Fn(f64) -> f64) -> f64 {
     let (mut low, mut high) = (0.0, 1.0);
     while f(high) > target && high < 1e12 {

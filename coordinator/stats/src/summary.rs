@@ -1,14 +1,13 @@
-//! What one histogram says: interpolated quantiles, exact mean, and how many values lie beyond a
-//! quantile. Owns the definition of a quantile used everywhere (docs/method.md); must not know arms
-//! or rounds.
+//! Statistics of one histogram: interpolated quantiles, exact mean, and the number of values beyond
+//! a quantile. Owns the definition of a quantile used everywhere (docs/method.md); must not know
+//! arms or rounds.
 
 use hdrhistogram::Histogram;
 
-/// The quantiles every report shows.
+/// The quantiles that every report shows.
 pub const SHOWN: [f64; 4] = [0.5, 0.9, 0.95, 0.99];
 
-/// Count, sum and extremes kept beside a histogram, because the histogram rounds them to its
-/// buckets.
+/// Exact count, sum and extremes kept with a histogram, whose buckets round them.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct Exact {
     count: u64,
@@ -19,7 +18,7 @@ pub struct Exact {
 /// The figures shown for one histogram, in the histogram's unit.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Summary {
-    /// How many values.
+    /// Number of values.
     pub count: u64,
     /// Exact smallest value.
     pub min: u64,
@@ -27,13 +26,13 @@ pub struct Summary {
     pub max: u64,
     /// Exact arithmetic mean.
     pub mean: f64,
-    /// `(q, value)` for each of [`SHOWN`], whatever the count: ask [`exceedances`] before showing
+    /// `(q, value)` for each of [`SHOWN`], whatever the count; check [`exceedances`] before showing
     /// one.
     pub quantiles: Vec<(f64, f64)>,
 }
 
 impl Exact {
-    /// Takes one value in.
+    /// Adds one value.
     pub fn record(&mut self, value: u64) {
         self.merge(&Self {
             count: 1,
@@ -42,8 +41,8 @@ impl Exact {
         });
     }
 
-    /// The figures of `count` values whose sum and extremes are known; `None` unless they fit
-    /// together.
+    /// The figures of `count` values with known sum and extremes; `None` unless they are
+    /// consistent.
     #[must_use]
     pub fn from_parts(count: u64, sum: u128, min: u64, max: u64) -> Option<Self> {
         let low = u128::from(min).checked_mul(u128::from(count))?;
@@ -70,19 +69,19 @@ impl Exact {
         };
     }
 
-    /// How many values.
+    /// Number of values.
     #[must_use]
     pub fn count(&self) -> u64 {
         self.count
     }
 
-    /// Sum ÷ count, or `None` of nothing.
+    /// Sum ÷ count; `None` without values.
     #[must_use]
     pub fn mean(&self) -> Option<f64> {
         (self.count > 0).then(|| self.sum as f64 / self.count as f64)
     }
 
-    /// Smallest and largest value, or `None` of nothing.
+    /// Smallest and largest value; `None` without values.
     #[must_use]
     pub fn extremes(&self) -> Option<(u64, u64)> {
         self.extremes
@@ -90,8 +89,7 @@ impl Exact {
 }
 
 impl Summary {
-    /// Summarises a histogram and its exact companions; `None` when it is empty or the counts
-    /// disagree.
+    /// Summarises a histogram and its exact figures; `None` if it is empty or the counts disagree.
     #[must_use]
     pub fn of(histogram: &Histogram<u64>, exact: &Exact) -> Option<Self> {
         if histogram.len() != exact.count {
@@ -113,14 +111,14 @@ impl Summary {
 /// The `q` quantile with linear interpolation inside the bucket, in the histogram's unit.
 ///
 /// With n values and t = q·n, the bucket \[lo, hi\] in which the cumulative count passes t (c⁻ < t
-/// ≤ c) gives `lo + (hi+1−lo)·(t−c⁻)/(c−c⁻)` (docs/method.md). `None` when the histogram is empty
-/// or q is not in 0..=1.
+/// ≤ c) gives `lo + (hi+1−lo)·(t−c⁻)/(c−c⁻)` (docs/method.md). `None` if the histogram is empty or
+/// q is not in 0..=1.
 #[must_use]
 pub fn quantile(histogram: &Histogram<u64>, q: f64) -> Option<f64> {
     quantiles(histogram, &[q])?.pop()
 }
 
-/// [`quantile`] for several ascending `qs` in one walk.
+/// [`quantile`] for several ascending `qs` in one pass.
 #[must_use]
 pub fn quantiles(histogram: &Histogram<u64>, qs: &[f64]) -> Option<Vec<f64>> {
     let in_range = qs.iter().all(|q| (0.0..=1.0).contains(q)) && qs.is_sorted();
@@ -143,14 +141,14 @@ pub fn quantiles(histogram: &Histogram<u64>, qs: &[f64]) -> Option<Vec<f64>> {
     (found.len() == qs.len()).then_some(found)
 }
 
-/// How many of `count` values lie beyond the `q` quantile: ⌊(1−q)·count⌋.
+/// Number of the `count` values beyond the `q` quantile: ⌊(1−q)·count⌋.
 #[must_use]
 pub fn exceedances(count: u64, q: f64) -> u64 {
     count - (rank(count, q).ceil() as u64).min(count)
 }
 
-/// q·n, snapped to the whole number it stands for: 0.55·100 is 55.000000000000007 in floating
-/// point, and must not fall into the bucket after the 55th value.
+/// q·n, rounded to a whole number if it is within floating-point error of one: 0.55·100 is
+/// 55.000000000000007 and must not fall into the bucket after the 55th value.
 pub(crate) fn rank(count: u64, q: f64) -> f64 {
     let exact = q * count as f64;
     let whole = exact.round();
@@ -204,7 +202,7 @@ mod tests {
         assert_eq!(Summary::of(&histogram([]), &Exact::default()), None);
     }
 
-    /// Ranks that are whole on paper stay whole: the gap after the last value below must not be
+    /// Ranks that are whole numbers stay whole: the gap after the last value below must not be
     /// entered.
     #[test]
     fn whole_ranks_stay_in_their_bucket() {
@@ -215,7 +213,7 @@ mod tests {
         }
     }
 
-    /// The twin of the above: plain q·n does fall into the next bucket, so the snapping is needed.
+    /// Counter-check: plain q·n does fall into the next bucket, so the rounding is needed.
     #[test]
     fn plain_rank_arithmetic_would_be_wrong() {
         let plain: [f64; 5] = [0.55, 0.07, 0.14, 0.28, 0.56].map(|q| q * 100.0);

@@ -80,7 +80,7 @@ fn slower_faster_same_undecided() {
     assert!(open.rounds_needed.is_some() && matches!(last_row(&open), Row::Open { .. }));
 }
 
-/// SAME asks two one-sided tests at 5 %, which is the 90 % interval.
+/// SAME uses two one-sided tests at 5 %, which is the 90 % interval.
 #[test]
 fn same_looks_at_the_ninety_per_cent_interval() {
     let mut comparison = compared(&blocks(10, 0.0, 0.0, 0.01));

@@ -1,5 +1,5 @@
-//! The figures of `scripts/recompute.py` (scipy), to 1e-9. The fixture is made by `recompute.py
-//! --fixture`.
+//! The figures of `scripts/recompute.py` (scipy), to 1e-9. `recompute.py --fixture` makes the
+//! fixture.
 
 use serde_json::Value;
 use stats::compare::{
@@ -124,8 +124,8 @@ fn holm_agrees() {
         .for_each(|(&p, m)| near("holm", p, &m["found"]["holm_p"]));
 }
 
-/// The fixture reaches what it is there for: guard at work in both ways, floor, draws, both numbers
-/// of arms.
+/// The fixture covers what it is for: both modes of the guard, the floor, draws, both numbers of
+/// arms.
 #[test]
 fn the_fixture_reaches_every_branch() {
     let all: Vec<Comparison> = fixture().iter().map(compared).collect();

@@ -1,6 +1,7 @@
-//! Every reason, produced by a fact just beyond its limit, and its twin: the same fact just within.
+//! Every reason, caused by a fact just beyond its limit, with a counter-check: the same fact just
+//! within.
 //!
-//! One case a reason: longer than other files.
+//! One case for each reason: longer than other files.
 
 use std::collections::BTreeSet;
 use std::time::Duration;
@@ -48,7 +49,7 @@ fn ramp(change: f64) -> Vec<f64> {
     (0..40).map(piece).collect()
 }
 
-/// The sound facts of a pair.
+/// Valid facts of a pair.
 fn pair() -> PairingFacts {
     PairingFacts {
         code: CodeIdentity::Different,
@@ -141,7 +142,7 @@ const EVERY_SHAPE: &[(&str, Change, Change)] = &[
     ),
 ];
 
-/// Those that a burst cannot be asked about.
+/// Those that do not apply to bursts.
 const NOT_BURSTS: &[(&str, Change, Change)] = &[
     (
         "too-short",
@@ -191,7 +192,7 @@ const OPEN_ONLY: &[(&str, Change, Change)] = &[
         |f| fall_behind(f, 0.2, 2.0),
         |f| fall_behind(f, 0.0, 2.0),
     ),
-    // Under a load that changes no trend is tested: what the wait came to is.
+    // Under a changing load no trend is tested, only the growth of the wait.
     (
         "fell-behind",
         |f| waits(f, 25_000, Some((121.0, 1200))),
@@ -209,7 +210,7 @@ const OPEN_ONLY: &[(&str, Change, Change)] = &[
     ),
 ];
 
-/// A wait for the first token that grew from a fifth of a second under a load that is the same for
+/// A wait for the first token that grew from a fifth of a second, under a load that is constant for
 /// ten seconds.
 fn waits(facts: &mut TrialFacts, most_ms: u64, backlog: Option<(f64, u64)>) {
     facts.in_flight_windows.clear();
@@ -222,7 +223,7 @@ fn waits(facts: &mut TrialFacts, most_ms: u64, backlog: Option<(f64, u64)>) {
     });
 }
 
-/// Noise so loud that a rise by three quarters is not told from it.
+/// So much noise that a rise by three quarters is not distinguished from it.
 fn loud(change: f64) -> Vec<f64> {
     let wave = |t: f64| 1.5 * (t / 4.0).sin();
     (0..40)
@@ -312,7 +313,7 @@ fn every_check_that_applies_is_told_with_its_figure() {
     assert_eq!(unknown, 2, "what was not seen has not passed");
 }
 
-/// Noise that hides what it should show is no proof of rest.
+/// Noise that hides movement does not prove stationarity.
 #[test]
 fn stationarity_passes_only_where_movement_is_refuted() {
     let result = |scale: f64| {
@@ -409,8 +410,7 @@ fn every_reason_says_where_what_and_what_to_do() {
     assert_eq!(sentences.len(), 27, "{sentences:#?}");
 }
 
-/// A wait that is long without having grown is the engine's, and one that grew within bounds is the
-/// load's.
+/// A long wait that did not grow is caused by the engine, and growth within bounds by the load.
 #[test]
 fn a_long_wait_that_did_not_grow_passes() {
     let facts = with(|f| waits(f, 600, Some((500.0, 1200))));

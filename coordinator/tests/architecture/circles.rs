@@ -1,13 +1,13 @@
-//! Which files import each other in a circle. Names are followed through `pub use` to the file that
-//! holds them. Owns the graph of a crate's files; must not know which circles are allowed.
+//! Finds files that import each other in a circle. Names are followed through `pub use` to the file
+//! that defines them. Owns the graph of a crate's files; must not know which circles are allowed.
 
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::scan::{self, Use};
 
-/// The files of one crate and what each takes from others.
+/// The files of one crate, and what each uses from others.
 pub(crate) struct Graph {
-    /// Per file, the files it uses and where first.
+    /// For each file: the files it uses, with the line of the first use.
     uses: BTreeMap<String, BTreeMap<String, usize>>,
 }
 
@@ -18,7 +18,7 @@ struct Module {
 }
 
 impl Graph {
-    /// Of sources of one crate, with their paths.
+    /// From the sources of one crate, with their paths.
     pub(crate) fn new(sources: &[(String, String)]) -> Self {
         let modules: BTreeMap<Vec<String>, Module> = sources
             .iter()
@@ -63,7 +63,7 @@ impl Graph {
         Self { uses }
     }
 
-    /// The same without what files use of the modules that they are part of.
+    /// The same without files' uses of their parent modules.
     pub(crate) fn without_parents(&self) -> Self {
         let mut uses = self.uses.clone();
         for (from, found) in &mut uses {
@@ -73,7 +73,7 @@ impl Graph {
         Self { uses }
     }
 
-    /// The shortest circle through each use of a file of another room.
+    /// The shortest circle through each use of a file in another room.
     pub(crate) fn crossing<'a>(&'a self, room: fn(&'a str) -> &'a str) -> Vec<Vec<String>> {
         let uses = self
             .uses
@@ -91,8 +91,8 @@ impl Graph {
         circles.collect()
     }
 
-    /// The shortest circle through each file that is in one, with the line of each use; a circle is
-    /// told once.
+    /// The shortest circle through each file that is in one, with the line of each use; each circle
+    /// is listed once.
     pub(crate) fn circles(&self) -> Vec<Vec<String>> {
         let mut told = BTreeSet::new();
         let mut circles = Vec::new();
@@ -108,7 +108,7 @@ impl Graph {
         circles
     }
 
-    /// Whether a use of one file by another is part of a circle.
+    /// Whether one file's use of another is part of a circle.
     pub(crate) fn closes(&self, from: &str, to: &str) -> bool {
         self.uses
             .get(from)
@@ -116,7 +116,7 @@ impl Graph {
             && self.way(to, from).is_some()
     }
 
-    /// A circle as a sentence for each step.
+    /// A circle as text, one sentence for each step.
     pub(crate) fn told(&self, circle: &[String]) -> String {
         let steps = circle.iter().zip(circle.iter().cycle().skip(1));
         steps
@@ -125,7 +125,7 @@ impl Graph {
             .join("\n  ")
     }
 
-    /// The shortest way of at least one step between files, without its end.
+    /// The shortest path of at least one step between files, without its end.
     fn way(&self, from: &str, to: &str) -> Option<Vec<String>> {
         let mut before: BTreeMap<&str, &str> = BTreeMap::new();
         let mut next = std::collections::VecDeque::from([from]);
@@ -151,7 +151,7 @@ impl Graph {
     }
 }
 
-/// Whether a module only shows what its own parts hold.
+/// Whether a module only re-exports what its own submodules define.
 fn is_of_own(modules: &BTreeMap<Vec<String>, Module>, name: &[String], used: &Use) -> bool {
     let below = |first: &String| {
         let child: Vec<String> = name.iter().cloned().chain([first.clone()]).collect();
@@ -160,7 +160,7 @@ fn is_of_own(modules: &BTreeMap<Vec<String>, Module>, name: &[String], used: &Us
     used.is_export && (used.segments.first().is_some_and(below) || used.segments.starts_with(name))
 }
 
-/// The file that holds what a path names, as seen from a module.
+/// The file that defines what a path names, as seen from a module.
 fn holder<'a>(
     modules: &'a BTreeMap<Vec<String>, Module>,
     from: &[String],
@@ -170,7 +170,7 @@ fn holder<'a>(
     let path = match path.first()?.as_str() {
         "crate" => path.to_vec(),
         first => {
-            // A lone name is a variable; a path may begin with a module below this one.
+            // A single name is a variable; a path may begin with a submodule of this one.
             let child: Vec<String> = from.iter().cloned().chain([first.to_owned()]).collect();
             if path.len() < 2 || !modules.contains_key(&child) {
                 return None;

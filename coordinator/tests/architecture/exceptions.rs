@@ -1,8 +1,8 @@
-//! What does not keep to the walls yet. Both tables only shrink: an entry that is no longer needed
+//! Remaining exceptions from the walls. Both tables only shrink: an entry that is no longer needed
 //! fails the test.
 
-/// Uses within a room that close a circle of files: from, to, and why it is there still. This table
-/// only shrinks.
+/// Uses within a room that close a circle of files: from, to, and why each is still there. This
+/// table only shrinks.
 pub(crate) const CIRCLES: &[(&str, &str, &str)] = &[
     (
         "coordinator/src/build/bolt.rs",
@@ -46,10 +46,10 @@ pub(crate) const CIRCLES: &[(&str, &str, &str)] = &[
     ),
 ];
 
-/// Lines that a file has at most.
+/// Greatest number of lines of a file.
 pub(crate) const MOST_LINES: usize = 400;
 
-/// Files that are longer, and why. This table only shrinks.
+/// Longer files, and why. This table only shrinks.
 pub(crate) const LONG: &[(&str, &str)] = &[
     ("coordinator/src/history/trend.rs", "to be split"),
     (

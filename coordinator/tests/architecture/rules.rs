@@ -1,29 +1,29 @@
-//! The table itself. A path in `applies` or `except` ends in `/` for a folder. In `forbidden`,
-//! `a::b` is that path and all below it, `*::X` the name X anywhere, `x!` a macro.
+//! The table itself. A path in `applies` or `except` ends with `/` for a folder. In `forbidden`,
+//! `a::b` is that path and everything below it, `*::X` the name X anywhere, `x!` a macro.
 
 use super::scan::Use;
 
 /// One row of the table.
 pub(crate) struct Rule {
-    /// For the message.
+    /// Name, for the message.
     pub(crate) name: &'static str,
-    /// What it holds for.
+    /// Files to which it applies.
     pub(crate) applies: &'static [&'static str],
-    /// What it does not hold for, within.
+    /// Exceptions among them.
     pub(crate) except: &'static [&'static str],
-    /// What must not be used.
+    /// What they must not use.
     pub(crate) forbidden: &'static [&'static str],
-    /// Why the wall stands.
+    /// Reason for the wall.
     pub(crate) reason: &'static str,
 }
 
-/// Direct dependencies of the crates whose walls Cargo holds.
+/// Direct dependencies of the crates whose walls Cargo enforces.
 pub(crate) const DEPENDENCIES: &[(&str, &[&str])] = &[
     ("coordinator/stats/Cargo.toml", &["hdrhistogram", "statrs"]),
     (
         "worker/inference/Cargo.toml",
-        // libc for one system call: leave to use AMX. Criterion and proptest are optional, for its
-        // own benches and tests: development dependencies cannot be.
+        // libc for one system call: permission to use AMX. Criterion and proptest are optional, for
+        // the crate's own benches and tests, because development dependencies cannot be optional.
         &[
             "criterion",
             "half",
@@ -345,13 +345,13 @@ pub(crate) const RULES: &[Rule] = &[
 ];
 
 impl Rule {
-    /// Whether it holds for the file.
+    /// Whether it applies to the file.
     pub(crate) fn covers(&self, path: &str) -> bool {
         let within = |places: &[&str]| places.iter().any(|place| path.starts_with(place));
         within(self.applies) && !within(self.except)
     }
 
-    /// What of the forbidden the use is, if any.
+    /// The forbidden entry that the use matches, if any.
     pub(crate) fn forbids(&self, found: &Use) -> Option<&'static str> {
         self.forbidden
             .iter()

@@ -1,13 +1,13 @@
-//! Which names a source file uses. Owns just enough of Rust's grammar for that: comments, texts,
-//! paths and groups of imports; must not know the rules.
+//! Finds the names that a source file uses. Parses only the necessary part of Rust's grammar:
+//! comments, strings, paths and groups of imports; must not know the rules.
 
-/// One path or macro, as an absolute path where it began with `crate`, `self` or `super`.
+/// One path or macro, as an absolute path if it began with `crate`, `self` or `super`.
 #[derive(Debug)]
 pub(crate) struct Use {
-    /// From one.
+    /// Line number, from one.
     pub(crate) line: usize,
     pub(crate) segments: Vec<String>,
-    /// It stands in `pub use`: whoever names it here means what it names.
+    /// Whether it is in a `pub use`, so that using this name means using what it refers to.
     pub(crate) is_export: bool,
     is_macro: bool,
 }
@@ -69,13 +69,13 @@ impl Use {
             return self.segments.iter().any(|segment| segment == name);
         }
         let wanted: Vec<&str> = what.split("::").collect();
-        // A lone name is a variable or a field, not a crate.
+        // A single name is a variable or a field, not a crate.
         self.segments.len() >= wanted.len().max(2)
             && wanted.iter().zip(&self.segments).all(|(a, b)| a == b)
     }
 }
 
-/// Reads the path at `at`, with `prefix` before it, and returns where it ends.
+/// Reads the path at `at` with `prefix` before it, and returns its end.
 fn path_at(
     tokens: &Tokens,
     mut at: usize,
@@ -109,7 +109,7 @@ fn path_at(
     at
 }
 
-/// Reads the inside of `{…}` in an import, and returns where it ends.
+/// Reads the inside of `{…}` in an import, and returns its end.
 fn group_at(
     tokens: &Tokens,
     mut at: usize,
@@ -159,7 +159,7 @@ pub(crate) fn module_of(path: &str) -> Vec<String> {
         .collect()
 }
 
-/// Leaves out every item behind `#[cfg(test)]`.
+/// Removes every item marked `#[cfg(test)]`.
 fn without_tests(tokens: &Tokens) -> Vec<(usize, Token)> {
     let name = |text: &str| Token::Name(text.to_owned());
     let mark = Token::Mark;
@@ -204,7 +204,7 @@ fn item_end(tokens: &Tokens, from: usize) -> usize {
     tokens.len()
 }
 
-/// Names, `::` and single marks with their lines; comments and texts are left out.
+/// Names, `::` and single punctuation marks with their lines; comments and strings are left out.
 fn tokens(text: &str) -> Vec<(usize, Token)> {
     let chars: Vec<char> = text.chars().collect();
     let (mut found, mut at, mut line) = (Vec::new(), 0, 1);
@@ -231,7 +231,7 @@ fn token_at(chars: &[char], at: usize) -> (usize, Option<Token>) {
     }
 }
 
-/// A name, or a text with a letter before it (`r#"…"#`, `b"…"`, `c"…"`).
+/// A name, or a string with a prefix letter (`r#"…"#`, `b"…"`, `c"…"`).
 fn name_at(chars: &[char], at: usize) -> (usize, Option<Token>) {
     let end = find(chars, at, |c| !(c.is_alphanumeric() || c == '_'));
     let name: String = chars[at..end].iter().collect();
@@ -286,7 +286,7 @@ fn raw_end(chars: &[char], from: usize, hashes: usize) -> usize {
         .map_or(chars.len(), |at| at + 1 + hashes)
 }
 
-/// A character, or just the mark of a lifetime.
+/// A character literal, or the quote of a lifetime.
 fn quote_end(chars: &[char], at: usize) -> usize {
     match (chars.get(at + 1), chars.get(at + 2)) {
         (Some('\\'), _) => (find(chars, at + 3, |c| c == '\'') + 1).min(chars.len()),

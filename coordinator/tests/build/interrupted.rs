@@ -1,5 +1,5 @@
-//! A build of revisions that is ended in the middle, as Ctrl-C and `kill -9` end it: the worktree
-//! goes, git's record of it too, and the next build may begin.
+//! A build of revisions that is interrupted as by Ctrl-C and `kill -9`: the worktree and git's
+//! record of it are removed, and the next build can begin.
 
 use std::fs;
 use std::os::unix::process::CommandExt;
@@ -10,7 +10,7 @@ use std::time::{Duration, Instant};
 use super::build_fixture::git::git;
 use super::build_fixture::{Fixture, write};
 
-/// Long enough to be interrupted, and over soon where nothing ends it.
+/// Takes long enough to be interrupted, and ends soon if it is not.
 const SLOW: &str = "fn main() { std::thread::sleep(std::time::Duration::from_secs(60)); }\n";
 
 fn until(what: &str, holds: impl Fn() -> bool) {
@@ -67,14 +67,14 @@ fn a_build_that_is_ended_in_the_middle_leaves_no_worktree() {
         build.wait().expect("it ends");
         until("its removal", || worktrees(&fixture) == 1 && left() == 0);
         if !whole_group {
-            // Cargo goes on where only its parent was killed.
+            // Cargo continues if only its parent was killed.
             drop(
                 Command::new("kill")
                     .args(["-KILL", "--", &format!("-{id}")])
                     .status(),
             );
         }
-        // Free again, so that the next build begins.
+        // The lock is free again, so the next build can begin.
         until("the lock", || {
             fs::File::open(&lock).is_ok_and(|lock| lock.try_lock().is_ok())
         });

@@ -1,5 +1,5 @@
-//! The layout control's builds: the same functions in another order, decided by the seed alone; and
-//! linkers that cannot shuffle, or do not do what they are told.
+//! The builds of the layout control: the same functions in another order that depends only on the
+//! seed; and linkers that cannot shuffle, or ignore the option.
 
 use std::collections::BTreeSet;
 use std::fs;
@@ -19,7 +19,7 @@ fn fixture(layouts: u8) -> Fixture {
     fixture
 }
 
-/// Names and sizes of all functions, and the names as they lie one after the other.
+/// Names and sizes of all functions, and the names in their order in memory.
 fn functions(program: &Path) -> (BTreeSet<(String, u64)>, Vec<String>) {
     let data = fs::read(program).expect("a program");
     let elf = object::File::parse(&*data).expect("an ELF program");
@@ -132,7 +132,7 @@ fn a_new_baseline_takes_its_layouts_with_it() {
     );
 }
 
-/// Links by the system's compiler, after this has happened to an argument that shuffles.
+/// Links with the system's compiler, after replacing the argument that shuffles.
 fn with_linker(fixture: &Fixture, shuffling: &str) {
     let script = format!(
         "#!/bin/sh\nleft=$#\nwhile [ $left -gt 0 ]; do\n  arg=$1; shift; left=$((left - 1))\n  \
@@ -176,7 +176,7 @@ fn a_linker_that_cannot_shuffle_is_told_with_the_way_out() {
     );
     assert!(error.to_string().contains("LLD"), "{error}");
 
-    // The twin: the same linker where it does as it is told.
+    // Counter-check: the same linker when it follows the option.
     let willing = fixture(2);
     with_linker(&willing, "set -- \"$@\" \"$arg\"");
     willing

@@ -261,7 +261,7 @@ fn a_renamed_function_is_missing_and_weighed() {
             .path,
     );
     fixture.options.profile = ProfileOrigin::File(profile);
-    // Another version gives every symbol of the crate another hash.
+    // Another version changes the hash of every symbol of the crate.
     fixture.edit("engine/Cargo.toml", "0.1.0", "0.2.0");
     let error = fixture
         .build(&mut DirectTrainer::new())

@@ -1,5 +1,5 @@
-//! Revisions and workspaces that cannot be built: each is refused with one sentence that has the
-//! way out in it.
+//! Revisions and workspaces that cannot be built: each is refused with one sentence that includes
+//! the way out.
 
 use std::fs;
 
@@ -14,7 +14,7 @@ fn fixture() -> Fixture {
     fixture
 }
 
-/// One sentence, with all of these words.
+/// Checks for one sentence that contains all of these words.
 fn says(message: &str, words: &[&str]) {
     for word in words {
         assert!(message.contains(word), "no `{word}`: {message}");

@@ -1,5 +1,5 @@
-//! Builds of revisions: side by side, with and without profiles, found by name; the same code is
-//! the same wherever its checkout lies, and is refused where it is asked for twice.
+//! Builds of revisions: side by side, with and without profiles, found by name. Equal code is equal
+//! wherever its checkout is, and is refused if asked for twice.
 
 use std::fs;
 use std::path::Path;
@@ -11,7 +11,7 @@ use coordinator::build::{
 use super::build_fixture::git::git;
 use super::build_fixture::{DirectTrainer, Fixture, write};
 
-/// With a second commit `two` whose code is another.
+/// A fixture with a second commit `two` whose code differs.
 fn two_commits() -> Fixture {
     let mut fixture = Fixture::in_git();
     fixture.options.variants = vec![VariantName::Baseline];
@@ -42,7 +42,7 @@ fn done(outcomes: &[BuiltSource]) -> Vec<(&str, Vec<&'static str>)> {
 #[test]
 fn two_revisions_stand_side_by_side_and_nothing_is_left_in_the_repository() {
     let fixture = two_commits();
-    // What is not committed is no matter, and is said.
+    // Uncommitted changes are ignored, with a warning.
     fixture.edit("engine/src/lib.rs", "i % 9", "i % 11");
     let names = ["one", "HEAD"];
     let (outcomes, progress) = fixture.build_revisions_noting(&names, &mut DirectTrainer::new());
@@ -154,7 +154,7 @@ fn the_same_code_under_two_names_is_refused_before_anything_is_compiled() {
     let steps = |event: &&BuildProgress| matches!(event, BuildProgress::Started { .. });
     assert_eq!(progress.iter().filter(steps).count(), 1, "{progress:?}");
 
-    // Both were built at other times: the programs tell.
+    // Both were built separately; the programs show it.
     fixture.build_revisions(&["words"]).expect("alone");
     let pair = variants(&["baseline@two", "baseline@words"]);
     let built = BuiltSet::read(&fixture.options.out, &pair).expect("what was built");
@@ -167,7 +167,7 @@ fn the_same_code_under_two_names_is_refused_before_anything_is_compiled() {
     );
 }
 
-/// Constants are no code, and may still be what makes a build slower.
+/// Constants are not code, but can still make a build slower.
 #[test]
 fn revisions_that_differ_in_a_constant_alone_can_be_compared() {
     let fixture = two_commits();
@@ -207,7 +207,7 @@ fn revisions_that_differ_in_a_constant_alone_can_be_compared() {
 #[test]
 fn the_same_commit_in_two_directories_is_the_same_source_and_the_same_program() {
     let fixture = Fixture::in_git();
-    // A source of the repository outside of the workspace, and a path that the compiler knows.
+    // A source in the repository outside the workspace, and a path that the compiler embeds.
     write(&fixture.top().join("shared/words.txt"), "words");
     fixture.edit(
         "app/src/main.rs",
@@ -257,7 +257,7 @@ fn the_same_commit_in_two_directories_is_the_same_source_and_the_same_program() 
         (artifact.text_sha256, artifact.data_sha256)
     };
     assert_eq!(code(&here), code(&there));
-    // The twin: another word is another source.
+    // Counter-check: another word is another source.
     write(&fixture.top().join("shared/words.txt"), "other");
     fixture.commit("other");
     assert_ne!(built(&fixture.root()).sources.digest, there.sources.digest);
@@ -285,7 +285,7 @@ fn a_profile_belongs_to_its_revision() {
 
     let again = fixture.build_revisions(&["two", "one"]).expect("again");
     assert_eq!(done(&again), [("two", vec![]), ("one", vec![])]);
-    // The twin: without a profile `pgo` is the baseline, also of a revision.
+    // Counter-check: without a profile `pgo` is the baseline, also for a revision.
     fixture.options.profile = ProfileOrigin::Nothing;
     fixture
         .build_revisions(&["two"])

@@ -1,5 +1,5 @@
-//! Compiler settings of the user's own: in every variant and on record, or refused by name; and a
-//! checkout that is copied with its builds.
+//! The user's compiler settings: in every variant and recorded, or refused by name; and a checkout
+//! that is copied with its builds.
 
 use std::collections::BTreeMap;
 use std::process::Command;
@@ -33,7 +33,7 @@ fn all_have(manifest: &Manifest, flag: &str) -> bool {
 fn flags_of_the_environment_and_of_cargo_s_configuration_reach_every_variant_and_the_record() {
     let mut fixture = Fixture::new();
     let mut trainer = DirectTrainer::new();
-    // Without a training: what is looked at is what every variant has.
+    // Without training: the checks concern every variant.
     fixture.options.profile = ProfileOrigin::Nothing;
     fixture.options.environment = environment(&[
         ("RUSTFLAGS", "-Ctarget-cpu=x86-64-v2"),
@@ -96,7 +96,7 @@ fn a_checkout_that_is_copied_with_its_builds_is_up_to_date() {
     copied(ProfileOrigin::Nothing);
 }
 
-/// The flags of such a build name the profile's path.
+/// The flags of such a build contain the profile's path.
 #[test]
 fn so_is_one_whose_builds_have_a_profile() {
     copied(ProfileOrigin::Training);
@@ -142,7 +142,7 @@ fn copied(profile: ProfileOrigin) {
         made.done
     );
     assert_eq!(made.manifest.sources, first.sources);
-    // The twin: another byte below the directory is another source.
+    // Counter-check: a different byte in the directory is a different source.
     write(&copy.join("app/notes/a.txt"), "b");
     options.variants = vec![VariantName::Baseline];
     let made = build(&options, &mut trainer, &mut |_| {}).expect("a build of the copy");

@@ -1,5 +1,5 @@
-//! Workspaces of others: their packages, binaries, features and Cargo profiles, and profiles that
-//! reach crates outside of the workspace.
+//! Users' workspaces: packages, binaries, features and Cargo profiles, and profiles for crates
+//! outside the workspace.
 
 use std::fs;
 use std::process::Command;
@@ -14,7 +14,7 @@ fn baseline_of(mut fixture: Fixture) -> Fixture {
 }
 
 fn output(fixture: &Fixture, program: &str, arguments: &[&str]) -> String {
-    // An instrumented one would leave its profile here.
+    // An instrumented program would leave its profile here.
     let done = Command::new(fixture.options.out.join(program))
         .args(arguments)
         .env("LLVM_PROFILE_FILE", "/dev/null")
@@ -109,7 +109,7 @@ fn a_workspace_without_the_project_s_profile_is_built_as_a_release() {
     let text = fs::read_to_string(fixture.root().join("Cargo.toml")).expect("a manifest");
     let (head, _) = text.split_once("[profile").expect("a profile");
     write(&fixture.root().join("Cargo.toml"), head);
-    // From the directory of a member, the workspace is the same.
+    // From a member's directory the workspace is the same.
     let mut fixture = fixture;
     fixture.options.root = fixture.root().join("app");
     let manifest = fixture
@@ -119,7 +119,7 @@ fn a_workspace_without_the_project_s_profile_is_built_as_a_release() {
     assert_eq!(manifest.settings.cargo_profile, "release");
 }
 
-/// A workspace whose work is done by a crate outside of it, which also has the profile hook.
+/// A workspace whose work is done by a crate outside it that also has the profile hook.
 fn with_a_kernel() -> Fixture {
     let fixture = Fixture::below("workspace");
     let kernel = fixture.root().with_file_name("kernel");
@@ -207,7 +207,7 @@ fn a_profile_reaches_the_crates_that_are_listed_and_no_others() {
             .expect("other code");
     }
 
-    // The hook is in the crate outside, in the build that is trained and in no other.
+    // The hook is in the outside crate only in the build that is trained.
     for (program, hooked) in [
         ("bin/baseline", "false"),
         ("not-variants/instrumented", "true"),
@@ -228,7 +228,7 @@ fn a_profile_reaches_the_crates_that_are_listed_and_no_others() {
             .done
             .is_empty()
     );
-    // A crate that was compiled with a profile is compiled without one again.
+    // A crate that was compiled with a profile is compiled again without one.
     let baseline = made.manifest.variants["baseline"]
         .artifact
         .text_sha256

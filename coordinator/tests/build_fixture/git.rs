@@ -7,17 +7,17 @@ use coordinator::build::{BuildError, BuildProgress, BuiltSource, build_revisions
 
 use super::{DirectTrainer, Fixture};
 
-/// Of the workspace as it is at first.
+/// Lock file of the initial workspace.
 const LOCK: &str = "version = 4\n\n[[package]]\nname = \"app\"\nversion = \"0.1.0\"\n\
                     dependencies = [\n \"engine\",\n]\n\n\
                     [[package]]\nname = \"engine\"\nversion = \"0.1.0\"\n";
 
-/// Runs git in a directory, as nobody in particular.
+/// Runs git in a directory with a neutral identity.
 pub(crate) fn git(dir: &Path, arguments: &[&str]) -> String {
     let done = Command::new("git")
         .args(["-c", "user.name=a", "-c", "user.email=a@example.org"])
         .args(["-c", "init.defaultBranch=main"])
-        // Some tests clone from a directory, with submodules in it.
+        // Some tests clone from a directory with submodules.
         .args(["-c", "protocol.file.allow=always"])
         .args(arguments)
         .current_dir(dir)
@@ -42,7 +42,7 @@ impl Fixture {
         self.root().parent().expect("a folder above").to_owned()
     }
 
-    /// Commits everything there is, under a tag.
+    /// Commits everything under a tag.
     pub(crate) fn commit(&self, tag: &str) {
         git(&self.top(), &["add", "--all"]);
         git(
@@ -70,7 +70,7 @@ impl Fixture {
         (outcomes, progress)
     }
 
-    /// What a build of these revisions is refused with.
+    /// The refusal of a build of these revisions.
     pub(crate) fn refused(&self, names: &[&str]) -> String {
         self.build_revisions(names)
             .expect_err("refused")

@@ -1,6 +1,6 @@
-//! A small workspace of two crates with the product's cargo profile (but for link-time
-//! optimisation, where it is not the point), and a trainer that runs its program directly.
-//! Needs no network and builds in about a second per variant.
+//! A small workspace of two crates with the product's cargo profile (without link-time optimisation
+//! unless a test needs it), and a trainer that runs its program directly. Needs no network and
+//! builds in about a second for each variant.
 
 pub(crate) mod git;
 
@@ -27,8 +27,8 @@ const APP: &str = "[package]\nname = \"app\"\nversion = \"0.1.0\"\nedition = \"2
                    [dependencies]\nengine = { path = \"../engine\" }\n\
                    [lints.rust]\nunexpected_cfgs = { level = \"warn\", check-cfg = [\"cfg(profile_hook)\"] }\n";
 const ENGINE: &str = "[package]\nname = \"engine\"\nversion = \"0.1.0\"\nedition = \"2024\"\n";
-/// Modes: `run`, `flush` (twice, then returns), `abort` (no profile), `reset` (forgets, then
-/// returns).
+/// Modes: `run`, `flush` (twice, then returns), `abort` (no profile), `reset` (clears the counts,
+/// then returns).
 const MAIN: &str = r#"mod profile;
 fn main() {
     let mode = std::env::args().nth(1).unwrap_or_default();
@@ -60,33 +60,33 @@ fn rare(sum: u64, i: u64) -> u64 {
 }
 "#;
 
-/// The workspace and the options to build it with.
+/// The workspace and its build options.
 pub(crate) struct Fixture {
     dir: TempDir,
     folder: &'static str,
     pub(crate) options: BuildOptions,
 }
 
-/// Starts `workers` processes in `mode`, but says that it started `claimed`.
+/// Starts `workers` processes in `mode`, but reports `claimed`.
 pub(crate) struct DirectTrainer {
     pub(crate) mode: &'static str,
     pub(crate) turns: u64,
     pub(crate) workers: u32,
     pub(crate) claimed: u32,
     pub(crate) trainings: u32,
-    /// Cuts the first raw profile in half, as a full disk would.
+    /// Truncates the first raw profile to half, as a full disk would.
     pub(crate) cut: bool,
-    /// A source that changes while the training is under way.
+    /// A source that changes during the training.
     pub(crate) disturb: Option<PathBuf>,
 }
 
 impl Fixture {
-    /// Without link-time optimisation, which costs most of a small build.
+    /// Without link-time optimisation, which takes most of the time of a small build.
     pub(crate) fn new() -> Self {
         Self::made("", "false")
     }
 
-    /// With fat link-time optimisation, as the product builds.
+    /// With fat link-time optimisation, like the product.
     pub(crate) fn as_the_product() -> Self {
         Self::made("", "\"fat\"")
     }
@@ -113,7 +113,7 @@ impl Fixture {
         let mut options = BuildOptions::new(&root);
         options.offline = true;
         options.checkouts = dir.path().join("checkouts");
-        // It counts and speaks to nobody.
+        // The program only counts and does not join a coordinator.
         options.must_join = false;
         Self {
             dir,
@@ -199,7 +199,7 @@ impl Trainer for DirectTrainer {
     }
 }
 
-/// Runs a build of the program; returns whether it ended well.
+/// Runs a built program; returns whether it succeeded.
 pub(crate) fn run(program: &Path, mode: &str, turns: u64, profile: &Path) -> bool {
     let mut command = Command::new(program);
     command

@@ -1,4 +1,4 @@
-//! Who comes in and when all can begin: slots, clocks, names.
+//! Which peers are admitted and when a run can begin: slots, clocks, names.
 
 use super::*;
 
@@ -26,7 +26,7 @@ fn an_agent_that_claims_more_slots_than_there_are_numbers_gives_those_that_the_r
     );
 }
 
-/// Whose first pong is late holds up the start, but not for ever.
+/// A worker whose first pong is late delays the start, but not for ever.
 #[test]
 fn a_start_waits_for_every_clock_and_names_who_has_none() {
     let mut fleet = started(1, 1);

@@ -1,4 +1,4 @@
-//! Both arms at once: each in slots of its own, a pair always on one host.
+//! Duets: both arms at once, each in its own slots, a pair always on one host.
 
 use contract::id::{Arm, Attempt, Ticket};
 use contract::run::RunState;
@@ -7,7 +7,7 @@ use coordinator::dispatch::event::PeerId;
 use crate::fleet::{Fleet, HOST, joined, script};
 use crate::is_part;
 
-/// A duet over two agents that offer so many slots each.
+/// A duet over two agents that offer these numbers of slots.
 fn over_two_hosts(slots: u32, each: [u32; 2]) -> Fleet {
     let mut script = script(1, slots);
     script.blocks[0].duet = true;
@@ -34,8 +34,8 @@ fn a_pair_on_two_hosts_is_refused_before_anything_starts() {
     assert_eq!((fleet.kept.len(), fleet.spawned.len()), (0, 0));
 }
 
-/// The twin: what agents offer beside the plan's number does no harm as long as every pair has one
-/// host, and arms that take turns may lie anywhere.
+/// Counter-check: extra slots of agents do no harm as long as every pair is on one host, and
+/// alternating arms may be on any host.
 #[test]
 fn pairs_on_one_host_each_run_whatever_their_agents_offer() {
     for each in [[2, 2], [4, 1], [2, 3]] {
@@ -52,7 +52,7 @@ fn pairs_on_one_host_each_run_whatever_their_agents_offer() {
     assert_eq!(in_turns.ended(), RunState::Complete);
 }
 
-/// Both builds at once, neighbours of different arms, and one turn a block.
+/// Both builds at once, different arms in neighbouring slots, and one turn for each block.
 #[test]
 fn a_duet_runs_both_arms_at_once_in_slots_of_their_own() {
     let mut script = script(2, 4);

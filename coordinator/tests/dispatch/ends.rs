@@ -1,4 +1,5 @@
-//! How a run ends: asked to, at its interim analysis, by its store; and what is on record by then.
+//! How a run ends: on request, at its interim analysis, or because of its store; and what is
+//! recorded by then.
 
 use super::*;
 
@@ -140,7 +141,7 @@ fn resident_workers_are_started_once_a_variant_and_slot() {
 fn what_happened_is_durable_before_the_next_block_and_a_loss_at_once() {
     let mut fleet = started(2, 1);
     fleet.until(is_part);
-    // Nothing is lost by it, and somebody measures: it waits.
+    // Nothing is lost by it, and a trial is running, so it waits.
     let stale = said(Ticket(1), FromPeer::Armed(Attempt(0)));
     fleet.feed(stale);
     assert_eq!(
@@ -153,7 +154,7 @@ fn what_happened_is_durable_before_the_next_block_and_a_loss_at_once() {
         (2, 0),
         "a loss takes along what waited"
     );
-    // The fleet checks at every trial that nothing waits.
+    // The fleet checks at every trial that nothing is waiting.
     fleet.settle();
     assert_eq!(
         (fleet.ended(), fleet.committed.len(), fleet.trials),

@@ -1,4 +1,4 @@
-//! A fleet on paper: it remembers what the core asks for and answers as hosts and workers would.
+//! A model of a fleet: remembers the core's effects and answers as hosts and workers would.
 //!
 //! One type; its parts answer each other, so the file is longer than others.
 
@@ -27,10 +27,10 @@ use super::honest;
 
 pub(crate) const HOST: PeerId = PeerId(1);
 
-/// The hash that every binary of these tests has.
+/// The hash of every binary in these tests.
 const SHA: Sha256 = Sha256([7; 32]);
 
-/// Sessions of workers, beyond those of agents.
+/// First session number of workers, beyond those of agents.
 const WORKERS: u64 = 1_000_000;
 
 /// The session of a worker.
@@ -61,12 +61,12 @@ fn hello(role: Role, host: HostFacts) -> Box<Hello> {
     })
 }
 
-/// An agent joins under a name that sorts as its number does.
+/// An agent joins under a name that sorts like its number.
 pub(crate) fn joined(agent: PeerId, slots: u32) -> Event {
     joined_as(agent, &name(agent), slots)
 }
 
-/// An agent joins under a name, from a machine of that name.
+/// An agent joins under a name, on a machine with the same name.
 pub(crate) fn joined_as(agent: PeerId, name: &str, slots: u32) -> Event {
     let host = HostFacts {
         hostname: name.to_owned(),
@@ -109,7 +109,7 @@ pub(crate) fn silent(ticket: Ticket) -> Event {
     }
 }
 
-/// The agent that was started from here has ended.
+/// The agent that this program started has ended.
 pub(crate) fn ended(exit: Exit) -> Event {
     Event::AgentEnded(LostAgent {
         host: "this host".into(),
@@ -183,38 +183,38 @@ fn job(script: Script) -> Job {
     }
 }
 
-/// Plays the fleet: remembers what the core asked for and answers as hosts and workers would.
+/// Models the fleet: remembers the core's effects and answers as hosts and workers would.
 pub(crate) struct Fleet {
     pub(crate) core: Core,
     pub(crate) now: Duration,
-    /// Workers whose process lives, and their agents.
+    /// Workers whose process is running, and their agents.
     pub(crate) spawned: BTreeMap<Ticket, PeerId>,
-    /// Every worker that was ever started, and where.
+    /// Every worker that was started, and its agent.
     pub(crate) homes: BTreeMap<Ticket, PeerId>,
-    /// What a well-behaved fleet says next, in order.
+    /// Next messages of a well-behaved fleet, in order.
     pub(crate) answers: Vec<Event>,
-    /// The share that each worker was last armed for.
+    /// The assignment for which each worker was last armed.
     pub(crate) places: BTreeMap<Ticket, Box<Assignment>>,
-    /// Who was armed for a trial and slot in an attempt.
+    /// The worker armed for each trial and slot in an attempt.
     armed: BTreeMap<(TrialKey, u32, Attempt), Ticket>,
     pub(crate) kept: Vec<PartKey>,
     /// Agents by kept part.
     pub(crate) measured: Vec<(PartKey, PeerId)>,
     pub(crate) committed: Vec<BlockDone>,
     pub(crate) notes: Vec<NoticeKind>,
-    /// What is not durable of them.
+    /// Number of notices that are not durable.
     pub(crate) unwritten: usize,
-    /// All of them.
+    /// All notices.
     pub(crate) noted: Vec<PendingNotice>,
-    /// Words of each of them.
+    /// Their sentences.
     pub(crate) said: Vec<String>,
     pub(crate) stops: Vec<(Ticket, Duration)>,
     pub(crate) refused: Vec<PeerId>,
-    /// Who was told that its part is not believed, and why.
+    /// Workers whose part was rejected, with the reason.
     pub(crate) disbelieved: Vec<(Ticket, String)>,
-    /// What the run was created with.
+    /// Identity with which the run was created.
     pub(crate) created: Option<RunIdentity>,
-    /// Trials that were begun.
+    /// Number of trials begun.
     pub(crate) trials: usize,
     pub(crate) ending: Option<Ending>,
 }
@@ -224,7 +224,7 @@ impl Fleet {
         Self::of(&job(script))
     }
 
-    /// A run that is recorded: it is created by the first engine that opens.
+    /// A run that is recorded; the first engine that opens creates it.
     pub(crate) fn recorded(script: Script) -> Self {
         let mut job = job(script);
         job.header = Some(contract::run::RunHeader {
@@ -278,13 +278,13 @@ impl Fleet {
         }
     }
 
-    /// A worker is gone: nothing it had to say is said any more.
+    /// A worker has gone: its pending messages are dropped.
     pub(crate) fn forget(&mut self, ticket: Ticket) {
         self.spawned.remove(&ticket);
         self.silence(session(ticket));
     }
 
-    /// Nothing that this session had to say is said any more.
+    /// Drops this session's pending messages.
     pub(crate) fn silence(&mut self, gone: PeerId) {
         self.answers.retain(|event| match event {
             Event::PeerSaid { peer, .. } | Event::PeerOpened { peer, .. } => *peer != gone,
@@ -292,7 +292,7 @@ impl Fleet {
         });
     }
 
-    /// A host dies with all its workers: nobody tells how they ended.
+    /// A host dies with all its workers, and their exits are not reported.
     pub(crate) fn die(&mut self, agent: PeerId) {
         let here: Vec<Ticket> = self
             .spawned
@@ -429,7 +429,7 @@ impl Fleet {
         }
     }
 
-    /// A process is killed by the system, as its agent tells.
+    /// The system kills a process, and its agent reports it.
     pub(crate) fn killed(&self, ticket: Ticket) -> Event {
         let exit = Exit {
             code: None,
@@ -439,7 +439,7 @@ impl Fleet {
         exited(self.homes[&ticket], ticket, exit)
     }
 
-    /// Lets everything that is under way happen in order, until nothing is.
+    /// Delivers pending messages in order until there are none.
     pub(crate) fn settle(&mut self) {
         while !self.answers.is_empty() {
             let event = self.answers.remove(0);
@@ -447,7 +447,7 @@ impl Fleet {
         }
     }
 
-    /// Lets things happen until the next answer is of a kind.
+    /// Delivers messages until the next one is of a kind.
     pub(crate) fn until(&mut self, wanted: impl Fn(&Event) -> bool) {
         while !self.answers.first().is_some_and(&wanted) {
             assert!(!self.answers.is_empty(), "the awaited answer never came");
@@ -475,12 +475,12 @@ pub(crate) fn exited(agent: PeerId, ticket: Ticket, exit: Exit) -> Event {
     }
 }
 
-/// The part of a share in one piece.
+/// The part of a share, in one piece.
 pub(crate) fn piece(share: &Assignment, attempt: Attempt) -> FromPeer {
     whole(&part(share, attempt))
 }
 
-/// A part of somewhere else.
+/// A part with another key.
 pub(crate) fn piece_of(key: TrialKey, share: &Assignment, attempt: Attempt) -> FromPeer {
     piece(
         &Assignment {
@@ -502,7 +502,7 @@ pub(crate) fn whole(part: &Part) -> FromPeer {
     })
 }
 
-/// Every request of the share was refused at once.
+/// A part in which every request of the share was refused at once.
 fn part(share: &Assignment, attempt: Attempt) -> Part {
     let place = PartKey {
         run: share.run,

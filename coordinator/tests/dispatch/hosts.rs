@@ -1,4 +1,4 @@
-//! A host whose agent is lost, and who is named for it.
+//! A host whose agent is lost, and which host is named.
 
 use contract::id::{Attempt, Ticket};
 use contract::message::Exit;
@@ -23,7 +23,7 @@ fn a_lost_host_takes_its_workers_along_and_the_block_waits_for_slots() {
     assert!(fleet.committed.iter().all(|b| b.attempt == Attempt(2)));
 }
 
-/// What ends a host's agent often ends its workers a moment earlier.
+/// The cause that ends a host's agent often ends its workers slightly earlier.
 #[test]
 fn a_worker_that_ends_before_its_agent_names_the_host_and_the_agent_is_noted_too() {
     let mut fleet = started(1, 2);

@@ -1,5 +1,5 @@
-//! Agents that come late: places are kept within every block, a newcomer takes only a place that is
-//! free, and every host that measured is on record.
+//! Agents that join late: slots keep their hosts within every block, a newcomer gets only free
+//! slots, and every host that measured is recorded.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
@@ -41,7 +41,7 @@ fn on_record(fleet: &Fleet) -> Vec<String> {
 
 #[test]
 fn who_comes_late_waits_is_noted_and_changes_nothing() {
-    // By its name it would have been the first.
+    // By its name it would be the first.
     let mut fleet = under_way(3);
     fleet.feed(joined_as(LATE, "a", 1));
     fleet.settle();
@@ -107,7 +107,7 @@ fn a_host_that_died_is_replaced_by_one_that_waits_from_the_repeated_block_on() {
             .iter()
             .all(|(place, agent)| (place.attempt.0 == 2) == (*agent == LATE))
     );
-    // Its old host comes too late and waits in its turn.
+    // Its old host returns too late and waits.
     let mut back = under_way(3);
     back.feed(joined_as(LATE, "a", 1));
     back.die(HOST);
@@ -123,11 +123,11 @@ fn a_host_that_died_is_replaced_by_one_that_waits_from_the_repeated_block_on() {
     assert!(back.measured.iter().all(|(_, agent)| *agent == LATE));
 }
 
-/// Both arms of a block run before the death of a host or both after it.
+/// Both arms of a block run before the loss of a host, or both after it.
 #[test]
 fn a_host_that_dies_between_two_arms_has_its_block_repeated_whole() {
     let mut fleet = under_way(1);
-    // Its part has come; its worker is leaving.
+    // Its part has arrived; its worker is leaving.
     let part = fleet.answers.remove(0);
     fleet.feed(part);
     fleet.die(HOST);
@@ -139,7 +139,7 @@ fn a_host_that_dies_between_two_arms_has_its_block_repeated_whole() {
         "{:?}",
         fleet.said
     );
-    // The twin: after the last arm nothing of the block is left to run.
+    // Counter-check: after the last arm nothing of the block is left to run.
     let mut last = under_way(1);
     let part = last.answers.remove(0);
     last.feed(part);
@@ -176,7 +176,7 @@ fn a_machine_that_comes_under_another_s_name_is_on_record_too() {
     );
 }
 
-/// Who had each slot in each attempt of a block, or the first slot that two agents had.
+/// The agent of each slot in each attempt of a block, or the first slot that two agents had.
 fn places(measured: &[(PartKey, PeerId)]) -> Result<BTreeMap<(u32, Attempt, u32), PeerId>, u32> {
     let mut places = BTreeMap::new();
     for (place, agent) in measured {
@@ -199,7 +199,7 @@ fn a_slot_that_moves_within_a_block_would_be_seen() {
     assert_eq!(places(&fleet.measured), Err(0));
 }
 
-/// What is known of a random fleet while it runs.
+/// State of a random fleet during a run.
 struct Crowd {
     fleet: Fleet,
     names: BTreeMap<PeerId, String>,
@@ -230,7 +230,7 @@ impl Crowd {
     }
 }
 
-/// Agents under names that sort before and after join and die at random moments.
+/// Agents with names that sort before and after join and die at random.
 fn random_crowd(seed: u64) -> Crowd {
     let mut rng = Seed(seed).child("late").rng();
     let slots = 1 + rng.below(3) as u32;
@@ -266,8 +266,7 @@ fn random_crowd(seed: u64) -> Crowd {
                 crowd.die(rng.below(crowd.here.len()));
             }
             _ if crowd.fleet.answers.is_empty() => {
-                // Nobody is left to wait for: time passes, but not until the run gives its hosts
-                // up.
+                // No agent is left: time passes, but not enough for the run to give its hosts up.
                 crowd.join(&format!("z{}", rng.below(9)), 1);
                 if crowd.fleet.answers.is_empty() && rng.below(3) == 0 {
                     crowd.fleet.feed(Event::Tick);
@@ -322,7 +321,7 @@ fn random_orders(seeds: u64) {
                 names[agent]
             );
         }
-        // A slot that changes its host is told of, and only then.
+        // Exactly the slots that change host are reported.
         let told = fleet
             .noted
             .iter()
@@ -346,7 +345,7 @@ fn random_orders(seeds: u64) {
             .filter(|noted| noted.kind() == NoticeKind::HostWaits)
             .count();
     }
-    // The draws are hostile enough.
+    // The random events are hostile enough.
     assert!(
         deaths > 250 && moves > 100 && waits > 250,
         "{deaths} deaths, {moves} moves, {waits} waits"

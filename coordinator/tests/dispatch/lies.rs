@@ -1,5 +1,5 @@
-//! Parts that cannot be true: their worker is told why and lost, the block is repeated, and nothing
-//! is kept.
+//! Implausible parts: the worker is told why and is lost, the block is repeated, and nothing is
+//! kept.
 
 use std::time::Duration;
 
@@ -14,7 +14,7 @@ use super::fleet::{Fleet, HOST, joined, said, script, whole};
 use super::honest;
 use super::{is_loaded, is_part};
 
-/// One worker is about to hand over its part.
+/// One worker is about to send its part.
 fn measuring() -> Fleet {
     let mut fleet = Fleet::new(script(1, 1));
     fleet.feed(joined(HOST, 1));
@@ -22,7 +22,7 @@ fn measuring() -> Fleet {
     fleet
 }
 
-/// The next part, changed and sent so long after the start.
+/// The next part, modified and sent this long after the start.
 fn deliver(fleet: &mut Fleet, after: Duration, change: impl FnOnce(&mut Part)) {
     let Event::PeerSaid {
         peer,
@@ -40,7 +40,7 @@ fn deliver(fleet: &mut Fleet, after: Duration, change: impl FnOnce(&mut Part)) {
     });
 }
 
-/// Every account of it says that its window was so long.
+/// Sets the window's length everywhere in the part.
 fn lasting(part: &mut Part, window: Duration) {
     let end = u64::try_from(window.as_nanos()).unwrap();
     part.requests

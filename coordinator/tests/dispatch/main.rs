@@ -1,4 +1,4 @@
-//! The dispatch core, event by event: every hard order of losses, late messages and Ctrl-C.
+//! The dispatch core, event by event: every difficult order of losses, late messages and Ctrl-C.
 #![expect(clippy::unwrap_used, reason = "tests")]
 
 mod doors;
@@ -141,7 +141,7 @@ fn who_joins_while_all_are_let_go_is_not_waited_for_longer() {
     let before = fleet.core.deadline();
     fleet.answers.clear();
     fleet.feed(fleet.killed(Ticket(1)));
-    // Its process neither ends nor says why: only the clock can go on.
+    // Its process neither ends nor reports why: only time can continue the run.
     fleet.answers.clear();
     let clearing = fleet.core.deadline().expect("letting go has a deadline");
     assert_eq!(clearing, fleet.now + limits().leave);
@@ -279,7 +279,7 @@ fn a_worker_that_will_not_leave_is_killed_and_its_part_stays() {
     fleet.until(is_part);
     let part = fleet.answers.remove(0);
     fleet.feed(part);
-    // It was told to leave; its exit never comes.
+    // It was told to leave, and its exit never arrives.
     fleet.answers.clear();
     fleet.now = fleet.core.deadline().expect("leaving has a deadline");
     fleet.feed(Event::Tick);

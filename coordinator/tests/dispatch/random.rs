@@ -1,4 +1,4 @@
-//! A hostile fleet, drawn by seed: no trial is lost, none counted twice, and a run always ends.
+//! A hostile fleet, drawn by seed: no trial is lost, none is counted twice, and a run always ends.
 
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -113,7 +113,7 @@ fn a_random_fleet_loses_no_trial_and_counts_none_twice() {
             }
         }
     }
-    // The fleet is hostile enough for every ending to occur, and kind enough for most runs to
+    // The fleet is hostile enough for every ending to occur, and benign enough for most runs to
     // complete.
     assert!(states.len() == 3 && states["complete"] > 40, "{states:?}");
 }

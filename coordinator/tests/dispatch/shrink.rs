@@ -1,5 +1,5 @@
-//! Runs that may shrink: what is lost is counted, nobody else sends it, and the next block is whole
-//! again.
+//! Runs that may shrink: losses are counted, no other worker sends the lost requests, and the next
+//! block is complete again.
 
 use contract::id::{Attempt, Ticket};
 use contract::run::{NoticeKind, RunState};
@@ -12,7 +12,7 @@ use super::{is_loaded, is_part};
 
 const OTHER: PeerId = PeerId(2);
 
-/// Two hosts of one slot each; ten requests an arm, two arms a block.
+/// Two hosts with one slot each; ten requests for each arm, two arms in a block.
 fn started(blocks: u32) -> Fleet {
     let mut fleet = Fleet::new(Script {
         shrink: true,
@@ -77,7 +77,7 @@ fn a_lost_host_is_not_waited_for_and_has_its_place_when_it_comes_back() {
     }
     fleet.feed(joined(PeerId(9), 1));
     fleet.settle();
-    // It is the second by name now as before: agent 9 sorts behind agent 1.
+    // By name it is still the second: agent 9 sorts after agent 1.
     assert_eq!(fleet.ended(), RunState::Complete);
     assert_eq!(
         counts(&fleet)[..2],
@@ -143,7 +143,7 @@ fn whatever_is_lost_parts_and_losses_add_up() {
             let here = |place: &&contract::part::PartKey| {
                 place.key.round == block.round && place.attempt == block.attempt
             };
-            // Each part is five requests.
+            // Each part has five requests.
             let sent = 5 * fleet.kept.iter().filter(here).count() as u64;
             assert_eq!(
                 (sent, sent + block.lost_requests),

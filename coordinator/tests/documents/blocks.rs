@@ -1,4 +1,4 @@
-//! The fenced blocks of the pages that a reader sees.
+//! The fenced blocks of the user-visible pages.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -6,11 +6,11 @@ use std::path::{Path, PathBuf};
 /// One fenced block.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Block {
-    /// `README.md`, `docs/load.md`.
+    /// Page: `README.md`, `docs/load.md`.
     pub(crate) page: String,
-    /// Of the opening fence.
+    /// Line of the opening fence.
     pub(crate) line: usize,
-    /// `bash`, `toml`, `text`.
+    /// Language: `bash`, `toml`, `text`.
     pub(crate) language: String,
     pub(crate) text: String,
 }
@@ -22,7 +22,7 @@ pub(crate) fn root() -> PathBuf {
         .to_owned()
 }
 
-/// Every page that a reader sees, in order of their names.
+/// Every user-visible page, in order of names.
 pub(crate) fn pages() -> Vec<String> {
     let mut pages: Vec<String> = fs::read_dir(root().join("docs"))
         .unwrap()
@@ -65,8 +65,8 @@ pub(crate) fn parse(page: &str, text: &str) -> Vec<Block> {
     blocks
 }
 
-/// What a block is decides what is done with it, so every one must say what it is. `text` is what a
-/// program printed.
+/// A block's language decides how it is tested, so every block must have one. `text` is program
+/// output.
 #[test]
 fn every_block_says_what_it_is() {
     let known = [

@@ -1,6 +1,6 @@
-//! The example of an engine of others: as short as the pages say, a package that Cargo reads, and
-//! with the worker's dependencies in its lock file. Building it takes a quarter of an hour and is left
-//! to whoever changes it; CONTRIBUTING.md has the command.
+//! The example of a foreign engine: as short as the pages say, readable by Cargo, and with the
+//! worker's dependencies in its lock file. Building it takes a quarter of an hour and is left to
+//! those who change it; CONTRIBUTING.md has the command.
 
 use std::collections::BTreeSet;
 use std::fs;
@@ -57,7 +57,7 @@ fn it_is_a_package_of_its_own() {
     assert_eq!(packages[0]["name"], "candle-worker");
 }
 
-/// What the library needs, by the names of packages.
+/// The library's dependencies, by package name.
 fn needed() -> BTreeSet<String> {
     let (worker, all) = (
         table(&root().join("worker/Cargo.toml")),
@@ -90,7 +90,7 @@ fn its_lock_file_has_what_the_worker_needs() {
         .as_array()
         .unwrap()
         .iter()
-        // Behind the name stands a version where there are several.
+        // If there are several versions, the version follows the name.
         .map(|name| name.as_str().unwrap().split(' ').next().unwrap().to_owned())
         .collect();
     assert_eq!(

@@ -1,5 +1,4 @@
-//! Every block of commands of every page, from its first line to its last, as a reader would type
-//! it.
+//! Every block of commands of every page, from first to last line, as a reader would type it.
 
 use clap::Parser;
 use coordinator::cli::Cli;
@@ -7,14 +6,14 @@ use coordinator::cli::Cli;
 use crate::blocks::{blocks_of, pages, parse};
 use crate::workplace::Workplace;
 
-/// Runs that pages speak of before they show how to make one.
+/// The runs that pages mention before they show how to make one.
 fn with_runs() -> Workplace {
     let workplace = Workplace::new();
     for name in [
         "docs/stall.toml",
         "docs/trace.jsonl",
         "scripts",
-        // Whose library a new project names.
+        // A new project depends on this library.
         "worker",
         "target/python",
     ] {
@@ -58,7 +57,7 @@ output_tokens = 4
     workplace
 }
 
-/// Runs what a page shows; says where it failed.
+/// Runs what a page shows; returns where it failed.
 fn failures(page: &str) -> Vec<String> {
     let blocks: Vec<_> = blocks_of(page)
         .into_iter()
@@ -70,7 +69,7 @@ fn failures(page: &str) -> Vec<String> {
     let workplace = with_runs();
     let mut failures = Vec::new();
     for block in blocks {
-        // Pages show several ways to do the same, each from its beginning.
+        // Pages show several alternatives, each from its beginning.
         workplace.remove("certs");
         let text = block
             .text
@@ -88,7 +87,7 @@ fn failures(page: &str) -> Vec<String> {
     failures
 }
 
-/// Of the commands noted, those that the program does not understand: some were only noted.
+/// The noted commands that the program does not accept, because some were only noted and not run.
 fn misspelt(noted: &str) -> Vec<String> {
     let ours = noted
         .lines()

@@ -1,10 +1,10 @@
-//! Every plan that a page shows is one that the program takes. A block without a scenario shows a
-//! part of a plan: it is put before the scenarios of a built-in one.
+//! Every plan on a page is accepted by the program. A block without a scenario is a part of a plan,
+//! and is put before the scenarios of a built-in one.
 
 use crate::blocks::{Block, blocks_of, pages};
 use crate::workplace::Workplace;
 
-/// The scenario that a part of a plan is completed by.
+/// The scenario that completes a part of a plan.
 const SCENARIO: &str = r#"
 [[scenario]]
 name = "burst"
@@ -22,7 +22,7 @@ fn whole(block: &Block) -> String {
     }
 }
 
-/// What the program says of a plan, if it does not take it.
+/// The program's error for a plan, if it refuses it.
 fn refused(workplace: &Workplace, text: &str) -> Option<String> {
     workplace.write("plan.toml", text);
     let done = workplace.bash("coordinator plan check plan.toml");
@@ -32,7 +32,7 @@ fn refused(workplace: &Workplace, text: &str) -> Option<String> {
 #[test]
 fn every_plan_of_every_page_is_taken() {
     let workplace = Workplace::new();
-    // The page says that it lies beside it.
+    // The page says that the file is next to the plan.
     workplace.write("trace.jsonl", include_str!("../../../docs/trace.jsonl"));
     let plans: Vec<Block> = pages()
         .iter()

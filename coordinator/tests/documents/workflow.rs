@@ -1,5 +1,4 @@
-//! The example workflow, its steps run one after the other under `bash -e` as a build server runs
-//! them.
+//! The example workflow: its steps run in sequence under `bash -e`, as on a build server.
 
 use std::fs;
 

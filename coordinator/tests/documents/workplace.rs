@@ -1,5 +1,6 @@
-//! An empty directory with the programs on its search path. What would take hours, other machines
-//! or other people's programs is noted and not done; all else is the programs themselves.
+//! An empty directory with the programs on its search path. Commands that would take hours or need
+//! other machines or foreign programs are noted and not run; everything else runs the real
+//! programs.
 
 use std::fs;
 use std::os::unix::fs::PermissionsExt;
@@ -13,7 +14,7 @@ pub(crate) struct Workplace {
     dir: tempfile::TempDir,
 }
 
-/// How a piece of shell ended.
+/// Result of a piece of shell.
 #[derive(Debug)]
 pub(crate) struct Done {
     pub(crate) code: Option<i32>,
@@ -21,9 +22,9 @@ pub(crate) struct Done {
     pub(crate) stderr: String,
 }
 
-/// Runs the simulated engine, and few rounds of it, in place of built variants; other hosts are
-/// left alone. A measurement's exit code depends on how quiet the machine is: 1, 3 and 4 are
-/// answers, 2 never is.
+/// Runs the simulated engine with few rounds instead of built variants, and contacts no other host.
+/// A measurement's exit code depends on how quiet the machine is: 1, 3 and 4 are answers, 2 never
+/// is.
 const COORDINATOR_SHIM: &str = r#"#!/bin/bash
 { printf '%s\x1f' coordinator "$@"; echo; } >> "$NOTED"
 words=()
@@ -53,7 +54,7 @@ const WORKER_SHIM: &str = r#"#!/bin/bash
 case "$1" in agent | bench) exit 0 ;; *) exec "$REAL_WORKER" "$@" ;; esac
 "#;
 
-/// Another's program, or one of ours that takes minutes: takes its input, does nothing.
+/// Replaces a foreign program, or one of ours that takes minutes: reads its input and does nothing.
 const OTHER_SHIM: &str = r#"#!/bin/bash
 { printf '%s\x1f' "$(basename "$0")" "$@"; echo; } >> "$NOTED"
 [ -p /dev/stdin ] && cat > /dev/null
@@ -61,7 +62,7 @@ exit 0
 "#;
 
 impl Workplace {
-    /// With nothing in it.
+    /// An empty one.
     pub(crate) fn new() -> Self {
         let workplace = Self {
             dir: tempfile::tempdir_in(env!("CARGO_TARGET_TMPDIR")).unwrap(),
@@ -90,14 +91,14 @@ impl Workplace {
         fs::set_permissions(&path, fs::Permissions::from_mode(0o755)).unwrap();
     }
 
-    /// Writes a file into the directory that commands run in.
+    /// Writes a file into the working directory of commands.
     pub(crate) fn write(&self, name: &str, text: &str) {
         let path = self.path("here").join(name);
         fs::create_dir_all(path.parent().unwrap()).unwrap();
         fs::write(path, text).unwrap();
     }
 
-    /// Puts a file or folder of the repository where the pages say that it lies.
+    /// Copies a file or folder of the repository to the path that the pages use.
     pub(crate) fn bring(&self, name: &str) {
         let (from, to) = (root().join(name), self.path("here").join(name));
         fs::create_dir_all(to.parent().unwrap()).unwrap();
@@ -106,17 +107,17 @@ impl Workplace {
         }
     }
 
-    /// Removes a folder of the directory that commands run in, if it is there.
+    /// Removes a folder of the working directory, if it exists.
     pub(crate) fn remove(&self, name: &str) {
         drop(fs::remove_dir_all(self.path("here").join(name)));
     }
 
-    /// Lets a placeholder of a page stand for a run.
+    /// Substitutes a run for a placeholder of a page.
     pub(crate) fn name(&self, placeholder: &str, run: &str) {
         fs::write(self.path("names").join(placeholder), run).unwrap();
     }
 
-    /// Runs shell text as a build server does, ending at the first failure, also of a pipe's.
+    /// Runs shell text as a build server does: ends at the first failure, including in a pipe.
     pub(crate) fn bash(&self, text: &str) -> Done {
         let path = format!(
             "{}:{}",
@@ -145,12 +146,12 @@ impl Workplace {
         }
     }
 
-    /// The programs that were called, a line each, with a unit separator behind every word.
+    /// The programs that were called, one on each line, with a unit separator after every word.
     pub(crate) fn noted(&self) -> String {
         fs::read_to_string(self.path("noted")).unwrap_or_default()
     }
 
-    /// Whether a command left a file, relative to where commands run.
+    /// Whether a command left a file, relative to the working directory.
     pub(crate) fn has(&self, name: &str) -> bool {
         Path::new(&self.path("here").join(name)).exists()
     }

@@ -1,5 +1,5 @@
-//! A disk that is full in the middle of a run: the run ends and says so, and goes on where it was
-//! once there is room.
+//! A disk that fills up during a run: the run ends with an error, and continues from there once
+//! there is space.
 
 use std::fs;
 use std::io::Write;
@@ -13,7 +13,7 @@ use crate::tally::{blocks, plan, requests, state};
 
 const ROUNDS: u32 = 30;
 
-/// A small file system in memory, gone when dropped.
+/// A small file system in memory, removed when dropped.
 struct Mount(PathBuf);
 
 impl Mount {
@@ -23,7 +23,7 @@ impl Mount {
         may(&line).then_some(Self(path))
     }
 
-    /// Takes all the room there is.
+    /// Uses up all the space.
     fn fill(&self) -> PathBuf {
         let path = self.0.join("ballast");
         let mut file = fs::File::create(&path).unwrap();
@@ -34,7 +34,7 @@ impl Mount {
 
 impl Drop for Mount {
     fn drop(&mut self) {
-        // Lazily, since a test that fails may still have files open.
+        // Lazily, because a failed test may still have files open.
         may(&format!("umount -l {}", self.0.display()));
     }
 }

@@ -1,4 +1,4 @@
-//! The whole plan `high` on the simulator: the same through every launcher, and what it must count.
+//! The whole plan `high` on the simulator: the same through every launcher, with known counts.
 
 use std::collections::BTreeMap;
 use std::process::Stdio;
@@ -13,12 +13,12 @@ use crate::sandbox::{Ended, Sandbox};
 use crate::security::{Agent, agent, free};
 use crate::tally::{requests, state};
 
-/// Runs it, all its rounds.
+/// Runs it with all rounds.
 pub(crate) const HIGH: [&str; 7] = ["run", "--preset", "high", "--engine", "sim", "--seed", "7"];
-/// Far above what it takes: sixty trials.
+/// Far more than sixty trials take.
 pub(crate) const LONGEST: Duration = Duration::from_secs(600);
 
-/// Requests that ended, by scenario and arm.
+/// Requests with an outcome, by scenario and arm.
 type Counts = BTreeMap<(String, Arm), u64>;
 
 fn counted(record: &RunRecord, plan: &Plan) -> Counts {
@@ -32,7 +32,7 @@ fn counted(record: &RunRecord, plan: &Plan) -> Counts {
     counts
 }
 
-/// What the plan asks for, whoever carries it out.
+/// What the plan asks for, with any launcher.
 fn planned(plan: &Plan) -> Counts {
     let each = plan.scenarios.iter().flat_map(|scenario| {
         let requests = u64::from(scenario.requests()) * u64::from(plan.rounds);
@@ -41,7 +41,8 @@ fn planned(plan: &Plan) -> Counts {
     each.collect()
 }
 
-/// The latest run is all of it, on so many slots and hosts, and counts what it counts everywhere.
+/// Checks that the latest run is complete, with this many slots and hosts, and has the same counts
+/// as everywhere.
 pub(crate) fn whole(
     sandbox: &Sandbox,
     slots: u32,
@@ -72,7 +73,7 @@ pub(crate) fn whole(
     record
 }
 
-/// Whatever the verdict on a busy machine, the run is done.
+/// The run is complete, whatever the verdict on a busy machine.
 pub(crate) fn done(ended: &Ended) {
     assert!(matches!(ended.code, Some(0 | 3 | 4)), "{ended:?}");
 }

@@ -1,6 +1,6 @@
-//! Hosts on one machine: network namespaces on a bridge, each with an address, a name and an sshd
-//! of its own. Everything is gone when it is dropped, also when a test fails. Root only; nothing
-//! leaves the machine, for there is no route.
+//! Hosts on one machine: network namespaces on a bridge, each with its own address, name and sshd.
+//! All are removed when dropped, also if a test fails. Root only; nothing leaves the machine,
+//! because there is no route.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -8,7 +8,7 @@ use std::process::{Child, Command, Output, Stdio};
 
 use crate::sandbox::eventually;
 
-/// A few hosts.
+/// Several hosts.
 pub(crate) struct Hosts {
     prefix: &'static str,
     network: String,
@@ -17,7 +17,7 @@ pub(crate) struct Hosts {
     daemons: Vec<Child>,
 }
 
-/// Why there can be no hosts here, if so.
+/// Why hosts cannot be made here, if they cannot.
 pub(crate) fn obstacle(programs: &[&str]) -> Option<String> {
     let root =
         fs::read_to_string("/proc/self/status").is_ok_and(|status| status.contains("Uid:\t0\t"));
@@ -28,7 +28,7 @@ pub(crate) fn obstacle(programs: &[&str]) -> Option<String> {
     missing.map(|name| format!("there is no {name}: scripts/test.sh installs it on Debian"))
 }
 
-/// Where a program is.
+/// Path of a program.
 pub(crate) fn program(name: &str) -> Option<PathBuf> {
     let places = ["/usr/sbin", "/usr/bin", "/sbin", "/bin"];
     places
@@ -37,7 +37,7 @@ pub(crate) fn program(name: &str) -> Option<PathBuf> {
         .find(|path| path.is_file())
 }
 
-/// Says why a test is skipped, or fails where it must not be (`REQUIRE_HOSTS`).
+/// Prints why a test is skipped, or fails if `REQUIRE_HOSTS` is set.
 pub(crate) fn skip(why: &str) {
     assert!(
         std::env::var_os("REQUIRE_HOSTS").is_none(),
@@ -49,7 +49,7 @@ pub(crate) fn skip(why: &str) {
     }
 }
 
-/// Runs a command that must succeed; words are parted by space.
+/// Runs a command that must succeed; arguments are separated by spaces.
 pub(crate) fn must(line: &str) {
     let output = command(line);
     assert!(
@@ -59,7 +59,7 @@ pub(crate) fn must(line: &str) {
     );
 }
 
-/// Runs a command that may fail, and tells whether it did not.
+/// Runs a command that may fail; returns whether it succeeded.
 pub(crate) fn may(line: &str) -> bool {
     command(line).status.success()
 }
@@ -82,8 +82,8 @@ fn key(path: &Path, comment: &str) {
 }
 
 impl Hosts {
-    /// So many hosts, named `h1` to `hN`, or `None` where that cannot be. Each test has a prefix
-    /// and a network (the third of four numbers) of its own.
+    /// This many hosts, named `h1` to `hN`, or `None` if that is impossible. Each test has its own
+    /// prefix and network (the third of four numbers).
     pub(crate) fn up(prefix: &'static str, network: u8, count: u32, dir: &Path) -> Option<Self> {
         if let Some(why) = obstacle(&["ip", "ssh", "ssh-keygen", "sshd"]) {
             skip(&why);
@@ -110,7 +110,7 @@ impl Hosts {
             daemons: Vec::new(),
         };
         fs::create_dir_all(dir).unwrap();
-        // What a run that was killed has left.
+        // Leftovers of a run that was killed.
         hosts.remove();
         let Self {
             prefix, network, ..
@@ -195,7 +195,7 @@ impl Hosts {
             .unwrap()
     }
 
-    /// The ssh configuration that knows them.
+    /// The ssh configuration for them.
     pub(crate) fn config(&self) -> String {
         self.dir.join("ssh_config").display().to_string()
     }
@@ -205,7 +205,7 @@ impl Hosts {
         format!("{}.254", self.network)
     }
 
-    /// Names of all.
+    /// All names.
     pub(crate) fn names(&self) -> String {
         (1..=self.count)
             .map(|i| format!("h{i}"))
@@ -222,13 +222,13 @@ impl Hosts {
         ssh.is_ok_and(|status| status.success())
     }
 
-    /// Cuts a host off, or lets it in again.
+    /// Disconnects a host, or connects it again.
     pub(crate) fn link(&self, host: u32, up: bool) {
         let state = if up { "up" } else { "down" };
         must(&format!("ip link set {}v{host} {state}", self.prefix));
     }
 
-    /// Processes that live on a host.
+    /// Processes running on a host.
     pub(crate) fn processes(&self, host: u32) -> Vec<u32> {
         let output = command(&format!("ip netns pids {}{host}", self.prefix));
         String::from_utf8_lossy(&output.stdout)
@@ -249,14 +249,14 @@ impl Hosts {
             .filter_map(|line| line.split_whitespace().next())
             .filter(ours)
         {
-            // All that lives on that host is the test's.
+            // Every process on that host belongs to the test.
             for pid in String::from_utf8_lossy(&command(&format!("ip netns pids {name}")).stdout)
                 .split_whitespace()
             {
                 may(&format!("kill -9 {pid}"));
             }
-            // The link at once: a namespace with half-closed sockets lives on for a while and would
-            // keep its name.
+            // Delete the link at once: a namespace with half-closed sockets lives on for a while
+            // and would keep its name.
             may(&format!(
                 "ip link del {prefix}v{}",
                 name.trim_start_matches(prefix)

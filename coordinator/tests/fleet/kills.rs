@@ -1,6 +1,6 @@
-//! Kills at random moments of everything that runs — workers, their agent, the coordinator — over
-//! one long run that is taken up again and again: nothing is lost, nothing is counted twice.
-//! Moments and victims are drawn from one seed; when exactly a blow falls is the machine's.
+//! Random kills of everything that runs (workers, their agent, the coordinator) during one long run
+//! that is resumed again and again: nothing is lost, nothing is counted twice. Times and victims
+//! are drawn from one seed; the exact instant of a kill depends on the machine.
 
 use std::collections::BTreeSet;
 use std::process::{Command, Stdio};
@@ -14,13 +14,13 @@ use crate::sandbox::{Running, Sandbox, eventually};
 use crate::scale::over;
 use crate::tally::{Blocks, blocks, plan, requests, state};
 
-/// Kills in every run of the tests, and over a long one.
+/// Number of kills in every test run, and in a long one.
 const FEW: u32 = 12;
 const MANY: u32 = 200;
 const SEED: u64 = 6;
-/// Of each block, in three arms of two slots.
+/// Requests of each block, in three arms of two slots.
 const REQUESTS: u32 = 4;
-/// In which order the living are struck.
+/// Order of the victims.
 const ORDER: [Victim; 5] = [
     Victim::Worker,
     Victim::Worker,
@@ -28,7 +28,7 @@ const ORDER: [Victim; 5] = [
     Victim::Worker,
     Victim::Coordinator,
 ];
-/// Workers that are let begin between two blows, at most; a block has six.
+/// Greatest number of workers that start between two kills; a block has six.
 const BETWEEN: usize = 9;
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -44,13 +44,13 @@ struct Siege {
     rng: Rng,
     kills: u32,
     struck: Vec<Victim>,
-    /// What was committed when it was last looked at.
+    /// Blocks that were committed at the last check.
     safe: Blocks,
 }
 
 impl Siege {
-    /// Waits for a drawn number of further workers, and then a moment; false if the run has ended
-    /// meanwhile.
+    /// Waits for a drawn number of new workers and then a moment; returns false if the run has
+    /// ended meanwhile.
     fn bide(&mut self, running: &Running) -> bool {
         let wanted = 1 + self.rng.below(BETWEEN);
         let known: BTreeSet<u32> = self.sandbox.workers().into_iter().collect();
@@ -68,19 +68,19 @@ impl Siege {
         !over(running.pid())
     }
 
-    /// Strikes who is next; `None` if nobody of the kind lives at this moment.
+    /// Kills the next victim; `None` if there is none of that kind at the moment.
     fn strike(&mut self, running: &Running) -> Option<Victim> {
         let victim = ORDER[self.struck.len() % ORDER.len()];
         let living = match victim {
             Victim::Worker => self.sandbox.workers(),
-            // A process that an agent has forked looks like it until it becomes a worker.
+            // A process that an agent has just forked looks like it until it becomes a worker.
             Victim::Agent => Some(self.sandbox.agents())
                 .filter(|agents| agents.len() == 1)
                 .unwrap_or_default(),
             Victim::Coordinator => vec![running.pid()],
         };
         let pid = living.get(self.rng.below(living.len().max(1)))?;
-        // It may have ended by itself in between.
+        // It may have ended by itself meanwhile.
         let kill = Command::new("kill")
             .args(["-s", "KILL", &pid.to_string()])
             .stderr(Stdio::null())
@@ -88,7 +88,7 @@ impl Siege {
         kill.is_ok_and(|status| status.success()).then_some(victim)
     }
 
-    /// Strikes until one blow ends the coordinator's work, or all have fallen.
+    /// Kills until one kill ends the coordinator, or all kills are done.
     fn attack(&mut self, running: &Running) {
         while self.struck.len() < self.kills as usize && self.bide(running) {
             let Some(victim) = self.strike(running) else {
@@ -101,7 +101,8 @@ impl Siege {
         }
     }
 
-    /// What is stored so far, if the run has begun: all that was committed before is as it was.
+    /// State of the stored run, if it has begun; checks that everything committed before is
+    /// unchanged.
     fn state(&mut self) -> Option<RunState> {
         if !self.sandbox.path("store").exists() {
             return None;
@@ -119,13 +120,12 @@ impl Siege {
             assert_eq!(now.get(key), Some(parts), "{key:?} {:?}", self.struck);
         });
         self.safe = now;
-        // A run whose coordinator was killed has no end; it can be taken up like one that failed.
+        // A run whose coordinator was killed has no end; it can be resumed like a failed one.
         Some(state(&record).unwrap_or(RunState::Failed))
     }
 }
 
-/// The exported document, read by somebody who knows nothing of stores: each place once, and its
-/// requests.
+/// The exported document, read without knowledge of the store: each key once, and its requests.
 fn exported(sandbox: &Sandbox) -> (usize, u64) {
     let shown = sandbox.run(&["report", "latest", "--output", "json"]);
     let document: Value = serde_json::from_str(&shown.stdout).unwrap();
@@ -137,7 +137,7 @@ fn exported(sandbox: &Sandbox) -> (usize, u64) {
     (places.len(), parts.iter().map(ended).sum())
 }
 
-/// Requests of a part that have an end, whichever.
+/// Requests of a part with any outcome.
 fn ended(part: &Value) -> u64 {
     let kinds = part["outcomes"]
         .as_object()
@@ -148,8 +148,8 @@ fn ended(part: &Value) -> u64 {
 }
 
 fn besiege(kills: u32) {
-    // Between two blows at most a block and a half is done, and a few are left when the last has
-    // fallen.
+    // Between two kills at most one and a half blocks complete, and a few are left after the last
+    // kill.
     let rounds = 2 + kills * 3 / 2;
     let sandbox = Sandbox::new();
     let text = format!("max_attempts = 100\n{}", plan(rounds, REQUESTS, 6, 4));
@@ -165,7 +165,7 @@ fn besiege(kills: u32) {
     let mut running = siege.sandbox.start(&first);
     loop {
         siege.attack(&running);
-        // Once the last blow has fallen the rest of the run is to be done: many seconds on a busy
+        // After the last kill the rest of the run must complete, which takes many seconds on a busy
         // machine.
         let ended = running.end_within(Duration::from_secs(60 + 5 * u64::from(rounds)));
         assert_ne!(ended.code, Some(2), "{ended:?}");

@@ -1,5 +1,5 @@
-//! An agent that joins in the middle of a run: it waits, measures nothing, and takes the place of
-//! one that dies, as real processes on hosts of other names.
+//! An agent that joins during a run: it waits, measures nothing, and takes the slot of one that
+//! dies, as real processes on hosts with different names.
 
 use std::collections::BTreeMap;
 use std::process::{Child, Command, Stdio};
@@ -14,7 +14,7 @@ use crate::tally::{notices, plan, requests, state};
 const ROUNDS: u32 = 4;
 const TOKEN: (&str, &str) = ("PGO_BENCH_TOKEN", "late");
 
-/// An agent of one slot whose host has this name.
+/// An agent with one slot on a host of this name.
 struct Agent(Child);
 
 impl Agent {
@@ -78,7 +78,7 @@ fn an_agent_that_joins_late_waits_and_takes_the_place_of_one_that_dies() {
     let running = sandbox.start_with(&[&arguments[..], &["--listen", &listen]].concat(), &[TOKEN]);
     let mut first = Agent::start(&sandbox, &url, "m");
     round(&running, 1);
-    // By its name it sorts before the other.
+    // By name it sorts before the other.
     let _late = Agent::start(&sandbox, &url, "a");
     eventually("it is told to wait", || {
         running

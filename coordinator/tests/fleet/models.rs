@@ -1,5 +1,5 @@
-//! Two hosts that should have the same model, of which one has a damaged copy: a byte that neither
-//! header nor samples show. Each host is a mount namespace on this machine.
+//! Two hosts that should have the same model, one of which has a damaged copy: a byte that is in
+//! neither header nor samples. Each host is a mount namespace on this machine.
 
 use std::fs;
 use std::path::Path;
@@ -29,7 +29,7 @@ fn damaged(model: &Path, copy: &Path) {
     fs::write(weights, bytes).unwrap();
 }
 
-/// An agent on a host that sees `copy` in the place of `model`.
+/// An agent on a host that sees `copy` instead of `model`.
 fn elsewhere(sandbox: &Sandbox, url: &str, model: &Path, copy: &Path) -> Agent {
     let mut inner = agent(sandbox, url, None, Some(TOKEN));
     inner.args(["--name", "two"]);
@@ -53,7 +53,7 @@ fn elsewhere(sandbox: &Sandbox, url: &str, model: &Path, copy: &Path) -> Agent {
     Agent(command.spawn().unwrap())
 }
 
-/// A run on two hosts, of which the second has this copy.
+/// A run on two hosts, the second of which has this copy.
 fn run(sandbox: &Sandbox, model: &str, copy: &Path, flags: &[&str]) -> Ended {
     let address = free();
     let (url, listen) = (format!("http://{address}"), address.to_string());
@@ -117,7 +117,7 @@ fn a_damaged_byte_on_one_host_is_found_where_every_byte_is_looked_at_and_before_
         "{ended:?}"
     );
 
-    // The twins: nobody looks, and nothing is found; nothing is damaged, and everybody has looked.
+    // Counter-checks: without the check nothing is found; without damage every check passes.
     let ended = run(&sandbox, &model, &copy, &[]);
     let record = sandbox.latest();
     assert!(

@@ -1,7 +1,6 @@
-//! One coordinator and very many workers: a real coordinator process, and a crowd of sessions that
-//! behave like workers from this process, each over a connection of its own. Ignored; `cargo test
-//! --test fleet -- --ignored scale --nocapture` prints what it costs, for 10, 100 and 1,000
-//! workers.
+//! One coordinator and very many workers: a real coordinator process, and in this process a crowd
+//! of sessions that behave like workers, each over its own connection. Ignored; `cargo test --test
+//! fleet -- --ignored scale --nocapture` prints the cost for 10, 100 and 1,000 workers.
 
 use std::fs;
 use std::sync::Arc;
@@ -26,11 +25,12 @@ use crate::security::free;
 
 const TOKEN: &str = "of the crowd";
 const BEAT: Duration = Duration::from_secs(3);
-/// What a worker grants a coordinator that does not answer, and the pause between two tries.
+/// How long a worker waits for a coordinator that does not answer, and the pause between two
+/// attempts.
 const PATIENCE: Duration = Duration::from_secs(10);
 const REDIAL: Duration = Duration::from_millis(200);
 
-/// What everybody in the crowd knows.
+/// State shared by the crowd.
 struct Crowd {
     address: String,
     sha256: Sha256,
@@ -43,7 +43,7 @@ struct Caller {
 }
 
 impl Crowd {
-    /// As a worker does: dials until somebody answers, or ten seconds.
+    /// As a worker does: tries to connect for ten seconds.
     async fn join(&self, role: Role) -> Option<Caller> {
         let patience = Instant::now() + PATIENCE;
         loop {
@@ -89,7 +89,7 @@ impl Crowd {
         self.epoch.elapsed()
     }
 
-    /// Every request of the share was refused.
+    /// A part in which every request of the share was refused.
     fn part(
         &self,
         share: &Assignment,
@@ -142,7 +142,7 @@ impl Caller {
     }
 }
 
-/// The agent of all: for every order to start a worker another session.
+/// The agent of all workers: opens another session for every start order.
 async fn agent(crowd: Arc<Crowd>, slots: u32) {
     let mut caller = loop {
         if let Some(caller) = crowd
@@ -211,8 +211,7 @@ async fn worker(crowd: Arc<Crowd>, ticket: Ticket, ended: mpsc::Sender<Ticket>) 
                 } => {
                     sleep_until(crowd.epoch + at).await;
                     let late = crowd.clock().saturating_sub(at);
-                    // Everybody looks at the clock before anybody goes to work: all share this
-                    // thread.
+                    // All read the clock before any goes to work, because they share this thread.
                     yield_now().await;
                     let share = assignment.take().expect("armed before started");
                     let part = crowd.part(&share, attempt, late, uncertainty);
@@ -232,7 +231,7 @@ async fn worker(crowd: Arc<Crowd>, ticket: Ticket, ended: mpsc::Sender<Ticket>) 
             }
         }
     }
-    // Without a receiver the agent is gone.
+    // Without a receiver the agent has ended.
     let _ = ended.send(ticket).await;
 }
 
@@ -243,7 +242,7 @@ pub(crate) fn over(pid: u32) -> bool {
         .is_none_or(|(_, rest)| rest.starts_with(" Z") || rest.starts_with(" X"))
 }
 
-/// Processor seconds and peak memory (kB) of a process, as long as it can be asked.
+/// Processor seconds and peak memory (kB) of a process, while it can be read.
 fn cost(running: &Running) -> Option<(f64, u64)> {
     let read = |name: &str| fs::read_to_string(format!("/proc/{}/{name}", running.pid())).ok();
     let stat = read("stat")?;
@@ -259,7 +258,7 @@ fn cost(running: &Running) -> Option<(f64, u64)> {
     ))
 }
 
-/// What a crowd of this size costs.
+/// The cost of a crowd of this size.
 fn measure(workers: u32, rounds: u32) {
     let sandbox = Sandbox::new();
     let address = free();

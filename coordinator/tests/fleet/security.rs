@@ -1,7 +1,7 @@
-//! A run over mutual TLS while strangers of every kind knock: each is refused with one line that
-//! says why, and the run is as if they were not there.
+//! A run over mutual TLS with unauthorised callers of every kind: each is refused with one line
+//! that says why, and the run is unaffected.
 //!
-//! One table of strangers, each asserted case by case: longer than other files.
+//! One table of callers, each asserted case by case: longer than other files.
 
 use std::collections::BTreeSet;
 use std::fs;
@@ -19,15 +19,15 @@ use crate::tally::{notices, plan, requests, state};
 
 const HUNDRED_MIB: usize = 100 << 20;
 const CROWD: usize = 1000;
-/// What a coordinator may take at most, kilobytes, whoever knocks; alone it takes about 20,000.
+/// Greatest memory of a coordinator under attack, kilobytes; without callers it takes about 20,000.
 const MEMORY_KB: u64 = 200_000;
 
-/// An agent started by hand.
+/// An agent started directly.
 pub(crate) struct Agent(pub(crate) Child);
 
 impl Drop for Agent {
     fn drop(&mut self) {
-        // A test that fails leaves nothing running.
+        // A failed test leaves nothing running.
         let _ = self.0.kill();
         let _ = self.0.wait();
     }
@@ -60,7 +60,7 @@ pub(crate) fn agent(
     command
 }
 
-/// Exit code and standard error of an agent that must not come in.
+/// Exit code and standard error of an agent that must be refused.
 fn turned_away(mut command: Command) -> (Option<i32>, String) {
     let output = command.output().unwrap();
     (
@@ -73,7 +73,7 @@ pub(crate) fn init(sandbox: &Sandbox, name: &str) -> PathBuf {
     init_for(sandbox, name, "localhost")
 }
 
-/// An authority whose coordinator is dialled at this address.
+/// An authority whose coordinator is reached at this address.
 pub(crate) fn init_for(sandbox: &Sandbox, name: &str, address: &str) -> PathBuf {
     let made = sandbox.run_beside(&["certs", "init", name, "--name", address]);
     assert_eq!(made.code, Some(0), "{made:?}");
@@ -101,7 +101,7 @@ fn peak_memory_kb(pid: u32) -> u64 {
     line.trim().trim_end_matches(" kB").parse().unwrap()
 }
 
-/// A run that waits for strangers.
+/// A run with unauthorised callers.
 struct Scene {
     sandbox: Sandbox,
     running: Running,
@@ -118,7 +118,7 @@ impl Scene {
         let address = free();
         let (url, listen) = (format!("https://{address}"), address.to_string());
         let credentials = ours.join("coordinator").display().to_string();
-        // As long as strangers knock, however long that takes on a busy machine.
+        // Lasts as long as callers come, however long that takes on a busy machine.
         let text = plan(1000, 10, 30, 25).replace("start = 20", "start = 120");
         let plan = sandbox.plan(&text.replace("lease = 10", "lease = 60"));
         let run = [
@@ -143,14 +143,14 @@ impl Scene {
         }
     }
 
-    /// An agent that must not come in, refused with one line; gives the line.
+    /// An agent that must be refused with one line; returns the line.
     fn refused(&self, url: &str, credentials: Option<&Path>, token: Option<&str>) -> String {
         let (code, line) = turned_away(agent(&self.sandbox, url, credentials, token));
         assert_eq!((code, line.lines().count()), (Some(3), 1), "{line}");
         line
     }
 
-    /// Certificates, seen by the stranger and by us.
+    /// Certificates, checked on both sides.
     fn certificates(&self) {
         let Self {
             sandbox,
@@ -196,8 +196,8 @@ impl Scene {
         told(&self.running, "it does not speak TLS");
     }
 
-    /// One of ours under a name that is taken. Who has it may be about to go, so this is no word
-    /// for ever.
+    /// An authorised agent under a name in use. The holder of the name may be about to leave, so
+    /// this refusal is not final.
     fn namesake(&self) {
         let mine = self.ours.join("agent");
         let (code, line) = turned_away(agent(&self.sandbox, &self.url, Some(&mine), None));
@@ -242,7 +242,7 @@ impl Scene {
     }
 }
 
-/// Waits until further workers have come for more trials than a block has.
+/// Waits until new workers have started for more trials than a block has.
 fn goes_on(sandbox: &Sandbox) {
     let before: BTreeSet<u32> = sandbox.workers().into_iter().collect();
     let mut seen = BTreeSet::new();
@@ -326,7 +326,7 @@ fn an_agent_that_others_started_hears_that_the_run_is_over_and_ends_well() {
     assert_eq!((code, line.as_str()), (Some(0), ""));
     let ended = running.end();
     assert_eq!(requests(&sandbox.latest()), 30, "{ended:?}");
-    // The twin: nothing is no token, however it came to be set.
+    // Counter-check: an empty value is not a token, however it was set.
     let run = [&["run", &plan], &door[..]].concat();
     let ended = sandbox.start_with(&run, &[("PGO_BENCH_TOKEN", "")]).end();
     assert_eq!(
@@ -447,7 +447,7 @@ fn nothing_but_loopback_is_served_without_certificates() {
         ended.stderr.contains("--credentials") && ended.stderr.contains("--insecure"),
         "{ended:?}"
     );
-    // The twin: asked for, it listens.
+    // Counter-check: on request it listens.
     let listening = run(&["--insecure"]);
     eventually("it listens", || {
         (listening.progress().contains("slots") || listens(listening.pid())).then_some(())

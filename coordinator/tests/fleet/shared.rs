@@ -1,4 +1,4 @@
-//! Sessions that share one HTTP/2 connection: each gets its welcome, however many are open already.
+//! Sessions that share one HTTP/2 connection: each gets its welcome, however many are already open.
 
 use std::time::Duration;
 
@@ -39,7 +39,7 @@ fn sessions_that_share_a_connection_are_all_welcomed() {
     let address = free();
     let text = plan(1, 10, 30, 25).replace("start = 20", "start = 600");
     let path = sandbox.plan(&text);
-    // More agents than come: the run does not begin.
+    // More agents than will join, so the run does not begin.
     let arguments = [
         "run",
         &path,

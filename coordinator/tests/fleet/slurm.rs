@@ -1,6 +1,6 @@
-//! Three nodes of a real Slurm, each a network namespace with a slurmd of its own: agents by array
-//! job and by a step inside of an allocation, one that is cancelled in the middle of a run, and an
-//! empty queue afterwards.
+//! Three nodes of a real Slurm, each a network namespace with its own slurmd: agents by array job
+//! and by a step inside an allocation, one that is cancelled during a run, and an empty queue
+//! afterwards.
 
 use std::collections::BTreeSet;
 use std::fs;
@@ -18,7 +18,7 @@ use crate::tally::{plan, requests, state};
 
 const NODES: u32 = 3;
 
-/// A cluster that is gone when it is dropped.
+/// A cluster that is removed when dropped.
 struct Cluster {
     prefix: &'static str,
     dir: PathBuf,
@@ -27,7 +27,7 @@ struct Cluster {
 }
 
 impl Cluster {
-    /// Each test has a prefix and a network of its own, as [`Hosts`] do.
+    /// Each test has its own prefix and network, as with [`Hosts`].
     fn up(prefix: &'static str, network: u8, dir: &Path) -> Option<Self> {
         if let Some(why) = obstacle(&["ip", "munged", "slurmctld", "slurmd", "sbatch", "srun"]) {
             skip(&why);
@@ -161,7 +161,7 @@ impl Cluster {
         self.daemons.push(child);
     }
 
-    /// What a command of Slurm's answers.
+    /// Output of a Slurm command.
     fn say(&self, name: &str, arguments: &[&str]) -> String {
         let output = Command::new(name)
             .args(arguments)
@@ -193,7 +193,7 @@ impl Drop for Cluster {
             let _ = daemon.kill();
             let _ = daemon.wait();
         }
-        // With the hosts goes all that a slurmd has left running.
+        // Removing the hosts also ends everything that a slurmd has left running.
         drop(self.hosts.take());
     }
 }
@@ -203,7 +203,7 @@ fn private(path: &Path) {
     fs::set_permissions(path, fs::Permissions::from_mode(0o600)).unwrap();
 }
 
-/// Flags for agents that Slurm starts and that dial this address.
+/// Flags for agents that Slurm starts and that connect to this address.
 fn by_slurm<'a>(address: &'a str, credentials: &'a str) -> [&'a str; 8] {
     [
         "--launcher",
@@ -217,7 +217,7 @@ fn by_slurm<'a>(address: &'a str, credentials: &'a str) -> [&'a str; 8] {
     ]
 }
 
-/// Each element of the array has a node of its own: a node has one processor.
+/// Each element of the array has its own node, because a node has one processor.
 fn by_array_job(sandbox: &Sandbox, cluster: &Cluster, fleet: &[&str]) {
     let config = cluster.at("slurm.conf");
     let running = sandbox.start_with(&[&HIGH[..], fleet].concat(), &[("SLURM_CONF", &config)]);
@@ -228,8 +228,8 @@ fn by_array_job(sandbox: &Sandbox, cluster: &Cluster, fleet: &[&str]) {
     sandbox.deserted();
 }
 
-/// The coordinator is a job itself, on the first node of its allocation, and starts its agents
-/// beside it.
+/// The coordinator itself is a job on the first node of its allocation, and starts its agents in
+/// it.
 fn inside_an_allocation(sandbox: &Sandbox, cluster: &Cluster) {
     let first = cluster.hosts.as_ref().unwrap().here().replace(".254", ".1");
     let credentials = init_for(sandbox, "inside", &first)
@@ -274,8 +274,8 @@ fn three_nodes_of_slurm_count_what_the_plan_says_by_array_job_and_inside_of_an_a
     inside_an_allocation(&sandbox, &cluster);
 }
 
-/// A run of three rounds on the cluster, struck in its second trial: the agent on the second node
-/// is cancelled.
+/// A run of three rounds on the cluster; in its second trial the agent on the second node is
+/// cancelled.
 fn cancelled(sandbox: &Sandbox, cluster: &Cluster, policy: &str, fleet: &[&str]) -> String {
     let text = plan(3, 12, 30, 40)
         .replace("slots = 2", "slots = 1")
@@ -305,8 +305,8 @@ fn cancelled(sandbox: &Sandbox, cluster: &Cluster, policy: &str, fleet: &[&str])
     cluster.emptied();
     sandbox.deserted();
     let record = sandbox.latest();
-    // Slurm ends the agent and its worker together. Whichever is missed first is the loss, and the
-    // host is named with either.
+    // Slurm ends the agent and its worker together. The one that is noticed first is the loss, and
+    // both name the host.
     let (agent, worker) = (
         format!("the agent of {node}"),
         format!("the worker in slot 1 on {node}"),
@@ -360,8 +360,7 @@ fn an_agent_that_is_cancelled_in_the_middle_of_a_run_is_named_and_costs_what_the
                     "{reason}"
                 );
             }
-            // Nobody starts the agent again, so the block that is to be repeated has nowhere to
-            // run.
+            // The agent is not started again, so the block to be repeated has no host.
             "repeat" => assert!(
                 reason.contains("n2") && reason.contains("is CANCELLED"),
                 "{reason}"

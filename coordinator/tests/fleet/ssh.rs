@@ -1,5 +1,5 @@
-//! Four hosts over real ssh: what they count together, what becomes of a run when one is cut off,
-//! and that nothing is left behind.
+//! Four hosts over real ssh: their common counts, a run during which one is disconnected, and no
+//! leftovers.
 
 use std::time::Duration;
 
@@ -11,10 +11,10 @@ use crate::sandbox::{Ended, Running, Sandbox, eventually};
 use crate::security::{free, init, init_for};
 use crate::tally::{plan, requests, state};
 
-/// How long a host is cut off: longer than its lease and shorter than the run's patience.
+/// How long a host is disconnected: longer than its lease and shorter than the run's timeout.
 const CUT: Duration = Duration::from_secs(20);
 
-/// Flags that put a run on these hosts.
+/// Flags for a run on these hosts.
 fn over_ssh<'a>(hosts: &Hosts, config: &'a str, names: &'a str) -> Vec<&'a str> {
     assert_eq!(
         (hosts.config().as_str(), hosts.names().as_str()),
@@ -104,7 +104,7 @@ fn a_host_that_cannot_be_reached_ends_the_run_by_name() {
     );
 }
 
-/// A run of three rounds on four hosts under a policy.
+/// A run of three rounds on four hosts with a loss policy.
 fn under(sandbox: &Sandbox, hosts: &Hosts, policy: &str) -> Running {
     let text = plan(3, 20, 30, 40)
         .replace("slots = 2", "slots = 1")
@@ -204,7 +204,8 @@ fn a_coordinator_that_is_killed_leaves_nothing_on_any_host() {
     sandbox.deserted();
     eventually("every login has ended", || {
         let now: Vec<usize> = (1..=2).map(|host| hosts.processes(host).len()).collect();
-        // The logins that found the hosts up may still have been ending when they were counted.
+        // Logins that checked whether the hosts are up may still have been ending when they were
+        // counted.
         now.iter()
             .zip(&idle)
             .all(|(now, idle)| now <= idle)

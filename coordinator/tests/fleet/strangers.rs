@@ -1,4 +1,4 @@
-//! Callers that must not come in.
+//! Unauthorised callers.
 #![expect(clippy::disallowed_types, reason = "a stranger keeps to no protocol")]
 
 use std::net::{SocketAddr, TcpStream};
@@ -14,13 +14,13 @@ use tokio_stream::StreamExt;
 use tonic::Status;
 use tonic::transport::{Certificate, ClientTlsConfig, Endpoint, Identity};
 
-/// Connections on which nothing is ever said.
+/// Connections that send nothing.
 pub(crate) fn half_open(address: SocketAddr, count: usize) -> Vec<TcpStream> {
     let connect = |_| TcpStream::connect_timeout(&address, Duration::from_secs(10)).unwrap();
     (0..count).map(connect).collect()
 }
 
-/// A caller that trusts the coordinator and shows this certificate, or none.
+/// A caller that trusts the coordinator and presents this certificate, or none.
 pub(crate) fn endpoint(address: SocketAddr, authority: &Path, own: Option<&Path>) -> Endpoint {
     let authority = Credentials::read(authority).unwrap().authority;
     let mut tls = ClientTlsConfig::new().ca_certificate(Certificate::from_pem(authority));
@@ -34,7 +34,7 @@ pub(crate) fn endpoint(address: SocketAddr, authority: &Path, own: Option<&Path>
         .unwrap()
 }
 
-/// Says these words and gives the answer: how many came, and how it ended.
+/// Sends these messages; returns how many answers came, and how the session ended.
 pub(crate) fn say(endpoint: &Endpoint, words: Vec<FromPeer>) -> (usize, Option<Status>) {
     let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_all()
@@ -46,7 +46,7 @@ pub(crate) fn say(endpoint: &Endpoint, words: Vec<FromPeer>) -> (usize, Option<S
             Err(error) => return (0, Some(Status::unavailable(error.to_string()))),
         };
         let words: Vec<FromPeerItem> = words.into_iter().map(FromPeerItem::from).collect();
-        // Said, and then held open.
+        // Sent, and then held open.
         let outgoing = tokio_stream::iter(words).chain(tokio_stream::pending());
         let mut client = BenchClient::new(channel);
         let mut down = match client.session(outgoing).await {

@@ -1,5 +1,5 @@
-//! A run that is taken up again on a host with another processor: this one, with another text in
-//! the place where the kernel names it.
+//! A run that is resumed on a host with another processor: this host, with a different text where
+//! the kernel names it.
 
 use std::fs;
 use std::process::Command;
@@ -12,8 +12,7 @@ use crate::tally::{notices, plan, requests, state};
 
 const ROUNDS: u32 = 4;
 
-/// Takes the latest run up again where the processor has another name; exit code and standard
-/// error.
+/// Resumes the latest run with another processor name; returns exit code and standard error.
 fn resumed_elsewhere(sandbox: &Sandbox) -> (Option<i32>, String) {
     let real = fs::read_to_string("/proc/cpuinfo").unwrap();
     let renamed = |line: &str| {
@@ -79,7 +78,7 @@ fn a_run_is_not_taken_up_again_on_an_unlike_host_and_goes_on_where_it_was() {
     }
     sandbox.deserted();
 
-    // The twin: where it was it goes on.
+    // Counter-check: on its own host it continues.
     let again = sandbox.run(&["run", "--resume", "latest"]);
     let record = sandbox.latest();
     assert_eq!(

@@ -1,5 +1,4 @@
-//! Parts that say the same in all their accounts: everything but the requests follows from the
-//! requests.
+//! Consistent parts: everything except the requests is derived from the requests.
 
 use std::time::Duration;
 
@@ -10,7 +9,7 @@ use contract::part::{
     StepLog, StopCause, Usage, Window,
 };
 
-/// What a worker would report of these requests, all of which it kept.
+/// The part that a worker would report for these requests, all of which it kept.
 pub(crate) fn part(place: PartKey, origin: Origin, requests: Vec<RequestRecord>) -> Part {
     let ok = || {
         requests
@@ -64,7 +63,7 @@ pub(crate) fn part(place: PartKey, origin: Origin, requests: Vec<RequestRecord>)
     }
 }
 
-/// Instants of an answer's tokens, evenly from the first to the last.
+/// Instants of an answer's tokens, evenly spaced from first to last.
 fn times(r: &RequestRecord) -> Vec<u64> {
     let gaps = u64::from(r.output_tokens - 1);
     let span = r.done_ns - r.first_token_ns;

@@ -1,5 +1,5 @@
-//! Reasons to doubt a measurement, by the script that users are told to run. Those that burn
-//! processors are left to it.
+//! Reasons to doubt a measurement, provoked by the script that users are told to run. Reasons that
+//! need busy processors are left to the script.
 
 use std::process::Command;
 
@@ -33,7 +33,7 @@ fn the_script_provokes_what_it_says() {
         let ended = script(reason);
         assert!(ended.status.success(), "{reason}: {ended:?}");
     }
-    // The twin: what it cannot provoke it does not claim to have provoked.
+    // Counter-check: it does not claim a reason that it cannot provoke.
     assert_eq!(script("steal").status.code(), Some(2));
     sandbox.deserted();
 }

@@ -1,5 +1,4 @@
-//! What keeps a run from beginning: one sentence with the way out, the exit code, and nothing
-//! stored.
+//! Errors that prevent a run: one sentence with the way out, the exit code, and nothing stored.
 
 use std::fs;
 
@@ -7,7 +6,7 @@ use crate::native::{manifest, model};
 use crate::sandbox::{Ended, Sandbox, eventually};
 use crate::tally::plan;
 
-/// The command said why it has no answer, and nothing else.
+/// The command printed the reason, and nothing else.
 fn refused(ended: &Ended, code: i32, says: &[&str]) {
     assert_eq!(
         (ended.code, ended.stdout.as_str()),
@@ -138,7 +137,7 @@ fn what_does_not_fit_into_memory_is_refused_before_anything_is_measured() {
     };
     refused(&run("900000000000000"), 2, &["memory"]);
     assert!(sandbox.store().runs().unwrap().is_empty());
-    // The twin: the same run with a cache that fits.
+    // Counter-check: the same run with a cache that fits.
     let ended = run("0");
     assert_eq!(crate::tally::requests(&sandbox.latest()), 30, "{ended:?}");
     sandbox.deserted();

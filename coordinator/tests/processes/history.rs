@@ -1,13 +1,12 @@
-//! Histories through the real program and real processes: noise floors, points, and what is
-//! refused.
+//! Histories with the real program and real processes: noise floors, points, and refusals.
 
 use coordinator::store::RunSummary;
 use serde_json::Value;
 
 use crate::sandbox::{Ended, Sandbox};
 
-/// A short run whose every duration is multiplied. A late start says nothing here, and hosts of
-/// tests are busy.
+/// A short run whose durations are all multiplied. Late starts do not matter here, and test hosts
+/// are busy.
 fn plan(scale: f64, requests: u32) -> String {
     format!(
         "name = 'nightly'\nrounds = 2\ncontrol = false\nengine = 'sim'\n\
@@ -70,7 +69,8 @@ fn a_calibrated_host_raises_the_tolerance_of_later_runs() {
     assert!((floor(&of_last()) - wanted.unwrap()["noise_floor"].as_f64().unwrap()).abs() < 1e-12);
 }
 
-/// Limits of validity are no part of what was measured: runs under others are of the same series.
+/// Validity limits are not part of what was measured: runs with other limits are in the same
+/// series.
 #[test]
 fn a_calibration_leaves_invalid_runs_out_and_gives_a_host_up_where_most_are() {
     let sandbox = Sandbox::new();
@@ -106,7 +106,7 @@ fn a_calibration_leaves_invalid_runs_out_and_gives_a_host_up_where_most_are() {
     );
 }
 
-/// Real runs have a history; what is found in one is for virtual time (`verdicts/history.rs`).
+/// Real runs have a history; steps are tested in virtual time (`verdicts/history.rs`).
 #[test]
 fn runs_of_real_processes_are_points_and_what_nobody_ran_is_refused() {
     let sandbox = Sandbox::new();

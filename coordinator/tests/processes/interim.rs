@@ -1,4 +1,4 @@
-//! A look planned before the run: it ends there when the answer is clear, and otherwise goes on.
+//! A planned interim analysis: the run ends there if the answer is clear, and otherwise continues.
 
 use contract::run::RunState;
 use serde_json::Value;
@@ -6,8 +6,8 @@ use serde_json::Value;
 use crate::sandbox::Sandbox;
 use crate::tally::state;
 
-/// Eight rounds with a look after six. Hosts of tests are busy: nothing here depends on a few per
-/// cent.
+/// Eight rounds with an interim analysis after six. Test hosts are busy, so nothing here depends on
+/// a few per cent.
 fn plan(scale: f64, scatter: f64) -> String {
     format!(
         "name = 'looked'\nrounds = 8\nlook = {{ at = 6 }}\nengine = 'sim'\n\
@@ -23,8 +23,9 @@ fn answer(sandbox: &Sandbox) -> Value {
     serde_json::from_str(&sandbox.run(&["compare", "--output", "json"]).stdout).unwrap()
 }
 
-/// Whatever the machine does to the figures: the run ends at its look if they settle it, and else
-/// at its last round, and says which. What settles it is for virtual time (`verdicts/interim.rs`).
+/// Whatever the machine does to the figures, the run ends at its interim analysis if that is
+/// decisive, otherwise at its last round, and reports which. What is decisive is tested in virtual
+/// time (`verdicts/interim.rs`).
 #[test]
 fn a_run_ends_at_its_look_or_at_its_last_round_and_says_which() {
     for (scale, scatter) in [(4.0, 0.01), (1.0, 0.9)] {
@@ -76,7 +77,7 @@ fn a_run_ends_at_its_look_or_at_its_last_round_and_says_which() {
             }),
             "{flat}"
         );
-        // There is nothing left to run.
+        // Nothing is left to run.
         sandbox.run(&["run", "--resume", "latest"]);
         assert_eq!(sandbox.latest().blocks.len(), record.blocks.len());
     }

@@ -1,4 +1,4 @@
-//! Ctrl-C: once, twice, and a third time.
+//! Ctrl-C: once, twice, and three times.
 
 use contract::run::{NoticeKind, RunState};
 use coordinator::error::exit;
@@ -18,7 +18,7 @@ fn with_one_block_done(sandbox: &Sandbox) -> crate::sandbox::Running {
     running
 }
 
-/// Unfinished is INCONCLUSIVE, unless a busy machine made even what is done INVALID.
+/// An unfinished run is INCONCLUSIVE, unless a busy machine made the completed rounds INVALID.
 fn assert_unfinished(ended: &Ended, record: &RunRecord) {
     assert!(matches!(owed(record), Some(3 | 4)), "{ended:?}");
     assert_eq!(ended.code, owed(record), "{ended:?}");
@@ -64,7 +64,7 @@ fn before_anything_is_measured_it_leaves_nothing() {
     let text = plan(1, 10, 4, 2).replace("load_ns = 1000,", "load_ns = 60000000000,");
     let running = sandbox.start(&["run", &sandbox.plan(&text)]);
     eventually("a worker is there", || sandbox.workers().pop());
-    // What schedulers send means the same as Ctrl-C.
+    // The signal that schedulers send has the same effect as Ctrl-C.
     signal(running.pid(), "TERM");
     let ended = running.end();
     assert_eq!(
@@ -102,7 +102,7 @@ fn a_terminal_that_closes_stops_a_run_as_ctrl_c_does() {
 fn twice_waits_for_nobody_and_loses_nothing_committed() {
     let sandbox = Sandbox::new();
     let running = with_one_block_done(&sandbox);
-    // A worker that does not listen would keep a polite end waiting.
+    // A worker that does not react would delay a graceful end.
     for worker in sandbox.workers() {
         signal(worker, "STOP");
     }
@@ -123,7 +123,7 @@ fn twice_waits_for_nobody_and_loses_nothing_committed() {
 fn a_third_time_ends_the_process_at_once_with_a_code_of_its_own() {
     let sandbox = Sandbox::new();
     let running = with_one_block_done(&sandbox);
-    // Even after the second the coordinator would wait for this agent, so that there is a third.
+    // Even after the second Ctrl-C the coordinator would wait for this agent, so a third is needed.
     let agent = sandbox.agent();
     signal(agent, "STOP");
     let program = format!("/proc/{}/exe", running.pid());

@@ -1,11 +1,11 @@
-//! A run with the layout control, from the command line to the exit code; and what is refused.
+//! A run with the layout control, from the command line to the exit code; and refusals.
 
 use serde_json::Value;
 
 use crate::sandbox::Sandbox;
 
-/// Layouts so far apart, and a candidate so near, that no busy host of tests can hide it. Without
-/// the control arm, for which other tests are.
+/// Layouts that differ so much, and a candidate that differs so little, that a busy test host
+/// cannot hide it. Without the control arm, which other tests cover.
 fn plan(rounds: u32, variants: &str) -> String {
     format!(
         "name = 'layouts'\nrounds = {rounds}\ncontrol = false\nengine = 'sim'\n\
@@ -60,7 +60,7 @@ fn a_slower_layout_ends_nothing_and_a_slower_candidate_does() {
     assert_eq!(found["layout"]["arms"].as_array().unwrap().len(), 2);
     assert_eq!(found["variants"].as_array().unwrap().len(), 4);
     assert_eq!(sandbox.latest().blocks.len(), 3 * 6, "a block each a round");
-    // Taken up again the run knows its controls by their names, and there is nothing left to do.
+    // A resumed run recognises its controls by name, and nothing is left to do.
     let again = sandbox.run(&["run", "--resume", "latest"]);
     let flat = again
         .stdout
@@ -72,7 +72,7 @@ fn a_slower_layout_ends_nothing_and_a_slower_candidate_does() {
         "{again:?}"
     );
 
-    // The twin: a candidate as slow as that layout is a regression.
+    // Counter-check: a candidate as slow as that layout is a regression.
     let path = sandbox.plan(&plan(6, "[sim.lame]\nscale = 4.0\n"));
     let ended = sandbox.run(&[&["run", &path, "--variants", "baseline,lame"], &gate[..]].concat());
     assert_eq!(ended.code, Some(1), "{ended:?}");

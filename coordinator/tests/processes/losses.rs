@@ -1,11 +1,11 @@
-//! Processes that die or stop in the middle of a trial, and what becomes of the block.
+//! Processes that die or stop during a trial, and the effect on the block.
 
 use contract::run::{NoticeKind, RunState};
 
 use crate::sandbox::{Sandbox, eventually, signal};
 use crate::tally::{losses, owed, plan, requests, state};
 
-/// Trials long enough to be caught at: 30 tokens of 25 ms.
+/// Trials long enough to be interrupted: 30 tokens of 25 ms.
 fn long() -> String {
     plan(1, 10, 30, 25)
 }
@@ -62,7 +62,7 @@ fn where_a_loss_is_to_fail_the_run_it_is_invalid_and_says_why() {
     );
     sandbox.deserted();
 
-    // What failed is not lost: the rest can be run.
+    // A failed run is not lost: the rest can be run.
     let ended = sandbox.run(&["run", "--resume", "latest"]);
     let record = sandbox.latest();
     assert_eq!(

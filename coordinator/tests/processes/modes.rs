@@ -1,4 +1,4 @@
-//! Whole runs that nothing happens to, in every mode.
+//! Undisturbed whole runs in every mode.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -51,7 +51,7 @@ fn the_stress_test_over_four_slots_accounts_for_every_request() {
     sandbox.deserted();
 }
 
-/// Requests with an end over all arms of the JSON document.
+/// Requests with an outcome over all arms of the JSON document.
 fn told(document: &str) -> u64 {
     let document: serde_json::Value = serde_json::from_str(document).unwrap();
     let cells = document["cells"].as_array().unwrap().iter();
@@ -75,7 +75,7 @@ fn workers_are_started_anew_for_every_trial_unless_resident() {
             (Some(RunState::Complete), 60),
             "{ended:?}"
         );
-        // A process tells of its cold start with its first part alone.
+        // A process reports its cold start only with its first part.
         assert_eq!(
             record
                 .parts
@@ -89,7 +89,7 @@ fn workers_are_started_anew_for_every_trial_unless_resident() {
     }
 }
 
-/// The processors that the workers of each arm ran on, round by round.
+/// The processors that the workers of each arm used, by round.
 fn processors(record: &RunRecord) -> BTreeMap<u32, BTreeMap<Arm, BTreeSet<u32>>> {
     let mut rounds = BTreeMap::<_, BTreeMap<_, BTreeSet<u32>>>::new();
     for part in &record.parts {
@@ -151,7 +151,7 @@ fn a_duet_runs_both_builds_at_once_on_processors_of_their_own() {
         "{rounds:?}"
     );
     assert_ne!(rounds[&0], rounds[&1], "the arms change sides");
-    // The twin: arms that take turns have the same processors.
+    // Counter-check: alternating arms use the same processors.
     let ended = sandbox.run(&flags);
     let rounds = processors(&sandbox.latest());
     assert!(

@@ -1,11 +1,11 @@
-//! What a run of the real engine needs: a small model, and builds.
+//! Prerequisites of a run of the real engine: a small model, and builds.
 
 use std::fs;
 use std::process::Command;
 
 use crate::sandbox::Sandbox;
 
-/// A small model in this place.
+/// A small model in this sandbox.
 pub(crate) fn model(sandbox: &Sandbox) -> String {
     let dir = sandbox.path("model");
     let made = Command::new(sandbox.path("worker"))
@@ -17,7 +17,7 @@ pub(crate) fn model(sandbox: &Sandbox) -> String {
     dir.display().to_string()
 }
 
-/// A manifest as `build` leaves it, whose variants are all the plain worker.
+/// A manifest like that of `build`, whose variants are all the plain worker.
 pub(crate) fn manifest(sandbox: &Sandbox, variants: &[&str]) {
     let dir = sandbox.path("target/bench");
     fs::create_dir_all(&dir).unwrap();

@@ -1,5 +1,5 @@
-//! Exit codes and who reads: every command, once with its output read, once with a reader that has
-//! left, once on a full device.
+//! Exit codes and readers: every command, with its output read, with a reader that has left, and on
+//! a full device.
 
 use std::fs::{self, OpenOptions};
 use std::process::Stdio;
@@ -9,15 +9,15 @@ use contract::run::RunState;
 use crate::sandbox::Sandbox;
 use crate::tally::state;
 
-/// A run whose candidate is three times slower. A late start says nothing here, and hosts of tests
-/// are busy.
+/// A run whose candidate is three times slower. Late starts do not matter here, and test hosts are
+/// busy.
 const SLOWER: &str = "name = 'slower'\nrounds = 6\ncontrol = false\nengine = 'sim'\n\
      [[scenario]]\nname = 'burst'\nshape = { kind = 'burst', requests = 24 }\n\
      prompt = { tokens = 8 }\noutput_tokens = 2\n\
      [validity]\nmax_lateness = 1.0\nmax_lateness_share = 1.0\nmax_generator_share = 1.0\n\
      [sim.all]\nstep_base_ns = 20000000\nround_sd = 0.001\n";
 
-/// What makes the candidate slower; a run without one has no use for it.
+/// The parameters that make the candidate slower; a run without a candidate must not have them.
 const CANDIDATE: &str = "[sim.pgo]\nscale = 3.0\n";
 
 /// Paths of the plan with a candidate and of the same without one.
@@ -30,7 +30,7 @@ fn plans(sandbox: &Sandbox) -> (String, String) {
     )
 }
 
-/// Nobody reads, from the first byte on.
+/// A pipe without a reader.
 fn left() -> Stdio {
     let (reader, writer) = std::io::pipe().unwrap();
     drop(reader);
@@ -147,7 +147,7 @@ fn no_exit_code_depends_on_who_reads() {
             expected,
             "{arguments:?} with a reader that left"
         );
-        // What nobody gave up and nobody got is no success; a code that says something worse stays.
+        // Output lost to an error is not a success; a worse code stays.
         let lost = if expected == 0 { 2 } else { expected };
         assert_eq!(
             code(&sandbox, arguments, full()),
@@ -183,7 +183,7 @@ fn a_gate_without_a_comparison_passes_nothing() {
             "{judged:?}"
         );
     }
-    // Over runs: a scenario and variant that the old runs lack is not passed over.
+    // Over runs: a scenario and variant that the old runs lack is not ignored.
     let old = sandbox
         .run(&["runs", "list", "-o", "quiet"])
         .stdout

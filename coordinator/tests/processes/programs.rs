@@ -1,5 +1,5 @@
-//! The programs under test. The coordinator is built by Cargo for this test; the worker is another
-//! package's, so it is taken from beside it if it is not older than its sources, and built
+//! The programs under test. Cargo builds the coordinator for this test. The worker belongs to
+//! another package, so the existing one is used if it is not older than its sources, and is built
 //! otherwise.
 
 use std::fs;
@@ -10,7 +10,7 @@ use std::time::SystemTime;
 
 pub(crate) const COORDINATOR: &str = env!("CARGO_BIN_EXE_coordinator");
 
-/// The worker, made small: every process hashes itself, and most of a debug build is debug
+/// The worker, stripped: every process hashes itself, and most of a debug build is debug
 /// information.
 pub(crate) fn worker() -> &'static Path {
     static WORKER: OnceLock<PathBuf> = OnceLock::new();
@@ -33,7 +33,7 @@ pub(crate) fn worker() -> &'static Path {
     })
 }
 
-/// Whether nothing that Cargo compiled into the program has changed since.
+/// Whether nothing compiled into the program has changed since.
 fn is_fresh(program: &Path) -> bool {
     let time = |path: &Path| fs::metadata(path).and_then(|meta| meta.modified()).ok();
     let (Some(built), Ok(sources)) = (

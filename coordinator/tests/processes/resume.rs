@@ -1,4 +1,4 @@
-//! The coordinator killed at any moment, and the run taken up again.
+//! The coordinator is killed at any moment, and the run is resumed.
 
 use std::collections::BTreeSet;
 use std::time::Duration;
@@ -10,11 +10,11 @@ use crate::tally::{Blocks, blocks, owed, plan, requests, state};
 
 const ROUNDS: u32 = 6;
 const KILLS: usize = 6;
-/// Of one block.
+/// Workers of one block.
 const WORKERS: usize = 6;
 
-/// Waits for another moment of a block each time: in a trial, or when a block's last worker has
-/// gone and the block is being made durable.
+/// Waits for a different moment of a block each time: during a trial, or when a block's last worker
+/// has ended and the block is being made durable.
 fn moment(sandbox: &Sandbox, kill: usize) {
     let mut seen = BTreeSet::<u32>::new();
     eventually("the moment comes", || {
@@ -81,7 +81,7 @@ fn kept(before: &Blocks, after: &Blocks) -> bool {
         .all(|(key, parts)| after.get(key) == Some(parts))
 }
 
-/// The twin: each of the checks above sees what it is there for.
+/// Counter-check: each of the checks above detects its fault.
 #[test]
 fn a_changed_a_doubled_and_a_lost_part_would_be_seen() {
     let sandbox = Sandbox::new();

@@ -1,5 +1,5 @@
-//! One test's own place: programs under paths nobody else uses, so that every process started from
-//! here can be found again; a store; plans; and the coordinator running on them.
+//! A test's own environment: programs under unique paths, so that every process started from here
+//! can be found again; a store; plans; and a coordinator that runs them.
 
 use std::collections::BTreeSet;
 use std::fs;
@@ -12,18 +12,18 @@ use coordinator::store::{RunRecord, Store};
 
 use crate::programs::{COORDINATOR, worker};
 
-/// Longest wait for anything that must happen: far above what it takes on a busy machine, so that
-/// only a defect reaches it.
+/// Longest wait for anything that must happen: far longer than on a busy machine, so that only a
+/// defect reaches it.
 pub(crate) const DEADLINE: Duration = Duration::from_secs(180);
 
-/// Of every plan here that is to be disturbed.
+/// Slots of every plan here that will be disturbed.
 const SLOTS: usize = 2;
 
 pub(crate) struct Sandbox {
     dir: tempfile::TempDir,
 }
 
-/// A coordinator at work.
+/// A running coordinator.
 pub(crate) struct Running {
     child: Child,
     output: PathBuf,
@@ -49,7 +49,7 @@ impl Sandbox {
         self.dir.path().join(name)
     }
 
-    /// Writes a plan and gives its path.
+    /// Writes a plan and returns its path.
     pub(crate) fn plan(&self, text: &str) -> String {
         let path = self.path("plan.toml");
         fs::write(&path, text).unwrap();
@@ -57,8 +57,8 @@ impl Sandbox {
     }
 
     pub(crate) fn command(&self, arguments: &[&str]) -> Command {
-        // Whoever runs the tests under `nohup` has SIGHUP ignored, and so would everything started
-        // here.
+        // If the tests run under `nohup`, SIGHUP is ignored, and every process started here would
+        // inherit that.
         let mut command = Command::new("env");
         command
             .arg("--default-signal=HUP")
@@ -97,7 +97,7 @@ impl Sandbox {
         self.start(arguments).end()
     }
 
-    /// Runs it beside another one.
+    /// Runs a coordinator while another one is running.
     pub(crate) fn run_beside(&self, arguments: &[&str]) -> Ended {
         let Output {
             status,
@@ -124,12 +124,12 @@ impl Sandbox {
         record
     }
 
-    /// Every living agent started from here.
+    /// Every running agent started from here.
     pub(crate) fn agents(&self) -> Vec<u32> {
         self.processes("agent")
     }
 
-    /// Every living worker started from here.
+    /// Every running worker started from here.
     pub(crate) fn workers(&self) -> Vec<u32> {
         self.processes("join")
     }
@@ -144,7 +144,7 @@ impl Sandbox {
             .collect()
     }
 
-    /// The only agent. A process that it has forked looks like it until it becomes a worker.
+    /// The only agent. A process that it has just forked looks like it until it becomes a worker.
     pub(crate) fn agent(&self) -> u32 {
         eventually("there is one agent", || match self.agents()[..] {
             [agent] => Some(agent),
@@ -152,7 +152,7 @@ impl Sandbox {
         })
     }
 
-    /// A worker of the second trial with its engine open. By then the run has begun for good.
+    /// A worker of the second trial with its engine open. By then the run exists in the store.
     pub(crate) fn busy_worker(&self) -> u32 {
         let mut seen = BTreeSet::<u32>::new();
         eventually("a worker of the second trial opens its engine", || {
@@ -164,14 +164,14 @@ impl Sandbox {
         })
     }
 
-    /// Waits until nothing started from here lives.
+    /// Waits until nothing started from here is running.
     pub(crate) fn deserted(&self) {
         eventually("every process is gone", || {
             (self.agents().is_empty() && self.workers().is_empty()).then_some(())
         });
     }
 
-    /// Names of what a run left in this place, beside what was put there.
+    /// Names of files that a run left in this directory, except those put there.
     pub(crate) fn litter(&self) -> Vec<String> {
         let known = [
             "coordinator",
@@ -194,7 +194,7 @@ impl Running {
         self.child.id()
     }
 
-    /// What it has said so far about its progress.
+    /// Its progress output so far.
     pub(crate) fn progress(&self) -> String {
         fs::read_to_string(self.output.with_extension("err")).unwrap()
     }
@@ -204,7 +204,7 @@ impl Running {
         self.end_within(DEADLINE)
     }
 
-    /// Waits so long for its end.
+    /// Waits this long for its end.
     pub(crate) fn end_within(mut self, limit: Duration) -> Ended {
         let status = within(limit, "the coordinator ends", || {
             self.child.try_wait().unwrap()
@@ -217,7 +217,7 @@ impl Running {
         }
     }
 
-    /// The end no process can prepare for.
+    /// Kills it with SIGKILL.
     pub(crate) fn kill(mut self) {
         self.child.kill().unwrap();
         self.child.wait().unwrap();
@@ -226,8 +226,7 @@ impl Running {
 
 impl Drop for Running {
     fn drop(&mut self) {
-        // A test that fails leaves nothing running; one that has waited for the end has nothing to
-        // kill.
+        // A failed test leaves nothing running; after the end there is nothing to kill.
         let _ = self.child.kill();
         let _ = self.child.wait();
     }
@@ -241,12 +240,12 @@ pub(crate) fn signal(pid: u32, name: &str) {
     assert!(sent.success(), "{name} to {pid}");
 }
 
-/// Looks again and again until there is something; fails when there is nothing for too long.
+/// Repeats `look` until it returns something; fails after too long.
 pub(crate) fn eventually<T>(what: &str, look: impl FnMut() -> Option<T>) -> T {
     within(DEADLINE, what, look)
 }
 
-/// The same for so long.
+/// The same with another limit.
 pub(crate) fn within<T>(limit: Duration, what: &str, mut look: impl FnMut() -> Option<T>) -> T {
     let deadline = Instant::now() + limit;
     loop {
@@ -258,7 +257,7 @@ pub(crate) fn within<T>(limit: Duration, what: &str, mut look: impl FnMut() -> O
     }
 }
 
-/// Whether the process runs this program: one that only waits to be reaped does not.
+/// Whether the process runs this program; a zombie does not.
 fn is_running(pid: u32, program: &Path, verb: &str) -> bool {
     let of = |name: &str| PathBuf::from(format!("/proc/{pid}/{name}"));
     let is_it = fs::read_link(of("exe")).is_ok_and(|exe| exe == program);

@@ -10,7 +10,7 @@ use coordinator::store::RunRecord;
 /// A block's parts as they are stored.
 pub(crate) type Blocks = BTreeMap<(u32, u32), Vec<Vec<u8>>>;
 
-/// The sealed parts of every block that is done.
+/// The sealed parts of every completed block.
 pub(crate) fn blocks(record: &RunRecord) -> Blocks {
     let key = |part: &Part| (part.place.key.cell, part.place.key.round);
     let mut blocks: Blocks = record
@@ -27,8 +27,9 @@ pub(crate) fn blocks(record: &RunRecord) -> Blocks {
     blocks
 }
 
-/// Every accepted part has its own place, belongs to the accepted attempt, and all its requests
-/// have an end; together they are what the blocks planned. Gives the requests over all parts.
+/// Checks that every accepted part has a unique key, belongs to the accepted attempt, and has an
+/// outcome for all its requests, and that together they equal what the blocks planned. Returns the
+/// number of requests over all parts.
 pub(crate) fn requests(record: &RunRecord) -> u64 {
     let places: BTreeSet<_> = record
         .parts
@@ -65,8 +66,8 @@ pub(crate) fn notices(record: &RunRecord) -> Vec<NoticeKind> {
     record.notices.iter().map(|notice| notice.kind).collect()
 }
 
-/// The same without late words: what the other workers said before they heard of a loss may come in
-/// time or not.
+/// The same without late messages: messages that other workers sent before they heard of a loss may
+/// or may not arrive in time.
 pub(crate) fn losses(record: &RunRecord) -> Vec<NoticeKind> {
     notices(record)
         .into_iter()
@@ -74,8 +75,8 @@ pub(crate) fn losses(record: &RunRecord) -> Vec<NoticeKind> {
         .collect()
 }
 
-/// The exit code that a completed run without a gate owes its validity. A busy machine may well
-/// make a measurement INVALID: that is not what these tests are about.
+/// The exit code of a complete run without a gate, from its validity. A busy machine may make a
+/// measurement INVALID, which these tests ignore.
 pub(crate) fn owed(record: &RunRecord) -> Option<i32> {
     match record.end.as_ref()?.validity.as_str() {
         "VALID" => Some(0),
@@ -84,8 +85,8 @@ pub(crate) fn owed(record: &RunRecord) -> Option<i32> {
     }
 }
 
-/// One block of three arms a round: `requests` requests of `tokens` tokens, a step of `step_ms`
-/// each.
+/// One block of three arms for each round: `requests` requests of `tokens` tokens, with steps of
+/// `step_ms`.
 pub(crate) fn plan(rounds: u32, requests: u32, tokens: u32, step_ms: u32) -> String {
     format!(
         "name = 'small'\nrounds = {rounds}\nengine = 'sim'\nslots = 2\n\

@@ -5,8 +5,8 @@ use serde_json::Value;
 
 use crate::sandbox::Sandbox;
 
-/// What a gate makes of a run's verdict: what a busy machine does to the figures is not what these
-/// tests are about.
+/// The gate's exit code for a run's verdict; the effect of a busy machine on the figures is not
+/// tested here.
 fn gate(document: &Value) -> i32 {
     match (
         document["measurement"]["verdict"].as_str(),
@@ -105,7 +105,7 @@ fn every_candidate_is_compared_with_the_baseline_in_one_family() {
     assert!(page.contains("quick") && page.contains("lame"));
 }
 
-/// The twin: without the slow candidate there is a single question, which needs no correction.
+/// Counter-check: without the slow candidate there is a single question, which needs no correction.
 #[test]
 fn a_single_candidate_is_a_single_question() {
     let sandbox = Sandbox::new();

@@ -1,16 +1,15 @@
-//! The page itself: what the sources have of faults, variables, streams, numbers and examples, it
-//! says.
+//! The page itself: it lists every fault, variable, stream, number and example of the sources.
 
 use worker::stream::{Purpose, Stream};
 
 const PAGE: &str = include_str!("../../../docs/protocol.md");
 
-/// Words in quotation marks in a piece of Rust.
+/// Quoted strings in a piece of Rust.
 fn quoted(rust: &str) -> impl Iterator<Item = &str> {
     rust.split('"').skip(1).step_by(2)
 }
 
-/// What the sources have and a page does not say: kinds of faults, variables, purposes of streams,
+/// Items of the sources that a page lacks: kinds of faults, variables, purposes of streams,
 /// numbers, examples.
 fn unsaid(page: &str) -> Vec<String> {
     let vet = include_str!("../../../proto/src/part/vet.rs");
@@ -44,7 +43,7 @@ fn unsaid(page: &str) -> Vec<String> {
                 .1
                 .parse::<u32>()
                 .ok()?;
-            // The pace of the generator alone is nobody else's.
+            // Only the generator's pacing uses this number.
             (number < 60).then(|| format!("| {number} | "))
         });
     let numbers = [

@@ -1,5 +1,5 @@
-//! Runs of different times in every form: the answer, the way to it, and what an undecided one is
-//! missing.
+//! Runs of different times in every form: the answer, its derivation, and what an undecided one
+//! lacks.
 
 use contract::id::RunId;
 use coordinator::cli::Format;
@@ -11,7 +11,7 @@ use serde_json::Value;
 use super::gate::judged;
 use super::sample::{Story, print, says};
 
-/// Runs of equal figures that began at different times from `from` on.
+/// Runs with equal figures that began at different times from `from` on.
 fn sketches(from: u64, count: u64, b: f64) -> Vec<RunMeans> {
     let findings: Findings = Story {
         b,
@@ -81,7 +81,7 @@ fn a_change_over_runs_is_said_in_words_and_laid_open() {
     );
 }
 
-/// From the document alone: δ̂ and SE are those of the run means beside them.
+/// From the document alone: δ̂ and SE follow from the run means beside them.
 #[test]
 fn every_figure_over_runs_follows_from_the_runs_beside_it() {
     let old = [sketches(0, 2, 1.0), sketches(2, 1, 1.03)].concat();

@@ -1,4 +1,4 @@
-//! The JSON document: complete, of the published shape, and the same after a trip through a parser.
+//! The JSON document: complete, with the published shape, and unchanged by a parser round trip.
 
 use std::path::{Path, PathBuf};
 

@@ -1,6 +1,6 @@
-//! The document in other hands: scripts that know nothing of this code find the same figures in it.
-//! They need Python with `hdrhistogram` and `scipy`; `BENCH_PYTHON` names the interpreter. Without
-//! them the tests say so and pass, unless `REQUIRE_PYTHON` is set.
+//! Independent readers of the document: scripts that share no code with this program compute the
+//! same figures. They need Python with `hdrhistogram` and `scipy`; `BENCH_PYTHON` names the
+//! interpreter. Without them the tests say so and pass, unless `REQUIRE_PYTHON` is set.
 
 use std::io::Write;
 use std::path::{Path, PathBuf};
@@ -17,7 +17,7 @@ fn script(name: &str) -> PathBuf {
         .join(name)
 }
 
-/// An interpreter that has the modules; `None`, with the reason printed, where there is none.
+/// An interpreter that has the modules; `None`, with the reason printed, if there is none.
 pub(crate) fn python(modules: &str) -> Option<String> {
     let python = std::env::var("BENCH_PYTHON").unwrap_or_else(|_| "python3".to_owned());
     let probe = Command::new(&python)
@@ -39,7 +39,7 @@ pub(crate) fn python(modules: &str) -> Option<String> {
     None
 }
 
-/// The script's answer about files that begin with a path.
+/// The script's output for a file.
 pub(crate) fn ask_file(python: &str, name: &str, path: &Path) -> Output {
     Command::new(python)
         .arg(script(name))
@@ -104,7 +104,7 @@ fn scipy_finds_the_spread_of_layouts_and_notices_what_was_changed() {
     let output = ask(&python, "recompute.py", &document);
     agrees(&output, false);
     let said = String::from_utf8(output.stderr).unwrap();
-    // A label without the spread that it goes by is one figure more.
+    // A label without its spread is one more figure.
     assert!(
         said.lines().count() > figures.len() && said.contains(".layout"),
         "{said}"
@@ -147,7 +147,7 @@ fn scipy_finds_the_same_figures_and_notices_each_one_that_was_changed() {
     let Some(python) = python("scipy, hdrh") else {
         return;
     };
-    // From eleven rounds on the exact check draws: the draws must be the same, too.
+    // From eleven rounds on the exact check draws, and the draws must be the same too.
     let document = document(11);
     agrees(&ask(&python, "recompute.py", &document), true);
     let figures = [

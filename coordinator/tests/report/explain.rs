@@ -1,6 +1,5 @@
-//! Every figure of an answer can be followed: from the rounds to the interval by hand, and through
-//! the decision table; and what single workers, neighbouring rounds and a drifting host show is
-//! told.
+//! Every figure of an answer can be followed: by hand from the rounds to the interval, and through
+//! the decision table. Unusual workers, correlated rounds and a drifting host are reported.
 
 use contract::run::RunState;
 use coordinator::cli::Format;
@@ -46,7 +45,7 @@ fn the_page_has_rounds_formulas_and_the_way_through_the_table() {
         "the measure declared before the run; lower is better, cost = ln(value)",
     );
     says(&text, "round order A B A2 d_r x_r a_r");
-    // Six rounds and the covariate: four degrees of freedom.
+    // Six rounds with the covariate: four degrees of freedom.
     says(&text, "95 % δ̂ ± 2.7764·0.0");
     says(&text, "90 % δ̂ ± 2.1318·0.0");
     says(&text, "of all 729 = 3^6 places of B's label");
@@ -62,8 +61,8 @@ fn the_page_has_rounds_formulas_and_the_way_through_the_table() {
     assert_eq!(of_rounds, 2 * 6, "{text}");
 }
 
-/// Every row is a condition: what is said of rounds that are all done never reads as if some were
-/// missing, and rounds that there are are never what would do.
+/// Every row is a condition: for completed rounds it never reads as if some were missing, and the
+/// number of rounds done is never given as the number needed.
 #[test]
 fn no_sentence_of_an_open_answer_contradicts_its_rounds() {
     for b in [1.0, 0.98, 1.02, 1.015] {
@@ -100,7 +99,7 @@ fn no_sentence_of_an_open_answer_contradicts_its_rounds() {
             }
         }
     }
-    // The twin: a run that is cut short says so.
+    // Counter-check: a shortened run says so.
     let text = page(
         Story {
             b: 1.0,
@@ -113,7 +112,7 @@ fn no_sentence_of_an_open_answer_contradicts_its_rounds() {
     says(&text, "yes rounds are missing (5 of 6 are done)");
 }
 
-/// In a duet nobody runs first: what changes from round to round is the side.
+/// A duet has no order; the side changes from round to round.
 #[test]
 fn a_duet_has_sides_in_place_of_an_order() {
     let text = page(
@@ -191,7 +190,7 @@ fn near(one: f64, other: &Value) {
     );
 }
 
-/// By hand, with nothing of the program: differences, means, slope, residuals, standard error,
+/// By hand, without the program's code: differences, means, slope, residuals, standard error,
 /// interval, p hits.
 #[test]
 fn the_document_can_be_followed_by_hand() {

@@ -1,4 +1,4 @@
-//! Files for other tools, read by those tools' own readers.
+//! Export files, read by the readers of their own tools.
 
 use std::collections::BTreeMap;
 use std::path::Path;
@@ -24,7 +24,7 @@ const KINDS: [(Kind, &str); 5] = [
     (Kind::Trace, "trace"),
 ];
 
-/// Enough for every file, and quickly made up.
+/// Enough for every file, and quick to make.
 const ROUNDS: u32 = 2;
 
 /// A run whose parts also keep requests and steps.
@@ -121,7 +121,7 @@ fn other_tools_readers_find_the_same_in_every_file() {
         String::from_utf8_lossy(&whole.stdout).lines().count(),
         KINDS.len()
     );
-    // The twin: a line of the log is lost, a metric misspelt.
+    // Counter-check: a lost line of the log, a misspelt metric.
     for (name, from, to) in [
         ("run.hlog", "Tag=burst-200/B", "Tag=burst-20/B"),
         ("run.openmetrics", "# EOF\n", "# END\n"),
@@ -157,14 +157,14 @@ fn the_table_has_one_shape_and_a_selection_takes_rows_away() {
             .skip(1)
             .all(|row| row.contains(",latency,ttft,"))
     );
-    // Two slots of a hundred requests: of eleven statistics seven, for p95 and what is beyond rest
-    // on too few.
+    // Two slots of a hundred requests: seven of eleven statistics; p95 and above have too few
+    // values.
     assert_eq!(some.lines().count(), 1 + 2 * 7);
     assert!(some.contains(",p90,") && !some.contains(",p95,"), "{some}");
 }
 
-/// Of 1,200 requests twelve lie beyond p99 and one beyond p99.9: what the report hides is no
-/// sample.
+/// Of 1,200 requests, twelve are beyond p99 and one beyond p99.9: quantiles that the report hides
+/// are not exported.
 #[test]
 fn quantiles_that_the_report_hides_are_no_samples() {
     let selection = Selection {
@@ -266,7 +266,7 @@ fn an_interval_log_names_each_trial_once() {
     );
 }
 
-/// Every candidate, and every layout, has trials of the baseline beside it: no two samples may have
+/// Every candidate, and every layout, has its own trials of the baseline: no two samples may have
 /// the same labels.
 #[test]
 fn no_two_samples_of_a_run_of_several_variants_are_of_the_same_series() {
@@ -296,7 +296,7 @@ fn no_two_samples_of_a_run_of_several_variants_are_of_the_same_series() {
                 "verdict{scenario=\"burst-100\",baseline=\"baseline\",candidate=\"baseline-layout"
             )
     );
-    // The twin: without the label the baselines of the candidates could not be told apart.
+    // Counter-check: without the label the candidates' baselines could not be told apart.
     let bare = series(
         &text
             .replace(",candidate=\"pgo\"", "")

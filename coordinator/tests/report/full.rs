@@ -1,4 +1,4 @@
-//! The human report: what is hidden, what the full one has, labels and colours.
+//! The human report: hidden figures, the contents of the full report, labels and colours.
 
 use std::time::Duration;
 
@@ -18,7 +18,7 @@ fn hidden_quantiles_are_dashes_with_the_reason_once() {
         1,
         "once in the scenario that has too few: {text}"
     );
-    // Six bursts of 200 have twelve requests beyond p99 together, no burst has ten.
+    // Six bursts of 200 have twelve requests beyond p99 together, but no single burst has ten.
     says(
         &text,
         "(pooled) E2E p99: fewer than 10 requests of a round lie beyond it",

@@ -1,5 +1,5 @@
-//! What a pull request and a build server are shown: Markdown and JUnit XML, and that names cannot
-//! break them. The XML is judged by a strict reader in Python (`scripts/check_junit.py`).
+//! Output for pull requests and build servers: Markdown and JUnit XML, and that names cannot break
+//! them. A strict reader in Python checks the XML (`scripts/check_junit.py`).
 
 use std::io::Write;
 use std::path::Path;
@@ -41,7 +41,7 @@ pub(crate) fn judged(xml: &str) -> Output {
     child.wait_with_output().unwrap()
 }
 
-/// The ending of every case, as the strict reader found it.
+/// The result of every case, as the strict reader found it.
 fn endings(findings: &Findings) -> Vec<[String; 3]> {
     let xml = shown(findings, Format::Junit);
     let output = judged(&xml);
@@ -221,7 +221,7 @@ fn hostile_names_break_neither_form() {
     );
 }
 
-/// The twin of the strict reader.
+/// Counter-check of the strict reader.
 #[test]
 fn the_strict_reader_refuses_what_is_wrong() {
     let xml = shown(

@@ -1,5 +1,5 @@
-//! How much is held at a time while findings are derived, counted by the allocator: a run's trials
-//! and one part, never all its parts.
+//! Memory held while findings are derived, counted by the allocator: a run's trials and one part,
+//! never all parts.
 #![expect(unsafe_code, reason = "a global allocator")]
 
 use std::alloc::{GlobalAlloc, Layout, System};
@@ -32,22 +32,22 @@ fn bytes(layout: Layout) -> i64 {
     i64::try_from(layout.size()).unwrap_or(i64::MAX)
 }
 
-// SAFETY: both calls are passed on unchanged to the system's allocator.
+// SAFETY: both calls are forwarded unchanged to the system's allocator.
 unsafe impl GlobalAlloc for Counting {
     unsafe fn alloc(&self, layout: Layout) -> *mut u8 {
         changed(bytes(layout));
-        // SAFETY: passed on.
+        // SAFETY: forwarded.
         unsafe { System.alloc(layout) }
     }
 
     unsafe fn dealloc(&self, at: *mut u8, layout: Layout) {
         changed(-bytes(layout));
-        // SAFETY: passed on.
+        // SAFETY: forwarded.
         unsafe { System.dealloc(at, layout) }
     }
 }
 
-/// The most bytes that were held beyond those of before.
+/// Greatest number of bytes held beyond those before.
 fn most<T>(work: impl FnOnce() -> T) -> i64 {
     let before = HELD.get();
     MOST.set(before);
@@ -56,7 +56,7 @@ fn most<T>(work: impl FnOnce() -> T) -> i64 {
     MOST.get() - before
 }
 
-/// A run on so many slots, its parts sealed as a store has them.
+/// A run with this many slots, its parts sealed as in a store.
 fn stored(slots: u32) -> (RunRecord, Vec<Vec<u8>>) {
     let mut record = Story {
         slots,
@@ -75,7 +75,7 @@ fn opened(sealed: &[u8]) -> Part {
     Part::open(sealed).unwrap()
 }
 
-/// Bytes while findings are derived one part at a time.
+/// Bytes held while findings are derived one part at a time.
 fn streamed(slots: u32) -> i64 {
     let (record, sealed) = stored(slots);
     most(|| {
@@ -85,7 +85,7 @@ fn streamed(slots: u32) -> i64 {
     })
 }
 
-/// Bytes of all parts open at once.
+/// Bytes of all parts decoded at once.
 fn whole(slots: u32) -> i64 {
     let (_, sealed) = stored(slots);
     most(|| sealed.iter().map(|part| opened(part)).collect::<Vec<_>>())

@@ -1,5 +1,5 @@
-//! One nasty text in every field that somebody else fills, in every form: nothing of it is an order
-//! to a terminal, a line of its own, a formula, or markup; and it is cut.
+//! A hostile text in every field with foreign content, in every form: it contains no terminal
+//! command, no line of its own, no formula, and no markup; and it is cut.
 
 use std::fmt::Write as _;
 
@@ -47,7 +47,7 @@ fn host() -> HostFacts {
     }
 }
 
-/// A run whose every text is nasty.
+/// A run in which every text is hostile.
 fn record() -> RunRecord {
     let story = Story {
         state: Some(RunState::Stopped),
@@ -101,8 +101,8 @@ fn record() -> RunRecord {
     record
 }
 
-/// What it says. Names in a stored plan are checked when it is read; here they are nasty all the
-/// same.
+/// Its findings. Names in a stored plan are checked when it is read; here they are hostile
+/// nevertheless.
 fn findings() -> Findings {
     let mut findings = compare::findings(record()).unwrap();
     findings.plan.name = nasty();
@@ -132,7 +132,7 @@ fn listed() -> RunSummary {
     }
 }
 
-/// What is wrong with a text that is shown.
+/// Faults of a text that is shown.
 fn faults(form: &str, shown: &str) -> String {
     let mut faults = String::new();
     if let Some(found) = shown
@@ -158,7 +158,7 @@ const FORMS: [Format; 5] = [
 /// Every answer about a run in one form.
 fn answers(format: Format, findings: &Findings) -> String {
     let explanations = compare::explain(findings, "primary").unwrap();
-    // A plan with such names is never shown: it is refused where it is read.
+    // A plan with such names is never shown: it is refused when it is read.
     let mut plan = findings.plan.clone();
     plan.name = "plan".to_owned();
     plan.scenarios
@@ -201,7 +201,7 @@ fn no_form_passes_on_what_a_terminal_or_a_reader_would_obey() {
     for format in FORMS {
         wrong += &faults(&format!("{format:?}"), &answers(format, &findings));
     }
-    // Ends of lines mean nothing there.
+    // Line ends have no meaning there.
     wrong += &faults("HTML", &page(&findings).replace('\n', " "));
     for kind in [
         Kind::Hlog,

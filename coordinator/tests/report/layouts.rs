@@ -1,4 +1,4 @@
-//! The layout control: what is labelled and where, and that it decides nothing.
+//! The layout control: what is labelled and where, and that it affects no decision.
 
 use coordinator::cli::Format;
 use coordinator::compare::{Findings, LayoutLabel, explain};
@@ -10,7 +10,7 @@ use stats::validity::Validity;
 
 use super::sample::{Story, flat, print};
 
-/// Layouts 2 % to either side and one in the middle: an SD of 2 %.
+/// Two layouts at 2 % on either side and one in the middle: an SD of 2 %.
 const LAYOUTS: [f64; 3] = [1.02, 0.98, 1.0];
 const LABEL: &str = "within code-layout noise (±2.0 % over 3 shuffled baselines)";
 
@@ -22,7 +22,7 @@ fn story(b: f64) -> Story {
     }
 }
 
-/// What every form of a comparison says.
+/// A comparison in every form.
 fn forms(findings: &Findings) -> Vec<String> {
     let shown = [Format::Human, Format::Markdown, Format::Junit].map(|format| {
         print(format, |reporter| {
@@ -79,8 +79,7 @@ fn a_difference_that_placement_alone_could_make_is_labelled_in_every_form() {
     assert_eq!(document["layout"]["arms"].as_array().unwrap().len(), 2 * 3);
 }
 
-/// Layouts run beside the baseline as candidates do: a duet's SD is of what they do at the same
-/// time as it.
+/// Layouts run with the baseline as candidates do, so a duet's SD is that of simultaneous runs.
 #[test]
 fn a_duet_has_its_layout_control_too() {
     let findings = Story {
@@ -110,7 +109,7 @@ fn a_duet_has_its_layout_control_too() {
         .for_each(|form| assert!(!form.contains("within code-layout noise"), "{form}"));
 }
 
-/// The twin: a difference of 10 % is more than layouts of 2 % do.
+/// Counter-check: a difference of 10 % exceeds that of layouts of 2 %.
 #[test]
 fn a_greater_difference_is_not() {
     let findings = story(1.10).findings();
@@ -124,7 +123,7 @@ fn a_greater_difference_is_not() {
     );
 }
 
-/// Every answer about the candidate is, figure for figure, that of the same run without layouts.
+/// Every answer about the candidate equals that of the same run without layouts, figure for figure.
 #[test]
 fn no_answer_about_a_candidate_depends_on_its_layouts() {
     let answers = |story: Story| {
@@ -251,7 +250,7 @@ fn layouts_alone_are_measured_and_nothing_is_compared() {
             "{form}"
         );
     }
-    // The twin: where no layout can be believed the run does not pass for a measurement.
+    // Counter-check: if no layout has a VALID measurement, the run does not count as a measurement.
     let findings = alone(30);
     assert!(!matches!(findings.validity, Validity::Valid));
     let human = flat(&print(Format::Human, |reporter| {

@@ -1,4 +1,4 @@
-//! How long requests were: told as they were sent, in every form, with what was cut.
+//! Lengths of requests: shown as sent, in every form, with what was cut.
 
 use coordinator::cli::Format;
 use coordinator::report::page;

@@ -156,7 +156,7 @@ fn how_a_run_was_made_tells_what_happened_on_the_way() {
     assert!(!text.contains("Events of the run"), "{text}");
 }
 
-/// With several candidates a cell is no scenario's index.
+/// With several candidates a cell is not a scenario's index.
 #[test]
 fn what_happened_is_told_in_a_scenario_that_exists_and_names_the_candidate() {
     let told = |candidates: Vec<&'static str>, cell: u32| {

@@ -1,4 +1,4 @@
-//! What is lost raises a doubt, whichever way it was lost.
+//! Every kind of loss raises a doubt.
 
 use contract::run::{Notice, NoticeKind, RunState};
 use coordinator::cli::Format;
@@ -38,7 +38,7 @@ fn printed(notice: Notice, story: Story) -> String {
 fn every_kind_of_loss_is_a_reason_to_doubt_and_no_other_notice_is() {
     for (name, lost) in KINDS {
         let kind = NoticeKind::from_name(name).unwrap();
-        // Records of before workers were counted go by their kind.
+        // Older records without the number of workers are judged by kind.
         for workers in [None, Some(u32::from(lost))] {
             let text = printed(
                 Notice {

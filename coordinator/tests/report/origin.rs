@@ -1,5 +1,5 @@
-//! What every form of a comparison says beside its figures: what the signs mean, and where the
-//! numbers come from.
+//! What every form of a comparison includes besides its figures: the meaning of the signs, and the
+//! origin of the numbers.
 
 use contract::run::{Notice, NoticeKind};
 use coordinator::cli::Format;
@@ -8,7 +8,7 @@ use coordinator::report::{answers, page};
 
 use super::sample::{Story, flat, loss, print};
 
-/// The terminal's full report, the comment and the page.
+/// The terminal's full report, the Markdown comment and the HTML page.
 fn forms(findings: &Findings) -> [String; 3] {
     let full = print(Format::Human, |reporter| {
         reporter.say(&answers::Full(findings)).unwrap();

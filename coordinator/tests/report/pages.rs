@@ -1,6 +1,6 @@
-//! The page: complete in itself, closed to what came from outside, saying what the terminal says;
-//! and what a real browser makes of it. The browser is Chromium (`BENCH_BROWSER` names another);
-//! without one the test says so and passes, unless `REQUIRE_BROWSER` is set.
+//! The HTML page: self-contained, safe against foreign content, and consistent with the terminal;
+//! and rendered by a real browser. The browser is Chromium (`BENCH_BROWSER` names another); without
+//! one the test says so and passes, unless `REQUIRE_BROWSER` is set.
 
 use std::io::Write;
 use std::path::{Path, PathBuf};
@@ -25,7 +25,7 @@ fn of(story: Story) -> String {
     page(&story.findings())
 }
 
-/// What a reader reads: no markup, no escapes, one space between words.
+/// The visible text: no markup, no escapes, one space between words.
 fn text(page: &str) -> String {
     let body = page.split_once("<body>").unwrap().1;
     let mut text = String::new();
@@ -219,7 +219,7 @@ fn several_candidates_are_answered_one_by_one() {
     says(&page, "Is pgo or pgo-program faster than baseline?");
     assert_eq!(page.matches("class=\"card\"").count(), 4);
     says(&page, "burst-100, pgo-program");
-    // Each answer says whose it is; a single one has no need to.
+    // Each answer names its candidate; a single one need not.
     assert_eq!(
         ["pgo: ", "pgo-program: "].map(|who| page.matches(&format!("</span> {who}")).count()),
         [1, 1]
@@ -259,7 +259,7 @@ fn layouts_have_a_section_and_no_card() {
     );
 }
 
-/// Pages of every kind, written where the browser finds them.
+/// Pages of every kind, written for the browser.
 fn pages(dir: &Path) -> Vec<PathBuf> {
     let stories = [
         (
@@ -309,7 +309,7 @@ fn pages(dir: &Path) -> Vec<PathBuf> {
                 ..sound()
             },
         ),
-        // Of one block only: parts are large.
+        // One block only, because parts are large.
         (
             "crowd",
             Story {
@@ -359,7 +359,7 @@ fn a_browser_finds_nothing_to_complain_about() {
     assert!(output.status.success(), "{err}{out}");
 }
 
-/// A run with a planned look has intervals of another level, and its glossary says so.
+/// A run with a planned interim analysis has intervals of another level, and its glossary says so.
 #[test]
 fn the_words_are_explained_with_the_level_of_the_run() {
     says(

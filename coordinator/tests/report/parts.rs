@@ -1,4 +1,4 @@
-//! The parts of a story, made by arithmetic.
+//! The parts of a story, computed arithmetically.
 
 use std::time::Duration;
 
@@ -7,7 +7,7 @@ use contract::identity::Sha256;
 use contract::metric::Metric;
 use contract::part::{
     Bucket, ColdPhase, EngineFacts, Histograms, Length, Origin, Outcomes, Part, PartKey, Sent,
-    Series, StopCause, Usage, Window,
+    Series, ServerFacts, StopCause, Usage, Window,
 };
 use coordinator::plan::Plan;
 use coordinator::schedule::Block;
@@ -124,12 +124,19 @@ impl Story {
                 kv_bytes_total: Some(40 << 20),
                 stepping: Some(last / 2),
                 scheduling: Some(last / 200),
+                server: self.server.clone().map(|server| ServerFacts {
+                    failures: match arm {
+                        Arm::B => server.failures,
+                        Arm::A | Arm::A2 => Vec::new(),
+                    },
+                    ..server
+                }),
                 ..EngineFacts::default()
             },
         }
     }
 
-    /// Latencies from the middle to twice it, evenly.
+    /// Latencies evenly spaced from the middle to twice the middle.
     fn histograms(&self, requests: u64, middle_ns: f64) -> Histograms {
         let mut histograms = Histograms::default();
         for i in 0..requests {
@@ -160,7 +167,7 @@ fn sent((asked, sent): (u32, u32), requests: u64) -> Sent {
     all
 }
 
-/// The requests of [`Story::histograms`] as an open loop would have them: one due after the other.
+/// The requests of [`Story::histograms`] as in an open loop: due one after the other.
 fn series(requests: u64, middle_ns: f64) -> Series {
     let width = Series::FINEST.as_nanos() as u64;
     let mut buckets = vec![Bucket::default(); 130];

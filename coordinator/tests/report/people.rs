@@ -1,4 +1,4 @@
-//! The human report: the right sentence for each outcome, and never a line wider than the page.
+//! The human report: the right sentence for each result, and never a line wider than the page.
 
 use std::time::Duration;
 
@@ -150,7 +150,7 @@ fn few_rounds_are_undecided_for_that_reason() {
         &text,
         "5 rounds can never give FASTER or SLOWER; at least 6 are needed; minimum detectable effect",
     );
-    // What is ten times the tolerance lies near nothing, and wants no more than the least number of
+    // A difference of ten times the tolerance is far from it, and needs only the least number of
     // rounds.
     silent(&text, "too close to the tolerance");
     says(&text, "about 6 rounds would settle it");
@@ -252,8 +252,8 @@ fn a_stopped_run_says_how_to_go_on() {
     );
 }
 
-/// Rounds are fixed beforehand: whoever stops a run once it looks clear must not be told that it
-/// is.
+/// The number of rounds is fixed beforehand: a user who stops a run once it looks clear must not
+/// get a verdict.
 #[test]
 fn a_run_that_is_not_finished_answers_nothing() {
     let story = |blocks| Story {

@@ -1,12 +1,11 @@
-//! Runs that never ran: parts made by arithmetic, so that what a report must say about them is
-//! known.
+//! Runs that were never run: parts computed arithmetically, so that the correct report is known.
 
 use std::time::Duration;
 
 use contract::addendum::{NoiseFloor, NoiseFloors};
 use contract::id::{Arm, Attempt, RunId, TrialKey};
 use contract::identity::{HostFacts, Sha256};
-use contract::part::Part;
+use contract::part::{Part, ServerFacts};
 use contract::run::{
     BlockDone, Notice, NoticeKind, Role, RunEnd, RunHeader, RunState, VariantRecord,
 };
@@ -18,46 +17,48 @@ use coordinator::report::{Reporter, Streams, answers};
 use coordinator::schedule::{self, Block, Lineup};
 use coordinator::store::{Addenda, RunRecord};
 
-/// What is to have happened.
+/// The run to construct.
 pub(crate) struct Story {
     pub(crate) rounds: u32,
-    /// Variants beside the baseline.
+    /// Variants other than the baseline.
     pub(crate) candidates: Vec<&'static str>,
     /// Layouts of the baseline, each with its latency as a multiple of A's.
     pub(crate) layouts: Vec<f64>,
-    /// Workers side by side are in turn on each of these hosts.
+    /// Slots are assigned to these hosts in turn.
     pub(crate) hosts: Vec<&'static str>,
-    /// Whether parts keep their windows in slices.
+    /// Whether parts keep time slices of their windows.
     pub(crate) sliced: bool,
-    /// Latency of B and of A2, as multiples of A's.
+    /// Latency of B and of A2, relative to A's.
     pub(crate) b: f64,
     pub(crate) a2: f64,
     /// Scatter of ln latency between trials: uniform, this far to either side.
     pub(crate) scatter: f64,
-    /// How late requests were sent.
+    /// Lateness of requests.
     pub(crate) late: Duration,
-    /// Failures of every trial of B.
+    /// Number of failures in every trial of B.
     pub(crate) failures: u64,
-    /// The only variants that fail; all when unset.
+    /// The only variants that fail; all by default.
     pub(crate) failing: Option<Vec<&'static str>>,
-    /// Blocks done; all when unset.
+    /// Number of blocks done; all by default.
     pub(crate) blocks: Option<usize>,
     pub(crate) state: Option<RunState>,
     pub(crate) notices: Vec<Notice>,
     pub(crate) simulated: bool,
     pub(crate) slots: u32,
-    /// A slot where B is so many times slower than elsewhere.
+    /// A slot in which B is slower by this factor than elsewhere.
     pub(crate) odd: Option<(u32, f64)>,
-    /// Slowing of every arm from the first round to the last.
+    /// Slowdown of every arm from the first round to the last.
     pub(crate) drift: f64,
-    /// A slow wave in B alone, this high.
+    /// Height of a slow wave in B alone.
     pub(crate) wave: f64,
     /// A noise floor of E2E p50, as a share.
     pub(crate) floor: Option<f64>,
-    /// Both arms at once, each in every other slot.
+    /// Both arms at once, in alternate slots.
     pub(crate) duet: bool,
-    /// Tokens of every prompt as asked and as sent; not counted when unset, as in parts of old.
+    /// Tokens of every prompt as asked and as sent; by default not counted, as in older parts.
     pub(crate) prompts: Option<(u32, u32)>,
+    /// Facts of a server, the same in every part. The failures are those of B alone.
+    pub(crate) server: Option<ServerFacts>,
 }
 
 impl Default for Story {
@@ -85,13 +86,14 @@ impl Default for Story {
             floor: None,
             duet: false,
             prompts: None,
+            server: None,
         }
     }
 }
 
 pub(crate) const SLOTS: u32 = 2;
 
-/// The fewest that can say FASTER: runs of more are slow to make up.
+/// Fewest rounds for FASTER; longer runs take longer to construct.
 pub(crate) const ROUNDS: u32 = 6;
 
 pub(crate) fn run() -> RunId {
@@ -104,7 +106,7 @@ impl Story {
         compare::findings(self.record()).unwrap()
     }
 
-    /// What `coordinator run` would print.
+    /// Output of `coordinator run`.
     pub(crate) fn printed(self, format: Format) -> String {
         let findings = self.findings();
         print(format, |reporter| {
@@ -112,7 +114,7 @@ impl Story {
         })
     }
 
-    /// What `coordinator report` would print.
+    /// Output of `coordinator report`.
     pub(crate) fn reported(self) -> String {
         let findings = self.findings();
         print(Format::Human, |reporter| {
@@ -222,7 +224,7 @@ impl Story {
         }
     }
 
-    /// A block with a notice was done in the attempt after it.
+    /// A block with a notice was completed in the next attempt.
     pub(crate) fn attempt(&self, block: &Block) -> Attempt {
         let here =
             |notice: &&Notice| (notice.key.cell, notice.key.round) == (block.cell, block.round);
@@ -284,12 +286,12 @@ fn floors(share: f64) -> NoiseFloors {
     }
 }
 
-/// What a reporter of this format prints, without colour.
+/// Output of a reporter in this format, without colour.
 pub(crate) fn print(format: Format, show: impl FnOnce(&mut Reporter<'_>)) -> String {
     painted(format, false, show)
 }
 
-/// What a reporter of this format prints.
+/// Output of a reporter in this format.
 pub(crate) fn painted(
     format: Format,
     colour: bool,
@@ -311,17 +313,17 @@ pub(crate) fn painted(
     String::from_utf8(out).unwrap()
 }
 
-/// The text as one line, as a reader takes it in.
+/// The text on one line.
 pub(crate) fn flat(text: &str) -> String {
     text.split_whitespace().collect::<Vec<_>>().join(" ")
 }
 
-/// That a text says so, wherever its lines break.
+/// Checks that a text contains `wanted`, wherever its lines break.
 pub(crate) fn says(text: &str, wanted: &str) {
     assert!(flat(text).contains(wanted), "no {wanted:?} in\n{text}");
 }
 
-/// That it does not.
+/// Checks that it does not.
 pub(crate) fn silent(text: &str, unwanted: &str) {
     assert!(!flat(text).contains(unwanted), "{unwanted:?} in\n{text}");
 }

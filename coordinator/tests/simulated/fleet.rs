@@ -1,5 +1,5 @@
-//! A host of pretended workers: an agent's session, and for every order to start a worker another
-//! session that does what its manner says.
+//! A simulated host: an agent's session, and for every start order another session that behaves as
+//! its manner says.
 
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
@@ -14,34 +14,34 @@ use tokio::time::{interval, sleep};
 
 use crate::peer::{BEAT, Caller, Door, SHA, hello};
 
-/// How long the pretended window lasts.
+/// Length of the simulated window.
 pub(crate) const WINDOW: Duration = Duration::from_secs(40);
 
-/// What a worker does.
+/// Behaviour of a worker.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Manner {
     Good,
-    /// Gives signs of life and never opens its engine.
+    /// Sends keep-alives and never opens its engine.
     Stuck,
-    /// Takes far longer than it may for its requests, and gives signs of life all the while.
+    /// Takes far longer than allowed for its requests, while sending keep-alives.
     Slow,
     /// Falls silent when it is told to start.
     Silent,
     /// Dies when it is told to start.
     Dies,
-    /// Its clock is a minute ahead once it was told to start.
+    /// Its clock jumps a minute ahead after the start order.
     Jumps,
-    /// Its part says that some requests have no end.
+    /// Its part has requests without an outcome.
     Miscounts,
     /// Its part names another run.
     Strays,
-    /// Its part tells of a window that is longer than the time since it was told to start.
+    /// Its part has a window longer than the time since the start order.
     Stretches,
-    /// It sends its part when it is to warm up.
+    /// It sends its part instead of warming up.
     Hurries,
 }
 
-/// What the agent and its workers share.
+/// State shared by the agent and its workers.
 #[derive(Clone)]
 struct Host {
     door: Door,
@@ -50,7 +50,7 @@ struct Host {
     started: Arc<Mutex<Vec<Ticket>>>,
 }
 
-/// Lets a host of so many slots join; gives the tickets of all workers it was told to start.
+/// Lets a host with this many slots join; returns the tickets of all workers it was told to start.
 pub(crate) fn host(
     door: &Door,
     slots: u32,
@@ -72,8 +72,8 @@ pub(crate) fn host(
     started
 }
 
-/// A host of one slot with so many cores that comes later; gives what it hears until its session is
-/// over.
+/// A host with one slot and this many cores that joins later; returns the messages it gets until
+/// its session ends.
 pub(crate) async fn newcomer(door: Door, after: Duration, cores: u32) -> Vec<ToPeer> {
     sleep(after).await;
     let mut hello = hello(Role::Agent {
@@ -99,7 +99,7 @@ pub(crate) async fn newcomer(door: Door, after: Duration, cores: u32) -> Vec<ToP
     }
 }
 
-/// An agent of the fleet that says of every worker that it has ended, and could not be started.
+/// An agent that reports for every worker that it has ended, and could not be started.
 pub(crate) async fn liar(door: Door) {
     let mut caller = door
         .join(hello(Role::Agent {
@@ -229,7 +229,7 @@ async fn worker(host: Host, ticket: Ticket) {
     host.ups.send(exited(ticket, signal)).await.unwrap();
 }
 
-/// Gives signs of life while the window lasts, then reports.
+/// Sends keep-alives during the window, then its part.
 async fn measure(caller: &mut Caller, attempt: Attempt, share: &Assignment, manner: Manner) {
     let window = if manner == Manner::Slow {
         100 * WINDOW
@@ -260,7 +260,7 @@ async fn report(caller: &mut Caller, attempt: Attempt, part: &Part) {
     }
 }
 
-/// Every request of the share was refused, a second after it was due.
+/// A part in which every request of the share was refused, a second after it was due.
 fn part(attempt: Attempt, share: &Assignment, manner: Manner) -> Part {
     let request = |index| RequestRecord {
         index,
@@ -300,7 +300,7 @@ fn part(attempt: Attempt, share: &Assignment, manner: Manner) -> Part {
     part
 }
 
-/// Every account of it says that its window was a hundred times longer than it can have been.
+/// Makes the window a hundred times longer than possible everywhere in the part.
 fn stretch(part: &mut Part) {
     let long = 100 * u64::try_from(WINDOW.as_nanos()).unwrap();
     part.requests

@@ -1,4 +1,4 @@
-//! Every way to lose a worker, an agent or a part, and what becomes of its block.
+//! Every way to lose a worker, an agent or a part, and the effect on its block.
 
 use super::*;
 
@@ -41,7 +41,7 @@ async fn every_way_to_lose_a_worker_has_its_name_and_its_block_is_run_again() {
     }
 }
 
-/// The block it belongs to is never committed by the one who saw it.
+/// The coordinator that saw the loss never commits its block.
 #[tokio::test(start_paused = true)]
 async fn a_coordinator_that_is_killed_leaves_the_evidence_of_losses() {
     let killed = Some(WINDOW + WINDOW / 2);
@@ -162,7 +162,7 @@ async fn who_cannot_be_started_is_not_waited_for() {
         "{}",
         run.ending.reason
     );
-    // Every order to start fails at once, each try's last one too.
+    // Every start order fails at once, including the last one of each attempt.
     assert!(run.took < Duration::from_secs(1), "{:?}", run.took);
 }
 

@@ -1,4 +1,4 @@
-//! A journal on paper: what a run would have made durable, and failures where they are asked for.
+//! A journal in memory: what a run would have made durable, and failures on request.
 
 use std::sync::Mutex;
 
@@ -7,7 +7,7 @@ use contract::run::{BlockDone, Notice, NoticeKind, RunHeader};
 use coordinator::dispatch::event::Delivery;
 use coordinator::dispatch::journal::{Journal, JournalError};
 
-/// Writes everything down, and fails where it is told to.
+/// Records everything, and fails on request.
 #[derive(Default)]
 pub(crate) struct Notebook {
     pub(crate) fails: Option<&'static str>,
@@ -82,8 +82,7 @@ impl Journal for Notebook {
             place.attempt,
             delivery.part.outcomes.ended(),
         );
-        // It fails at the last part of the first block, when all that is left to do is to commit
-        // it.
+        // It fails at the last part of the first block, when only the commit is left.
         let last = self.pages.lock().unwrap().kept.len() == 5;
         self.write(if last { "keep" } else { "" }, |pages| {
             pages.kept.push(page);

@@ -1,4 +1,4 @@
-//! A session service without sockets, and the peers that call at it.
+//! A session service without sockets, and peers that call it.
 
 use std::time::Duration;
 
@@ -19,13 +19,13 @@ pub(crate) const TOKEN: &str = "secret of the test";
 pub(crate) const HELLO: Duration = Duration::from_secs(10);
 pub(crate) const LEASE: Duration = Duration::from_secs(15);
 pub(crate) const BEAT: Duration = Duration::from_secs(3);
-/// Bytes on the way between two ends.
+/// Capacity of the pipe between two ends, bytes.
 const PIPE: usize = 16 * 1024;
 
-/// The hash that every binary of these tests has.
+/// The hash of every binary in these tests.
 pub(crate) const SHA: Sha256 = Sha256([7; 32]);
 
-/// Where peers call.
+/// The service to which peers connect.
 #[derive(Clone)]
 pub(crate) struct Door {
     pipes: mpsc::Sender<Result<DuplexStream, std::io::Error>>,
@@ -37,7 +37,7 @@ pub(crate) struct Caller {
     pub(crate) down: Streaming<ToPeerItem>,
 }
 
-/// Serves sessions; what happens there comes through the receiver, of which `queue` may wait.
+/// Serves sessions; their events come through the receiver, which holds at most `queue`.
 pub(crate) fn served(queue: usize) -> (Door, mpsc::Receiver<Incoming>, Instant) {
     let epoch = Instant::now();
     let (events, incoming) = mpsc::channel(queue);
@@ -76,7 +76,7 @@ pub(crate) fn worker() -> Hello {
 }
 
 impl Door {
-    /// Calls, and says `first`; without it nothing is said at all.
+    /// Connects and sends `first`; without it, sends nothing.
     pub(crate) async fn call(&self, first: Option<FromPeer>) -> Result<Caller, Status> {
         let (near, far) = tokio::io::duplex(PIPE);
         self.pipes.send(Ok(far)).await.unwrap();
@@ -115,17 +115,17 @@ impl Door {
 
 impl Caller {
     pub(crate) async fn say(&self, up: FromPeer) {
-        // Whoever is not listened to any more hears that soon enough.
+        // If the receiver is gone, the peer will soon hear it.
         let _ = self.up.send(up.into()).await;
     }
 
-    /// The next word; `None` when the session is over.
+    /// The next message; `None` when the session has ended.
     pub(crate) async fn hear(&mut self) -> Option<ToPeer> {
         let item = self.down.message().await.ok().flatten()?;
         Some(ToPeer::try_from(item).unwrap())
     }
 
-    /// Hears until the session is over, and answers nothing.
+    /// Receives until the session ends, and answers nothing.
     pub(crate) async fn rest(&mut self) -> Vec<ToPeer> {
         let mut heard = Vec::new();
         while let Some(down) = self.hear().await {

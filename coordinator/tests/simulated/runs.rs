@@ -1,5 +1,5 @@
-//! Whole runs of the dispatch loop with pretended hosts: what is written down, in what order, and
-//! when it ends.
+//! Whole runs of the dispatch loop with simulated hosts: what is recorded, in what order, and when
+//! the run ends.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -28,7 +28,7 @@ mod losses;
 mod unlike;
 
 const SLOTS: u32 = 2;
-/// Of three arms: 3 rounds of 10 requests.
+/// Requests of three arms in 3 rounds of 10 requests.
 const REQUESTS: u64 = 90;
 
 fn limits() -> Limits {
@@ -105,12 +105,12 @@ fn job(resident: bool) -> Job {
     }
 }
 
-/// What came of a run.
+/// Result of a run.
 struct Outcome {
     ending: Ending,
     notebook: Arc<Notebook>,
     started: Vec<Ticket>,
-    /// What the other host heard.
+    /// Messages that the other host got.
     newcomer: Vec<ToPeer>,
     took: Duration,
 }
@@ -118,19 +118,19 @@ struct Outcome {
 struct Setting {
     resident: bool,
     fails: Option<&'static str>,
-    /// The coordinator is killed after so long.
+    /// The coordinator is killed after this time.
     killed: Option<Duration>,
-    /// Ctrl-C after so long.
+    /// Ctrl-C after this time.
     interrupt: Option<Duration>,
-    /// The launcher's word that its agent has ended, after so long.
+    /// The launcher reports after this time that its agent has ended.
     agent_ends: Option<Duration>,
-    /// What a build needs that no host has.
+    /// A processor feature that a build needs and no host has.
     needs: Option<&'static str>,
-    /// Another host comes after so long, with so many cores; the first has two.
+    /// Another host joins after this time, with this many cores; the first has two.
     newcomer: Option<(Duration, u32)>,
-    /// Somebody of the fleet tells lies about workers that are not its own.
+    /// An agent sends false reports about workers that are not its own.
     liar: bool,
-    /// The run is taken up again, and began on a host with so many cores.
+    /// The run is resumed, and began on a host with this many cores.
     begun_on: Option<u32>,
 }
 
@@ -240,7 +240,7 @@ async fn carry_out(
     }
 }
 
-/// One worker misbehaves, the others are good.
+/// One worker misbehaves, the others do not.
 fn one(ticket: u64, manner: Manner) -> impl Fn(Ticket) -> Manner + Send + Sync + 'static {
     move |who| {
         if who == Ticket(ticket) {
@@ -266,7 +266,7 @@ async fn a_quiet_run_writes_everything_down_once() {
         ),
         (3, vec![], 18)
     );
-    // Nine windows, and next to nothing between them.
+    // Nine windows, and almost no time between them.
     assert!(
         (9 * WINDOW..10 * WINDOW + WINDOW).contains(&run.took),
         "{:?}",
@@ -288,7 +288,7 @@ async fn nobody_has_a_say_in_what_became_of_others_workers() {
         (run.ending.state(), run.notebook.requests()),
         (RunState::Complete, REQUESTS)
     );
-    // There is no place for the liar.
+    // There is no slot for the lying agent.
     assert_eq!(
         (run.notebook.notices(), run.started.len()),
         (vec![NoticeKind::HostWaits], 18)

@@ -1,4 +1,4 @@
-//! Who may come in, and the three limits of every session: first message, silence, size.
+//! Which peers are admitted, and the three limits of every session: first message, silence, size.
 
 use std::time::Duration;
 
@@ -14,7 +14,7 @@ use tonic::Code;
 
 use crate::peer::{BEAT, Caller, HELLO, LEASE, SHA, hello, served, worker};
 
-/// What happens next, but for lines about who was turned away.
+/// The next event, except refusals.
 async fn next(incoming: &mut mpsc::Receiver<Incoming>) -> SessionEvent {
     loop {
         match incoming.recv().await.unwrap().what {
@@ -24,7 +24,7 @@ async fn next(incoming: &mut mpsc::Receiver<Incoming>) -> SessionEvent {
     }
 }
 
-/// A word of so many bytes.
+/// A message of this many bytes.
 fn long(attempt: u32, bytes: usize) -> FromPeer {
     let failure = Failure {
         kind: FailureKind::Engine,
@@ -129,7 +129,7 @@ async fn who_gives_signs_of_life_stays() {
             what = incoming.recv() => assert!(!matches!(what.unwrap().what, SessionEvent::Closed)),
         }
     }
-    // The end of its stream is the end of the session, at once towards the peer.
+    // The end of its stream ends the session, at once towards the peer.
     let Caller { up, mut down } = caller;
     drop(up);
     let before = Instant::now();
@@ -159,7 +159,7 @@ async fn pings_tell_how_a_peers_clock_stands() {
         let Some(ToPeer::Ping { seq }) = caller.hear().await else {
             panic!("a ping")
         };
-        // One that answers late is seen to be uncertain, and another's answer is taken instead.
+        // A late answer is recognised as uncertain, and another answer is used instead.
         tokio::time::sleep(Duration::from_millis(u64::from(seq % 3))).await;
         caller
             .say(FromPeer::Pong {
@@ -205,7 +205,7 @@ async fn who_never_reads_costs_a_bounded_queue_and_keeps_nobody_waiting() {
     }
     assert_eq!(before.elapsed(), Duration::ZERO);
     let heard = caller.rest().await.len();
-    // What the reader's own window of 2 MiB and the queue hold.
+    // The capacity of the reader's window of 2 MiB and of the queue.
     assert!((64..3000).contains(&heard), "{heard} of {SENT}");
     assert!(
         matches!(next(&mut incoming).await, SessionEvent::Unread),
@@ -254,7 +254,7 @@ async fn who_is_not_listened_to_is_pinged_all_the_same_and_not_taken_for_silent(
             for attempt in 0..3 {
                 caller.say(FromPeer::Armed(Attempt(attempt))).await;
             }
-            // Well beyond the lease nobody has time for it.
+            // The receiver is busy for much longer than the lease.
             let until = Instant::now() + 3 * LEASE;
             let mut pings = Vec::new();
             while let Ok(Some(down)) = tokio::time::timeout_at(until, caller.hear()).await {
@@ -307,7 +307,7 @@ async fn pieces_that_are_not_taken_are_not_piled_up() {
         sent += 1;
         assert!(sent < 100, "a bound");
     }
-    // The twin: who takes them gets more.
+    // Counter-check: a peer that reads gets more.
     let mut taken = 0;
     while taken < sent {
         taken += u32::from(matches!(caller.hear().await, Some(ToPeer::BuildChunk(_))));
@@ -352,7 +352,7 @@ async fn who_was_given_up_is_told_so_and_the_part_it_still_sends_is_counted() {
         next(&mut incoming).await,
         SessionEvent::Opened(..)
     ));
-    // Cut off for longer than the lease, with a part on the way.
+    // Disconnected for longer than the lease, with a part on the way.
     assert!(matches!(next(&mut incoming).await, SessionEvent::Silent));
     let heard = caller.rest().await;
     let Some(ToPeer::Refused {

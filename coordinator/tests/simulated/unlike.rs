@@ -1,4 +1,4 @@
-//! Hosts that are not like those of the run.
+//! Hosts that do not match those of the run.
 
 use super::*;
 

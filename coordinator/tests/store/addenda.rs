@@ -1,5 +1,5 @@
-//! What is added beside a run: joined at import, outside the content, and readable by programs of
-//! either age.
+//! Addenda of a run: merged at import, outside the content hash, and readable by older and newer
+//! programs.
 
 use contract::addendum::{Annotation, AnnotationKind, NoiseFloor, NoiseFloors};
 use contract::identity::Sha256;
@@ -107,8 +107,8 @@ fn floors_are_content_and_the_first_stay() {
         store.read_run(run(1)).unwrap().addenda.floors,
         Some(floors(1, 0.01))
     );
-    // The twin of the joined annotation: another verdict would follow, so it is another state of
-    // the run.
+    // Counter-check of the merged annotation: different floors would change the verdict, so it is
+    // another state of the run.
     assert!(matches!(
         store.import(&without),
         Err(StoreError::Differs { .. })

@@ -1,5 +1,4 @@
-//! Export files: out, in again, damaged, from a newer program, and as what a database is rebuilt
-//! from.
+//! Export files: exported, imported, damaged, from a newer program, and as sources of a rebuild.
 
 use std::path::Path;
 
@@ -11,7 +10,7 @@ use coordinator::store::{Damage, Imported, RunSummary, Source, Store, StoreError
 use crate::damage::tamper;
 use crate::sample::{end, header, notice, place, put, run, store_with, write_block};
 
-/// A run with something of everything.
+/// A run with every kind of record.
 fn rich(store: &Store) {
     store.begin_run(&header(run(1))).unwrap();
     put(store, place(run(1), 0, 0, Arm::A, 0), 400).unwrap();
@@ -65,8 +64,7 @@ fn a_run_of_very_many_notices_is_read_in_their_order() {
     let store = Store::open(dir.path()).unwrap();
     store.begin_run(&header(run(1))).unwrap();
     write_block(&store, run(1), 0, 1).unwrap();
-    // What takes a second where each notice is looked at once takes minutes where it is compared
-    // with those before it.
+    // Checking each notice once takes a second; comparing each with those before it takes minutes.
     let notices: Vec<_> = (0..30_000)
         .map(|number| notice(&number.to_string()))
         .collect();
@@ -271,7 +269,7 @@ fn what_has_no_copy_is_brought_over_where_it_is_whole() {
         Store::open(dir.path()).unwrap().verify().unwrap().uncopied,
         [run(2), run(3), run(4)]
     );
-    // The index lies about run 2, and run 3 lacks a part.
+    // The index row of run 2 is wrong, and run 3 lacks a part.
     tamper(dir.path(), "runs", |rows| {
         let (key, row) = rows.scan_prefix(run(2).as_str()).next().unwrap().unwrap();
         let row = String::from_utf8(row.to_vec())
@@ -295,8 +293,7 @@ fn what_has_no_copy_is_brought_over_where_it_is_whole() {
         .iter()
         .map(|brought| brought.lacks)
         .collect();
-    // The block that lacks a part is not taken for one: with it go its record and its two other
-    // parts.
+    // The block without one of its parts is dropped, with its record and its two other parts.
     assert_eq!(lacks, [0, 0, 4, 0]);
     let after = rebuilt.store.runs().unwrap();
     assert_eq!(
@@ -313,7 +310,7 @@ fn is_aside(path: &Path, dir: &Path) -> bool {
     path.parent() == Some(dir) && name.starts_with("db.corrupt-") && path.join("manifest").exists()
 }
 
-/// As root a rename replaces a device, and every program loses it.
+/// As root, a rename replaces a device, and every program loses it.
 #[test]
 fn an_export_takes_the_place_of_regular_files_alone() {
     let dir = tempfile::tempdir().unwrap();

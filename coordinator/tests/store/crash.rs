@@ -1,4 +1,4 @@
-//! Other processes: killed while they write, or in the way.
+//! Other processes: killed while they write, or holding the lock.
 
 use std::io::{BufRead, BufReader, Write};
 use std::path::Path;
@@ -12,8 +12,8 @@ use crate::sample::{ORDER, block, header, place, put, run};
 const DIR: &str = "STORE_TEST_DIR";
 const KILLS: u32 = 100;
 
-/// Not a test of its own: what the others start, in a process that can be killed. Writes blocks for
-/// ever and says so when each is committed.
+/// Not a test itself: the process that the others start and kill. Writes blocks for ever and
+/// reports each commit.
 #[test]
 fn child() {
     let Some(dir) = std::env::var_os(DIR) else {
@@ -61,7 +61,7 @@ fn a_killed_writer_loses_nothing_that_was_acknowledged() {
     for kill in 0..KILLS {
         let (mut child, mut lines) = start(dir.path());
         assert!(lines.any(|line| line == "began"));
-        // Two blocks and then a moment that moves from kill to kill, without a clock: somewhere in
+        // Two blocks and then a moment that differs for each kill, without a clock: somewhere in
         // the next block.
         for _ in 0..2 {
             acknowledged = done(&lines.next().unwrap()) + 1;
@@ -79,7 +79,7 @@ fn a_killed_writer_loses_nothing_that_was_acknowledged() {
 
         let store = Store::open(dir.path()).unwrap();
         let read = store.read_outline(run(1)).unwrap();
-        // One more may have been committed without the word getting through.
+        // One more block may have been committed without the report getting through.
         let blocks = read.blocks.len() as u32;
         assert!(
             (acknowledged..=acknowledged + 1).contains(&blocks),

@@ -1,4 +1,4 @@
-//! Flipped bits, cut files, swapped files: found or harmless, never silently fewer.
+//! Flipped bits, truncated files, swapped files: detected or harmless, never silently incomplete.
 
 use std::path::{Path, PathBuf};
 
@@ -8,7 +8,7 @@ use coordinator::store::{Damage, RunRecord, Store, StoreError};
 
 use crate::sample::{part, place, run, store_with, write_run};
 
-/// What a user sees of a store.
+/// The user-visible contents of a store.
 #[derive(Debug, PartialEq)]
 struct Seen(Vec<RunRecord>);
 
@@ -37,7 +37,7 @@ pub(crate) fn copy(from: &Path, to: &Path) {
     }
 }
 
-/// A fixed sequence of numbers that looks like chance.
+/// A fixed pseudo-random sequence.
 pub(crate) fn numbers(seed: u64) -> impl Iterator<Item = usize> {
     let mut state = seed;
     std::iter::from_fn(move || {
@@ -59,9 +59,9 @@ fn files(dir: &Path) -> Vec<PathBuf> {
     files
 }
 
-/// Damages a copy of a store in some way, so many times; each time the whole is seen or an error.
+/// Damages copies of a store this many times; each time everything is read or there is an error.
 fn damaged_copies(original: &Path, times: usize, damage: impl Fn(&Path, usize)) -> (usize, usize) {
-    // Looked at in a copy: opening a database changes what its files look like.
+    // Checked in a copy, because opening a database changes its files.
     let looked_at = tempfile::tempdir().unwrap();
     copy(original, &looked_at.path().join("copy"));
     let whole = see(&looked_at.path().join("copy")).unwrap();
@@ -91,7 +91,7 @@ fn damaged_copies(original: &Path, times: usize, damage: impl Fn(&Path, usize)) 
 
 pub(crate) fn flip(path: &Path, random: usize, bit: usize) {
     let mut bytes = std::fs::read(path).unwrap();
-    // Files begin and end with what was written; long zeros lie between.
+    // Data are at the beginning and end of files, with long zeros between.
     let written: Vec<_> = (0..bytes.len()).filter(|at| bytes[*at] != 0).collect();
     let at = written[random % written.len()];
     bytes[at] ^= 1 << (bit % 8);
@@ -101,7 +101,7 @@ pub(crate) fn flip(path: &Path, random: usize, bit: usize) {
 fn flip_somewhere(dir: &Path, time: usize) {
     let random: Vec<_> = numbers(time as u64 * 7919 + 1).skip(3).take(3).collect();
     let files = files(dir);
-    // Every other flip hits the file with the data.
+    // Every other flip hits the data file.
     let path = if time.is_multiple_of(2) {
         dir.join("db/db")
     } else {
@@ -217,10 +217,10 @@ fn a_missing_witness_and_one_of_another_store_are_found() {
     );
 }
 
-/// Changes one tree behind the store's back.
+/// Changes one tree without the store.
 pub(crate) fn tamper(dir: &Path, tree: &str, change: impl FnOnce(&sled::Tree)) {
     let config = sled::Config::new().path(dir.join("db"));
-    // A closed database holds its lock for a moment longer.
+    // A closed database holds its lock slightly longer.
     let db = loop {
         match config.open() {
             Err(sled::Error::Io(e)) if e.to_string().contains("acquire lock") => {
@@ -260,7 +260,7 @@ fn another_part_in_the_place_of_an_accepted_one_is_found() {
     let dir = tempfile::tempdir().unwrap();
     store_with(dir.path(), 1, 1);
     let there = place(run(1), 0, 0, Arm::A, 0);
-    // A sound part of that very place, only not the one that was measured.
+    // An intact part with that very key, but not the one that was measured.
     let sealed = part(there, 11).seal().unwrap();
     tamper(dir.path(), "parts", |parts| {
         let (key, _) = parts.scan_prefix(run(1).as_str()).next().unwrap().unwrap();

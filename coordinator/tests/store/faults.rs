@@ -1,6 +1,6 @@
-//! Calls to the system that fail, and kills in the middle of them: what was acknowledged is there
-//! afterwards, every failure is told in a sentence, nothing hangs and nothing ends in a panic.
-//! Needs strace; says so where there is none.
+//! Failing system calls, and kills during them: what was acknowledged is there afterwards, every
+//! failure is reported in a sentence, nothing hangs and nothing panics. Needs strace; says so if
+//! there is none.
 //!
 //! One harness and its faults: longer than other files.
 
@@ -19,13 +19,13 @@ use crate::sample::{end, header, run, store_with, write_block};
 
 pub(crate) const DIR: &str = "STORE_FAULTS_DIR";
 pub(crate) const WORK: &str = "STORE_FAULTS_WORK";
-/// No call takes as long as this, however busy the machine is.
+/// No call takes this long, even on a busy machine.
 const LIMIT: Duration = Duration::from_secs(120);
-/// What the child says before whatever it says.
+/// Prefix of the child's output lines.
 const SAID: &str = "said: ";
 
-/// Not a test of its own: what the others start under strace. Says what it has done, and why it
-/// could not.
+/// Not a test itself: the process that the others start under strace. Reports what it has done, and
+/// why it failed.
 #[test]
 fn child() {
     let (Some(dir), Ok(work)) = (std::env::var_os(DIR), std::env::var(WORK)) else {
@@ -45,7 +45,7 @@ fn child() {
     }
 }
 
-/// A run of three blocks, said something about.
+/// A run of three blocks with an annotation.
 fn writes(dir: &Path, said: &mut impl Write) -> Result<(), StoreError> {
     let store = Store::open(dir)?;
     store.begin_run(&header(run(3)))?;
@@ -80,17 +80,17 @@ pub(crate) fn has_strace() -> bool {
     found
 }
 
-/// A fault: what strace is told to do at the so-manieth call.
+/// A fault: what strace does at the n-th call.
 #[derive(Clone, Copy, Debug)]
 struct Fault {
     work: &'static str,
     calls: &'static str,
-    /// `error=EIO`, `signal=KILL`.
+    /// Kind of fault: `error=EIO`, `signal=KILL`.
     what: &'static str,
     when: u32,
 }
 
-/// What the child said, and whether it ended by itself.
+/// Output of the child, and whether it ended by itself.
 #[derive(Debug)]
 struct Ended {
     said: Vec<String>,
@@ -150,7 +150,7 @@ fn suffer(original: &Original, dir: &Path, fault: Fault) -> Ended {
         .collect();
     let log = std::fs::read_to_string(&log).unwrap();
     let injected = log.contains("INJECTED") || output.status.signal() == Some(9);
-    // A panic that is caught is no matter; one that is not fails the child as a test.
+    // A caught panic does not matter; an uncaught one fails the child as a test.
     Ended {
         said,
         injected,
@@ -158,7 +158,7 @@ fn suffer(original: &Original, dir: &Path, fault: Fault) -> Ended {
     }
 }
 
-/// How often each came out.
+/// Number of each result.
 #[derive(Debug, Default)]
 struct Tally {
     injected: usize,
@@ -166,7 +166,7 @@ struct Tally {
     rebuilt: usize,
 }
 
-/// Lets a fault happen to a copy of a store and judges what is there afterwards.
+/// Injects a fault into a copy of a store and judges the result.
 fn judge(original: &Original, fault: Fault, tally: &mut Tally) {
     let dir = tempfile::tempdir().unwrap();
     let dir = dir.path().join("store");
@@ -179,7 +179,7 @@ fn judge(original: &Original, fault: Fault, tally: &mut Tally) {
     tally.injected += 1;
     let failed = ended.said.iter().find(|line| line.starts_with("failed to"));
     tally.told += usize::from(failed.is_some());
-    // A single read that fails within sled makes it cut its log; only that is damage.
+    // A single failed read inside sled makes it truncate its log; only that is damage.
     let reads = fault.calls.contains("read");
     assert!(
         reads || failed.is_none_or(|line| !line.contains("--rebuild")),
@@ -229,7 +229,7 @@ struct Original {
 }
 
 impl Original {
-    /// Opened so often after it was written; from once on there is a snapshot.
+    /// Opened this many times after it was written; after the first time there is a snapshot.
     fn new(opens: usize) -> Self {
         let dir = tempfile::tempdir().unwrap();
         store_with(&dir.path().join("store"), 2, 1);
@@ -263,7 +263,7 @@ impl Original {
         self.dir.path().join("store")
     }
 
-    /// Everything below a copy of it that may be read or written.
+    /// All files below a copy that may be read or written.
     fn watched(&self, dir: &Path) -> Vec<PathBuf> {
         let journal = format!("runs/{}.journal", run(3));
         let archive = format!("runs/{}.bench", run(3));
@@ -390,7 +390,7 @@ fn many_faults_for_figures() {
     }
 }
 
-/// Threads cannot be made to fail by path; the child is given no room for them.
+/// Threads cannot be made to fail by path, so the child gets no quota for them.
 #[test]
 fn a_limit_on_threads_is_told_as_one() {
     let original = Original::new(1);

@@ -1,4 +1,4 @@
-//! A device that is full. Needs the right to mount; says so where it has none.
+//! A full device. Needs the right to mount; says so without it.
 
 use std::io::Write;
 use std::path::{Path, PathBuf};
@@ -8,7 +8,7 @@ use coordinator::store::{Store, StoreError};
 
 use crate::sample::{header, run, write_block};
 
-/// A small file system in memory, gone when dropped.
+/// A small file system in memory, removed when dropped.
 struct Mount(tempfile::TempDir);
 
 impl Mount {
@@ -31,7 +31,7 @@ impl Mount {
 
 impl Drop for Mount {
     fn drop(&mut self) {
-        // Lazily, since a failed test may still have files open.
+        // Lazily, because a failed test may still have files open.
         let _ = Command::new("umount").arg("-l").arg(self.0.path()).status();
     }
 }
@@ -56,7 +56,7 @@ fn a_full_device_is_said_so_and_loses_nothing_committed() {
     write_block(&store, run(1), 0, 0).unwrap();
     let mut committed = 1;
     fill(&ballast);
-    // Some room may be left within files that are there already.
+    // Some space may be left in existing files.
     let error = loop {
         match write_block(&store, run(1), committed, 0) {
             Ok(()) => committed += 1,

@@ -1,6 +1,5 @@
-//! Bytes that nobody wrote: whatever they are, decoding answers, without a panic and without taking
-//! more memory than they could be worth. The same entrances as the targets under `fuzz/`, which try
-//! longer.
+//! Arbitrary bytes: decoding returns a result, without a panic and without more memory than they
+//! could justify. The same entry points as the fuzz targets under `fuzz/`, which run longer.
 
 use contract::envelope::{self, Kind};
 use contract::histogram::{Exact, HistogramError, LatencyHistogram};
@@ -12,7 +11,7 @@ use proptest::prelude::*;
 
 use crate::sample::{part, place, run, store_with};
 
-/// A real record, or some of it, or none of it: with bytes changed, cut off and added.
+/// A real record, or part of it, or none, with bytes changed, cut off and added.
 fn mangled(whole: Vec<u8>) -> impl Strategy<Value = Vec<u8>> {
     let length = whole.len();
     let changes = prop::collection::vec((0..length, any::<u8>()), 0..6);
@@ -24,7 +23,7 @@ fn mangled(whole: Vec<u8>) -> impl Strategy<Value = Vec<u8>> {
         .prop_map(move |(changes, cut, tail)| {
             let mut bytes = whole.clone();
             changes.iter().for_each(|(at, byte)| bytes[*at] = *byte);
-            // Mostly whole: what is cut is soon refused.
+            // Mostly whole, because truncated records are refused early.
             if cut % 3 == 0 {
                 bytes.truncate(cut);
             }
@@ -46,7 +45,7 @@ fn archive() -> Vec<u8> {
     std::fs::read(store.export(run(1)).unwrap()).unwrap()
 }
 
-/// With the hash at its end made to match, so that what lies behind it is reached.
+/// With a matching hash at its end, so that the code behind the hash check is reached.
 fn rehashed(bytes: &[u8]) -> Vec<u8> {
     let body = &bytes[..bytes.len().saturating_sub(32)];
     [body, blake3::hash(body).as_bytes()].concat()
@@ -67,7 +66,7 @@ fn a_payload_in_a_sound_envelope_is_refused_or_reads_the_same_when_written_again
     let payload = envelope::open(Kind::Part, &sealed).unwrap().to_vec();
     proptest!(|(payload in mangled(payload))| {
         if let Ok(part) = Part::open(&envelope::seal(Kind::Part, &payload)) {
-            // Whatever it says, this answers.
+            // Whatever the part contains, this returns.
             let _ = contract::part::vet::alone(&part);
             let again = Part::open(&part.seal().unwrap());
             prop_assert_eq!(again.unwrap(), part);
@@ -88,8 +87,8 @@ fn a_histogram_is_refused_or_holds_as_many_values_as_counted() {
     });
 }
 
-/// Five digits up to the largest number would take hundreds of megabytes before its layout could be
-/// looked at.
+/// Five digits up to the greatest value would take hundreds of megabytes before the layout could be
+/// checked.
 #[test]
 fn a_header_that_asks_for_much_memory_is_refused_before_it_gets_any() {
     use hdrhistogram::Histogram;
@@ -122,7 +121,7 @@ fn an_export_file_is_refused_or_whole() {
         if let Ok(record) = decode_archive(&bytes) {
             prop_assert_eq!(&record, &original);
         }
-        // Behind a hash that matches, the envelopes within still guard every record.
+        // Behind a matching hash, the inner envelopes still protect every record.
         if let Ok(record) = decode_archive(&rehashed(&bytes)) {
             prop_assert_eq!(record.header.run, run(1));
         }

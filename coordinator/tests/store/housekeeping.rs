@@ -1,4 +1,4 @@
-//! Removing runs and giving their room back, also when it is cut off in the middle.
+//! Removing runs and reclaiming their space, including when interrupted.
 
 use std::path::Path;
 
@@ -33,7 +33,7 @@ fn a_removed_run_is_gone_for_good_and_the_others_are_sound() {
     assert_eq!(ids(&store), [run(1), run(3)]);
     assert_eq!(store.verify().unwrap().sound, [run(1), run(3)]);
     drop(store);
-    // A rebuild does not bring it back.
+    // A rebuild does not restore it.
     assert!(
         Store::rebuild(dir.path())
             .unwrap()
@@ -97,7 +97,7 @@ fn compacting_changes_nothing_but_the_size() {
     assert!(!dir.path().join("db.old").exists() && !dir.path().join("compact").exists());
 }
 
-/// The states in which a compaction can be cut off.
+/// The states in which a compaction can be interrupted.
 #[test]
 fn a_compaction_that_was_cut_off_leaves_one_whole_database() {
     let rename =

@@ -1,5 +1,5 @@
-//! Runs from other stores, taken in by the program itself: what that costs where there are very many
-//! notices, what one that is cut off leaves behind, and what is said of a run of another age.
+//! Importing runs from other stores with the program itself: cost for very many notices, leftovers
+//! of an interrupted import, and messages about runs of other versions.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -12,9 +12,10 @@ use coordinator::store::{Imported, RunRecord, Store, StoreError, read_archive};
 
 use crate::sample::{end, header, notice, run, write_block};
 
-/// As many as a run of a thousand workers on bad ground may have.
+/// As many as a run of a thousand workers on an unreliable fleet may have.
 const MANY: usize = 100_000;
-/// Kilobytes that they may cost above a run of one notice. One record is a fifth of a kilobyte.
+/// Greatest memory for them beyond a run with one notice, kilobytes. One record is a fifth of a
+/// kilobyte.
 const MOST_KB: u64 = 160 << 10;
 
 /// Export files of one run in two states: with one notice, and with very many.
@@ -47,7 +48,7 @@ fn import(store: &Path, file: &Path) -> Child {
         .unwrap()
 }
 
-/// The most memory that a process took, kilobytes.
+/// Peak memory of a process, kilobytes.
 fn peak(mut child: Child) -> u64 {
     let path = format!("/proc/{}/status", child.id());
     let mut most = 0;
@@ -79,7 +80,7 @@ fn very_many_notices_cost_little_more_than_their_bytes() {
     );
 }
 
-/// What it had written already is of another state of the run, and must not be mixed in.
+/// What it had already written belongs to another state of the run, and must not be mixed in.
 #[test]
 fn an_import_that_was_cut_off_leaves_nothing_to_the_next() {
     let dir = tempfile::tempdir().unwrap();

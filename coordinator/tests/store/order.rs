@@ -1,5 +1,5 @@
-//! The order of runs is that of storing: no wall clock that was wrong once changes it, and every
-//! way in and out of a store keeps it.
+//! The order of runs is the order of storing: a wrong wall clock does not change it, and imports
+//! and exports keep it.
 
 use contract::id::RunId;
 use contract::run::RunState;
@@ -7,7 +7,7 @@ use coordinator::store::Store;
 
 use crate::sample::{end, header, run, write_block};
 
-/// Stores a run that began then, by a clock that may be wrong.
+/// Stores a run that began at that time, by a clock that may be wrong.
 fn begun(store: &Store, number: u64) -> RunId {
     let id = run(number);
     store.begin_run(&header(id)).unwrap();
@@ -21,7 +21,7 @@ fn order(store: &Store) -> Vec<RunId> {
     store.runs().unwrap().iter().map(|run| run.run).collect()
 }
 
-/// Two hours ahead once, then right again.
+/// Two hours ahead once, then correct again.
 const AHEAD: u64 = 7_200_000;
 
 #[test]
@@ -78,7 +78,7 @@ fn an_imported_run_stands_where_its_own_clock_puts_it() {
         Store::open(here.path()).unwrap(),
         Store::open(there.path()).unwrap(),
     );
-    // In their own store they have numbers far beyond those of the other.
+    // In their own store they have much higher positions than those of the other.
     for number in 10..20 {
         begun(&from, number);
     }
@@ -125,8 +125,7 @@ fn runs_of_before_there_was_a_place_come_first_and_by_their_ids() {
     );
     assert_eq!(store.find("latest").unwrap(), earlier);
     store.close().unwrap();
-    // A test of that time made the parts of the older run up, which `verify` names; the new run is
-    // whole.
+    // An old test made up the older run's parts, and `verify` names it; the new run is intact.
     assert_eq!(
         Store::open(dir.path()).unwrap().verify().unwrap().sound,
         [earlier]

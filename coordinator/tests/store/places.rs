@@ -1,5 +1,5 @@
-//! What is no damage: leftovers, torn settings, places that cannot be written to or read. Each is
-//! told as what it is.
+//! What is not damage: leftovers, torn settings, directories that cannot be written or read. Each
+//! is reported as what it is.
 
 use std::path::Path;
 use std::process::Command;
@@ -40,7 +40,7 @@ fn torn_settings_are_no_damage() {
     }
 }
 
-/// A first open that was cut off while sled wrote its first pages.
+/// A first open that was interrupted while sled wrote its first pages.
 #[test]
 fn what_a_first_open_left_is_no_damage() {
     let dir = tempfile::tempdir().unwrap();
@@ -48,7 +48,7 @@ fn what_a_first_open_left_is_no_damage() {
     std::fs::write(dir.path().join("db/db"), vec![7; 3000]).unwrap();
     std::fs::write(dir.path().join("db/snap.0000000000000040"), b"torn").unwrap();
     Store::open(dir.path()).unwrap().close().unwrap();
-    // The twin: the same files where something was committed are damage.
+    // Counter-check: the same files are damage if something was committed.
     let dir = tempfile::tempdir().unwrap();
     store_with(dir.path(), 2, 1);
     std::fs::write(dir.path().join("db/snap.FFFFFFFFFFFFFF40"), b"torn").unwrap();
@@ -58,7 +58,7 @@ fn what_a_first_open_left_is_no_damage() {
     ));
 }
 
-/// A mount that forbids writing, gone when dropped.
+/// A read-only mount, removed when dropped.
 struct ReadOnly<'a>(&'a Path);
 
 impl<'a> ReadOnly<'a> {

@@ -1,6 +1,6 @@
-//! Power that goes at any sync. What a program does to a store is traced; the disk of each moment
-//! is made again, with all, none or some of what was not synced; and the store on it is opened.
-//! What was acknowledged before that moment is there. Needs strace; says so where there is none.
+//! Power cuts at any sync. A program's calls on a store are traced; the disk at each moment is
+//! reconstructed, with all, none or some of what was not synced; and the store on it is opened.
+//! Everything acknowledged before that moment is there. Needs strace; says so if there is none.
 
 #[path = "power/disk.rs"]
 mod disk;
@@ -18,19 +18,19 @@ use crate::sample::{run, store_with};
 use disk::{Disk, Reached};
 use trace::Call;
 
-/// How often each came out.
+/// Number of each result.
 #[derive(Debug, Default)]
 struct Tally {
     cuts: usize,
-    /// Opened, and all there.
+    /// Opened, with everything there.
     sound: usize,
-    /// All there after a rebuild, and what had called for it.
+    /// Everything there after a rebuild, with the reason for it.
     rebuilt: Vec<String>,
-    /// Something that was acknowledged is missing.
+    /// Something acknowledged is missing.
     lost: Vec<String>,
 }
 
-/// Everything that a work of [`crate::faults::child`] does to a store.
+/// All calls of a task of [`crate::faults::child`] on a store.
 fn traced(dir: &Path, work: &str) -> Vec<Call> {
     let log = dir.with_extension("strace");
     let status = Command::new("strace")
@@ -65,7 +65,7 @@ fn traced(dir: &Path, work: &str) -> Vec<Call> {
     calls
 }
 
-/// What is there of a store after the power went: `None` where there is no store.
+/// The store after the power cut; `None` if there is none.
 fn left(store: &Path, damage: &mut Option<StoreError>) -> Option<Store> {
     store.exists().then(|| match Store::open(store) {
         Err(error @ StoreError::Damaged { .. }) => {
@@ -76,7 +76,7 @@ fn left(store: &Path, damage: &mut Option<StoreError>) -> Option<Store> {
     })
 }
 
-/// Runs 1 to `runs` and `blocks` blocks of run 3 were acknowledged; says what is missing of them.
+/// Runs 1 to `runs` and `blocks` blocks of run 3 were acknowledged; returns what is missing.
 fn missing(store: Option<&Store>, runs: u64, blocks: usize) -> Option<String> {
     let Some(store) = store else {
         return (runs > 0 || blocks > 0).then(|| format!("no store; {blocks} blocks are missing"));
@@ -144,7 +144,7 @@ fn power_that_goes_at_a_sync_costs_nothing_that_was_acknowledged() {
     }
 }
 
-/// The twin of both: a disk on which no sync has an effect loses blocks.
+/// Counter-check of both: a disk on which no sync has an effect loses blocks.
 #[test]
 fn a_disk_that_does_not_sync_loses_what_was_acknowledged() {
     if has_strace() {

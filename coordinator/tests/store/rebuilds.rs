@@ -1,5 +1,5 @@
-//! Rebuilding: whatever a single fault does to any file of a store, what was committed is there
-//! afterwards; where several faults hit one run, what is lost is named.
+//! Rebuilding: after any single fault in any file of a store, everything committed is restored; if
+//! several faults hit one run, the loss is named.
 
 use std::collections::BTreeMap;
 use std::fs::File;
@@ -23,7 +23,7 @@ fn remark(text: &str) -> Annotation {
 }
 
 /// A store with a run in every state: complete with its export file, complete without, stopped,
-/// taken up again, cut off in a block, and said something about.
+/// resumed, interrupted in a block, and annotated.
 fn full_store(dir: &Path) {
     let store = Store::open(dir).unwrap();
     write_run(&store, run(1), 2).unwrap();
@@ -45,7 +45,7 @@ fn full_store(dir: &Path) {
     store.close().unwrap();
 }
 
-/// What was committed: places of parts that belong to no block are none of it.
+/// The committed contents, without keys of parts that belong to no block.
 fn committed(store: &Store) -> Result<Vec<RunRecord>, StoreError> {
     let read = |summary: coordinator::store::RunSummary| {
         let record = store.read_run(summary.run)?;
@@ -94,7 +94,7 @@ fn every_run_in_every_state_comes_back_without_the_database() {
         before
     );
     assert!(rebuilt.store.verify().unwrap().is_sound());
-    // It goes on where it was.
+    // It continues where it was.
     write_block(&rebuilt.store, run(5), 1, 0).unwrap();
 }
 
@@ -138,7 +138,7 @@ fn a_commit_that_the_database_never_took_is_written_over() {
     full_store(dir.path());
     let before = tempfile::tempdir().unwrap();
     copy(dir.path(), &before.path().join("copy"));
-    // Another attempt of the block gets into the journal alone, as in a crash between the two.
+    // Another attempt of the block is only in the journal, as after a crash between the two.
     let store = Store::open(dir.path()).unwrap();
     put(&store, place(run(5), 0, 1, ORDER[1], 0), 10).unwrap();
     put(&store, place(run(5), 0, 1, ORDER[2], 0), 10).unwrap();
@@ -168,8 +168,8 @@ fn a_rebuild_that_was_cut_off_is_found_and_done_again() {
     let store = Store::open(dir.path()).unwrap();
     let before = committed(&store).unwrap();
     store.close().unwrap();
-    // One run is in the old database alone; the mark stands, the database is set aside, nothing has
-    // come back.
+    // One run is only in the old database; the mark exists, the database is set aside, nothing is
+    // restored yet.
     std::fs::remove_file(dir.path().join("runs").join(format!("{}.journal", run(2)))).unwrap();
     std::fs::create_dir(dir.path().join("db.corrupt-1")).unwrap();
     for name in ["db", "manifest"] {
@@ -194,14 +194,14 @@ fn a_rebuild_that_was_cut_off_is_found_and_done_again() {
     Store::open(dir.path()).unwrap();
 }
 
-/// What a fault did.
+/// Effect of a fault.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 enum Outcome {
-    /// Nothing that anyone could see.
+    /// Not visible.
     Harmless,
-    /// Found, and all there after a rebuild.
+    /// Detected, and everything is there after a rebuild.
     Rebuilt,
-    /// Found by `verify` alone: what was spoilt is a copy.
+    /// Detected only by `verify`, because a copy was damaged.
     CopySpoilt,
     /// Something is lost, and named.
     Named,
@@ -270,8 +270,7 @@ fn outcome(dir: &Path, before: &[RunRecord]) -> Outcome {
     Outcome::Named
 }
 
-/// Spoils so many copies of a store, each in one place of one file; every other time that is the
-/// log.
+/// Damages this many copies of a store, each in one place of one file; every other time in the log.
 fn faults(
     times: usize,
     spoil: impl Fn(&Path, &mut dyn Iterator<Item = usize>),
@@ -300,7 +299,7 @@ fn faults(
     outcomes
 }
 
-/// How far a file was written; sled's log goes on with zeros.
+/// Length of a file's written part; sled's log continues with zeros.
 fn written(path: &Path) -> u64 {
     let bytes = std::fs::read(path).unwrap();
     bytes
@@ -333,7 +332,7 @@ fn zero_a_page(path: &Path, random: &mut dyn Iterator<Item = usize>) {
 }
 
 fn hold(name: &str, outcomes: &BTreeMap<Outcome, usize>) {
-    // Two places of one run are never hit at once here, so that nothing is lost.
+    // Two places of one run are never hit at once here, so nothing is lost.
     assert!(
         !outcomes.contains_key(&Outcome::Named),
         "{name}: {outcomes:?}"
@@ -353,7 +352,7 @@ fn no_flip_cut_or_zeroed_page_loses_what_was_committed() {
     hold("pages", &faults(14, zero_a_page));
 }
 
-/// The same, often enough for figures: `cargo test -p coordinator --test store -- --ignored
+/// The same, often enough for statistics: `cargo test -p coordinator --test store -- --ignored
 /// --nocapture many`.
 #[test]
 #[ignore = "takes minutes"]

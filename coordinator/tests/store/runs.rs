@@ -223,7 +223,7 @@ fn writing_twice_changes_nothing_and_writing_otherwise_is_refused() {
         put(&store, second_slot, 10),
         Err(StoreError::BlockClosed(_))
     ));
-    // What comes late of another attempt is kept, as superseded.
+    // A late part of another attempt is kept as superseded.
     put(&store, place(run(1), 0, 0, Arm::A, 5), 10).unwrap();
     let read = store.read_run(run(1)).unwrap();
     assert_eq!(
@@ -291,11 +291,11 @@ fn a_host_that_took_a_place_later_is_among_the_runs_hosts_wherever_they_are_read
     );
     let file = store.export(run(1)).unwrap();
     store.close().unwrap();
-    // What an export says is what the index said.
+    // The summary of an export equals that of the index.
     let other = tempfile::tempdir().unwrap();
     let store = Store::open(other.path()).unwrap();
     store.import(&file).unwrap();
-    // Its place is another store's: there it stands by its clock.
+    // Its position is from another store; here it is placed by its clock.
     let there = store.summary(run(1)).unwrap();
     assert_eq!(
         RunSummary {

@@ -58,7 +58,7 @@ pub(crate) fn place(run: RunId, scenario: u32, round: u32, arm: Arm, attempt: u3
     }
 }
 
-/// A part with so many requests; over about 250 it is longer than a piece.
+/// A part with this many requests; above about 250 it is longer than a piece.
 pub(crate) fn part(place: PartKey, requests: u32) -> Part {
     let salt = u64::from(place.key.round * 7 + place.attempt.0);
     let requests = (0..requests)
@@ -142,14 +142,14 @@ pub(crate) fn end(state: RunState) -> RunEnd {
     }
 }
 
-/// A complete run of so many rounds.
+/// A complete run with this many rounds.
 pub(crate) fn write_run(store: &Store, run: RunId, rounds: u32) -> Result<(), StoreError> {
     store.begin_run(&header(run))?;
     (0..rounds).try_for_each(|round| write_block(store, run, round, 0))?;
     store.end_run(run, &end(RunState::Complete))
 }
 
-/// A closed store with so many complete runs.
+/// A closed store with this many complete runs.
 pub(crate) fn store_with(dir: &Path, runs: u64, rounds: u32) {
     let store = Store::open(dir).unwrap();
     (1..=runs).for_each(|number| write_run(&store, run(number), rounds).unwrap());

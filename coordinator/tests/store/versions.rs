@@ -1,5 +1,5 @@
-//! Writers and readers of different ages: everything that was ever written stays readable, what is
-//! newer is refused as such. The files of the first layout were written by programs of that time.
+//! Writers and readers of different versions: everything ever written stays readable, and newer
+//! data is refused as such. Programs of that time wrote the files of the first layout.
 
 use std::path::Path;
 use std::process::Command;
@@ -41,7 +41,7 @@ fn a_directory_of_the_first_layout_is_read_and_goes_on_in_the_newest() {
         store.read_run(run(1)).unwrap(),
         read_archive(&file).unwrap()
     );
-    // Older programs kept no copy of most runs: there is one once this program has written.
+    // Older programs kept no copy of most runs; there is one once this version has written.
     assert!(!store.archive_path(run(1)).exists());
     write_run(&store, run(2), 1).unwrap();
     assert_eq!(
@@ -52,7 +52,7 @@ fn a_directory_of_the_first_layout_is_read_and_goes_on_in_the_newest() {
     store.close().unwrap();
     let verified = Store::open(dir.path()).unwrap().verify().unwrap();
     assert_eq!(verified.sound, [run(2)]);
-    // A test of that time made its parts up: they read, and they contradict themselves.
+    // An old test made up its parts: they can be read, but contradict themselves.
     let [
         (
             made_up,
@@ -111,7 +111,7 @@ fn a_directory_of_a_newer_program_is_refused_and_not_touched() {
     assert_eq!(manifest(dir.path()), newer);
 }
 
-/// A run without remarks is exported in the first layout, so that older programs read it.
+/// A run without remarks is exported in the first layout, so that older programs can read it.
 #[test]
 fn an_export_file_is_as_old_as_what_is_in_it() {
     let dir = tempfile::tempdir().unwrap();

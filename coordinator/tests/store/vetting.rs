@@ -1,4 +1,4 @@
-//! What cannot be believed does not come in, and is found where it is stored already: by name.
+//! Implausible parts are not imported, and are found by name if they are already stored.
 
 use contract::id::Arm;
 use contract::part::Part;
@@ -8,8 +8,8 @@ use coordinator::store::{Damage, Store, StoreError, check_archive};
 
 use crate::sample::{block, header, part, place, run};
 
-/// A store with one block whose last part was changed so, as a program without vetting would have
-/// kept it.
+/// A store with one block whose last part was modified, as a program without these checks would
+/// have kept it.
 fn store_with(dir: &std::path::Path, change: fn(&mut Part)) -> Store {
     let store = Store::open(dir).unwrap();
     store.begin_run(&header(run(1))).unwrap();

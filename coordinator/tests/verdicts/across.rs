@@ -1,5 +1,5 @@
-//! Runs of different times: the days between them count, one run a side decides nothing, and what
-//! is not alike is refused.
+//! Runs of different times: differences between days count, one run on each side decides nothing,
+//! and incomparable runs are refused.
 
 use coordinator::compare;
 use coordinator::history::{Across, AcrossError, RunMeans, across};
@@ -11,7 +11,7 @@ use crate::lab::{QUIET, Truth, each};
 
 const RUNS: u64 = 4;
 
-/// Four runs of days that differ by `day` from one to the next.
+/// Four runs on days that alternately differ by `day`.
 fn runs(truth: Truth, seed: u64, day: f64) -> Vec<RunMeans> {
     each(RUNS, |run| {
         let mut truth = truth;
@@ -58,7 +58,7 @@ fn a_slower_build_of_today_is_found_where_days_are_alike() {
     assert!(one.lines.iter().all(|line| line.estimate.between.is_none()));
 }
 
-/// The twin: where days differ by more than the build does, the same change is not found, and the
+/// Counter-check: if days differ by more than the build does, the same change is not found, and the
 /// spread is shown.
 #[test]
 fn days_that_differ_hide_it() {
@@ -87,8 +87,8 @@ fn days_that_differ_hide_it() {
     );
 }
 
-/// A burst of 24 has two requests beyond p90 and none beyond p99: what a run hides is no answer
-/// over runs.
+/// A burst of 24 has two requests beyond p90 and none beyond p99: a quantile that a run hides is
+/// not compared over runs.
 #[test]
 fn what_every_run_hides_is_not_compared() {
     let (old, new) = (runs(QUIET, 0, 0.002), runs(QUIET, 50, 0.002));
@@ -108,8 +108,8 @@ fn what_every_run_hides_is_not_compared() {
     assert_eq!(names[0], "e2e-p50", "the declared measure comes first");
 }
 
-/// Two variants' primary measures are asked together, and so are the others of each: the answers
-/// are Holm's.
+/// Two variants' primary measures are tested together, and so are the other measures of each: the
+/// answers use Holm's correction.
 #[test]
 fn questions_asked_together_are_corrected_together() {
     let found = across(&runs(QUIET, 0, 0.002), &runs(QUIET, 50, 0.002), false).unwrap();

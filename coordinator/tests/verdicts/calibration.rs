@@ -1,4 +1,4 @@
-//! The noise floor of a class of hosts: what A/A runs amount to, and whom it is used for.
+//! The noise floor of a host class: the result of A/A runs, and the runs it is used for.
 
 use coordinator::history::{self, Calibration, RunHistory};
 use coordinator::report::summary_json;
@@ -47,7 +47,7 @@ fn twenty_runs_of_one_build_give_a_floor_for_runs_of_the_same_plan_and_hosts() {
     let primary = calibration.rows.iter().find(|row| row.primary).unwrap();
     assert_eq!((primary.comparisons, primary.allowed), (RUNS, 3));
     assert!((3..=17).contains(&primary.slower), "{primary:?}");
-    // SE of one comparison is 2 % ÷ √10: the 19th of 20 strays by about two of them.
+    // The SE of one comparison is 2 % ÷ √10: the 19th of 20 deviates by about two of them.
     assert!((0.006..0.025).contains(&primary.floor), "{primary:?}");
 
     let floors = calibration.floors(7);
@@ -65,8 +65,8 @@ fn twenty_runs_of_one_build_give_a_floor_for_runs_of_the_same_plan_and_hosts() {
         history::floors_of(&other.header, &plan, &kept),
         Some(&floors)
     );
-    // The twins: an A/A run is judged without, and another class of hosts or another load has
-    // floors of its own.
+    // Counter-checks: an A/A run is judged without floors, and another host class or load has its
+    // own.
     assert_eq!(
         history::floors_of(&a_a.record(98).header, &plan, &kept),
         None
@@ -79,7 +79,7 @@ fn twenty_runs_of_one_build_give_a_floor_for_runs_of_the_same_plan_and_hosts() {
     assert_eq!(history::floors_of(&other.header, &longer, &kept), None);
 }
 
-/// The twin: where B is not the same after all, chance does not explain what is found.
+/// Counter-check: if B really differs, chance does not explain the findings.
 #[test]
 fn a_host_that_favours_one_arm_does_not_pass() {
     let stall = std::time::Duration::from_millis(3);

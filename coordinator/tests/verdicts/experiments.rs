@@ -11,7 +11,7 @@ use crate::lab::{QUIET, Truth, each, keep};
 
 const RUNS: u64 = 100;
 
-/// What each of a hundred seeds found.
+/// The verdict for each of a hundred seeds.
 fn verdicts(truth: Truth) -> Vec<Verdict> {
     each(RUNS, |seed| {
         let findings = truth.findings(seed);
@@ -58,7 +58,7 @@ fn a_build_five_per_cent_slower_is_found() {
     assert!(found >= 95, "{found} of {RUNS}");
 }
 
-/// A trial lasts some 45 ms.
+/// A trial lasts about 45 ms.
 #[test]
 fn a_host_disturbed_during_one_arm_only_is_refused() {
     let stall = Duration::from_millis(5);
@@ -73,7 +73,7 @@ fn a_host_disturbed_during_one_arm_only_is_refused() {
     assert!(refused >= 95, "{refused} of {RUNS}");
 }
 
-/// The way of a pipeline: a stored run, the real program, its exit code.
+/// As in a pipeline: a stored run, the real program, its exit code.
 #[test]
 fn the_gate_closes_on_a_slower_build_and_opens_for_an_equal_one() {
     for (ratio, codes) in [(1.10, &[1][..]), (1.0, &[0, 3]), (0.9, &[0])] {

@@ -1,12 +1,12 @@
-//! Histories in virtual time: a step of the engine is found where it is, however busy the machine
-//! of the test; and the real program shows it.
+//! Histories in virtual time: a step of the engine is found at the right place, however busy the
+//! test machine is; and the real program shows it.
 
 use coordinator::store::{RunRecord, Store};
 use serde_json::Value;
 
 use crate::lab::{QUIET, Truth, each, ended, keep, program, said};
 
-/// A store with runs of one build, each so many times slower than the first.
+/// A store with runs of one build, each slower than the first by this factor.
 fn stored(speeds: &[f64]) -> tempfile::TempDir {
     let dir = tempfile::tempdir().unwrap();
     let store = Store::open(dir.path()).unwrap();
@@ -80,7 +80,7 @@ fn a_step_is_found_and_an_expected_one_is_told_apart() {
     );
 }
 
-/// The twin: eight runs of one build have none.
+/// Counter-check: eight runs of one build have no step.
 #[test]
 fn runs_that_are_alike_have_no_step() {
     let found = line(stored(&[1.0; 8]).path());

@@ -1,6 +1,5 @@
-//! One look planned before the run, in virtual time: whether it may end there follows from its
-//! rounds and from nothing else; and whatever is printed of it names the level that its intervals
-//! really have.
+//! One planned interim analysis in virtual time: whether the run may end there follows only from
+//! its rounds; and every output names the true level of its intervals.
 
 use coordinator::compare::{self, Findings};
 use coordinator::store::{RunRecord, Store};
@@ -17,7 +16,7 @@ const LOOKED: Truth = Truth {
     ..QUIET
 };
 
-/// A run of ten rounds, where it stands after the look's.
+/// A run of ten rounds, after the round of its interim analysis.
 fn at_look(truth: Truth) -> RunRecord {
     let mut record = truth.record(3);
     record.blocks.retain(|block| block.round < AT);
@@ -43,7 +42,8 @@ fn a_clear_answer_ends_the_run_at_its_look() {
         (slower.verdict(), slower.settings.alpha),
         (Some(Verdict::Slower), 0.005)
     );
-    // The twins: what is open goes on to the end, and after it there is no second look.
+    // Counter-checks: an undecided run continues to the end, and after it there is no second
+    // interim analysis.
     let open = findings(at_look(Truth {
         ratio: 1.02,
         scatter: 0.05,
@@ -60,7 +60,7 @@ fn a_clear_answer_ends_the_run_at_its_look() {
     assert_eq!((end.settles(), end.settings.alpha), (false, 0.048));
 }
 
-/// Every interval with its level; the field that promises 95 % is filled where it holds.
+/// Every interval has its level; the field named 95 % is filled only if that is the level.
 #[test]
 fn intervals_are_named_by_the_level_that_they_have() {
     let truth = Truth {

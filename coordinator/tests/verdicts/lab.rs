@@ -1,5 +1,5 @@
-//! Runs on simulated engines in virtual time: the schedule of the coordinator, the driver and
-//! recorder of the worker, and nothing between them but the assignments.
+//! Runs on simulated engines in virtual time: the coordinator's schedule, the worker's driver and
+//! recorder, and only the assignments between them.
 
 use std::time::Duration;
 
@@ -16,30 +16,30 @@ use coordinator::store::{Addenda, RunRecord, Store};
 use worker::measure::{Clock, ColdStart};
 use worker::trial::{Control, OpenEngine, StartAt, TrialEnd};
 
-/// What is true of the host and of the builds.
+/// The true properties of the host and the builds.
 #[derive(Clone, Copy)]
 pub(crate) struct Truth {
-    /// B/A.
+    /// Ratio of B to A.
     pub(crate) ratio: f64,
-    /// Slowing from the first trial to the last.
+    /// Slowdown from the first trial to the last.
     pub(crate) drift: f64,
-    /// Standard deviation of d_r; steps have none of their own.
+    /// Standard deviation of d_r; steps themselves have no noise.
     pub(crate) scatter: f64,
-    /// How slow everything is.
+    /// Factor on all durations.
     pub(crate) speed: f64,
-    /// Nothing moves for so long in every trial of A2.
+    /// Length of a stall in every trial of A2.
     pub(crate) stall: Duration,
-    /// The build is compared with itself.
+    /// Whether the build is compared with itself.
     pub(crate) a_a: bool,
-    /// What an answer may take, seconds, to count as good; 0 where nobody asks.
+    /// Objective for the end-to-end latency, seconds; 0 means none.
     pub(crate) objective: f64,
-    /// After how many rounds the run may end; 0 where no look is planned.
+    /// Rounds before the interim analysis; 0 means none is planned.
     pub(crate) look: u32,
-    /// What is offered, as a plan has it.
+    /// The load, as in a plan.
     pub(crate) load: &'static str,
-    /// How often everything is measured.
+    /// Number of rounds.
     pub(crate) rounds: u32,
-    /// What a prompt's token costs, nanoseconds: with it the engine carries so much and no more.
+    /// Cost of a prompt token, nanoseconds; it limits the engine's capacity.
     pub(crate) prefill_ns: u64,
 }
 
@@ -173,7 +173,7 @@ impl Truth {
             &Control::new(),
             &mut || (),
         ) {
-            // The real host's counters have no place in virtual time.
+            // The real host's counters are not used in virtual time.
             TrialEnd::Part(part) => Part {
                 usage: Usage {
                     wall: part.usage.wall,
@@ -241,7 +241,7 @@ pub(crate) fn end(summary_json: String) -> RunEnd {
     }
 }
 
-/// The record of a run that ended so, with the summary that its history is read from.
+/// The record of a run with this ending, and the summary from which its history is read.
 pub(crate) fn ended(mut record: RunRecord) -> RunRecord {
     record.end = Some(end("{}".to_owned()));
     let summary = coordinator::report::summary_json(&compare::findings(record.clone()).unwrap());
@@ -249,7 +249,7 @@ pub(crate) fn ended(mut record: RunRecord) -> RunRecord {
     record
 }
 
-/// What the real program says of the runs of a store.
+/// Runs the real program on a store.
 pub(crate) fn program(dir: &std::path::Path, arguments: &[&str]) -> std::process::Output {
     let mut command = std::process::Command::new(env!("CARGO_BIN_EXE_coordinator"));
     command
@@ -272,7 +272,7 @@ pub(crate) fn said(dir: &std::path::Path, arguments: &[&str]) -> String {
     text.split_whitespace().collect::<Vec<_>>().join(" ")
 }
 
-/// Keeps a run as the coordinator would.
+/// Stores a run as the coordinator would.
 pub(crate) fn keep(store: &Store, record: &RunRecord) {
     let run = record.header.run;
     store.begin_run(&record.header).unwrap();
@@ -287,7 +287,7 @@ pub(crate) fn keep(store: &Store, record: &RunRecord) {
     store.end_run(run, record.end.as_ref().unwrap()).unwrap();
 }
 
-/// What comes of each of so many seeds, on two threads.
+/// The result for each of this many seeds, on two threads.
 pub(crate) fn each<T: Send>(seeds: u64, find: impl Fn(u64) -> T + Sync) -> Vec<T> {
     let of = |first: u64| (first..seeds).step_by(2).map(&find).collect::<Vec<_>>();
     std::thread::scope(|scope| {

@@ -1,12 +1,12 @@
-//! A run whose latency runs away under a load that changes is not VALID: the wait for the first
-//! token and what piled up are judged step by step, and what cannot be judged says so.
+//! A run whose latency keeps growing under a changing load is not VALID: the wait for the first
+//! token and the backlog are judged step by step, and what cannot be judged is reported as unknown.
 
 use coordinator::compare::Findings;
 use stats::validity::{CheckResult, Validity};
 
 use crate::lab::{QUIET, Truth, each};
 
-/// Every prompt takes 8 ms: the engine carries some hundred a second.
+/// Every prompt takes 8 ms, so the engine's capacity is somewhat over a hundred per second.
 const ENGINE: Truth = Truth {
     prefill_ns: 2_000_000,
     scatter: 0.005,
@@ -59,7 +59,7 @@ fn latency_that_runs_away_under_a_changing_load_is_not_valid() {
     assert!(codes(&found(RUNS_AWAY[0])).contains(&"fell-behind"));
 }
 
-/// The twin: a load that the engine carries passes, and none of it is unknown.
+/// Counter-check: a load within the capacity passes, and no check of it is unknown.
 #[test]
 fn a_changing_load_that_is_carried_is_valid_and_nothing_of_it_is_unknown() {
     for load in IS_CARRIED {
@@ -83,20 +83,20 @@ fn a_changing_load_that_is_carried_is_valid_and_nothing_of_it_is_unknown() {
     }
 }
 
-/// Loads that the engine carries, arriving in bunches, up to six tenths of what it can do at their
-/// height: two rounds of each, so that little is averaged.
+/// Loads within the engine's capacity with bursty arrivals, at most six tenths of the capacity at
+/// their peak; two rounds each, so that little is averaged.
 const CARRIED_IN_BUNCHES: [&str; 2] = [
     r#""shape":{"kind":"steps","rates":[20,60,20],"each":2.0,"arrivals":"poisson"}"#,
     r#""shape":{"kind":"ramp","from":20,"to":60,"over":6.0,"arrivals":"poisson"}"#,
 ];
 
-/// The same shapes beyond what it can do.
+/// The same shapes beyond its capacity.
 const TOO_MUCH_IN_BUNCHES: [&str; 2] = [
     r#""shape":{"kind":"steps","rates":[20,200,20],"each":2.0,"arrivals":"poisson"}"#,
     r#""shape":{"kind":"ramp","from":20,"to":200,"over":6.0,"arrivals":"poisson"}"#,
 ];
 
-/// In how many of so many runs the check of a load that runs away gave a reason.
+/// Number of the runs in which the check for growing latency gave a reason.
 fn alarms(load: &'static str, seeds: u64) -> usize {
     let alarm = |seed| {
         let truth = Truth {
@@ -112,9 +112,8 @@ fn alarms(load: &'static str, seeds: u64) -> usize {
     found.into_iter().filter(|alarm| *alarm).count()
 }
 
-/// A hundred runs each. A check that alarmed in one of a hundred would show four or more among two
-/// hundred with probability 0.14; one that alarmed in five of a hundred would show fewer than four
-/// with probability 0.01.
+/// A hundred runs each. A check with 1 % false alarms would give four or more in two hundred with
+/// probability 0.14; one with 5 % would give fewer than four with probability 0.01.
 #[test]
 fn a_load_that_is_carried_is_seldom_taken_for_one_that_runs_away() {
     let found = CARRIED_IN_BUNCHES.map(|load| alarms(load, 100));
@@ -125,7 +124,7 @@ fn a_load_that_is_carried_is_seldom_taken_for_one_that_runs_away() {
     assert!(found.iter().sum::<usize>() < 4, "{found:?}");
 }
 
-/// The negative control: the same arrivals, rounds and engine with more than it can do.
+/// The negative control: the same arrivals, rounds and engine beyond its capacity.
 #[test]
 fn a_load_that_is_too_much_is_noticed_every_time() {
     let found = TOO_MUCH_IN_BUNCHES.map(|load| alarms(load, 20));

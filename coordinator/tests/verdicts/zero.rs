@@ -1,12 +1,12 @@
 //! Zero is a value: goodput that is zero in one arm, in some runs or everywhere reads the same in
-//! every form, and absent goodput is told apart from it.
+//! every form, and is distinguished from absent goodput.
 
 use coordinator::store::Store;
 use serde_json::Value;
 
 use crate::lab::{QUIET, Truth, ended, keep, program, said};
 
-/// Every answer takes some 45 ms, and 60 are good enough.
+/// Every answer takes about 45 ms, and up to 60 ms is good.
 const ASKED: Truth = Truth {
     objective: 0.06,
     scatter: 0.005,
@@ -19,7 +19,7 @@ const B_MISSES: Truth = Truth {
     ..ASKED
 };
 
-/// So does everybody.
+/// All arms miss every objective.
 const ALL_MISS: Truth = Truth {
     speed: 4.0,
     ..ASKED
@@ -46,7 +46,7 @@ fn goodput(document: &Value) -> &Value {
         .unwrap()
 }
 
-/// What every form says of B's goodput, where it is zero in all rounds.
+/// B's goodput in every form, if it is zero in all rounds.
 fn forms(dir: &std::path::Path) -> Vec<(&'static str, String)> {
     let page = dir.join("page.html");
     assert!(
@@ -75,7 +75,7 @@ fn forms(dir: &std::path::Path) -> Vec<(&'static str, String)> {
     ]
 }
 
-/// One table over all forms. Of 24 requests a round none of B's is good: 0/s, all of the change,
+/// One table over all forms. Of 24 requests in a round none of B's is good: 0/s, the whole change,
 /// SLOWER.
 #[test]
 fn a_goodput_of_zero_reads_the_same_in_every_form() {
@@ -161,8 +161,7 @@ fn a_goodput_of_zero_reads_the_same_in_every_form() {
     }
 }
 
-/// Nothing but zero is undecided by name; without objectives there is no goodput at all, which is
-/// not zero.
+/// Zero in all arms is UNDECIDED; without objectives there is no goodput, which is not zero.
 #[test]
 fn zero_everywhere_and_absent_are_told_apart() {
     let zero = stored(&[(ALL_MISS, 1)]);
@@ -211,7 +210,7 @@ fn zero_everywhere_and_absent_are_told_apart() {
     );
 }
 
-/// Runs of zero count in histories and against others.
+/// Runs with zero count in histories and in comparisons with others.
 #[test]
 fn runs_without_any_goodput_are_points_and_replicates() {
     let (good, none) = (

@@ -1,12 +1,11 @@
-//! Whether the exact figures beside a histogram's buckets can be those of what is in them. They are
-//! said by whoever recorded it, and later code relies on them: ranges are clamped to them, means
-//! divide by them, a walk through the buckets goes from the one to the other. Must not know a
-//! metric.
+//! Checks whether the exact figures of a histogram are possible for its buckets. The recording side
+//! supplies them, and later code relies on them: ranges are clamped to them, means divide by them,
+//! and iteration over the buckets goes from one to the other. Must not know metrics.
 
 use super::{HIGHEST, HistogramError, LOWEST, LatencyHistogram};
 
 impl LatencyHistogram {
-    /// An error unless buckets and exact figures agree. The count has been compared before.
+    /// Fails unless buckets and exact figures agree. The count has been compared before.
     pub(super) fn agrees(&self) -> Result<(), HistogramError> {
         let exact = self.exact;
         let extremes = HistogramError::Extremes {
@@ -37,13 +36,13 @@ impl LatencyHistogram {
             least += count * u128::from(self.buckets.lowest_equivalent(value));
             most += count * u128::from(self.buckets.highest_equivalent(value));
         }
-        // What lies beyond the buckets hides which of those within was the largest.
+        // If values lie beyond the buckets, the largest within them is unknown.
         let beyond = exact.overflow > 0;
         let holds = |value: u64| self.buckets.count_at(value) > 0;
         if held != u128::from(exact.count) || !holds(exact.min) || !(beyond || holds(exact.max)) {
             return Err(extremes);
         }
-        // Of one value at either end the place within its bucket is known.
+        // The exact position of one value at either end within its bucket is known.
         least += u128::from(exact.min - self.buckets.lowest_equivalent(exact.min));
         if !beyond {
             most -= u128::from(self.buckets.highest_equivalent(exact.max) - exact.max);

@@ -1,10 +1,9 @@
 //! A histogram without its empty buckets: a few kilobytes instead of a quarter of a megabyte,
-//! exact. For whoever holds many at a time; it cannot be asked for quantiles before it is opened
-//! again.
+//! exact. For holding many at a time; it must be unfolded before quantiles can be computed.
 
 use super::{Exact, HIGHEST, LOWEST, LatencyHistogram};
 
-/// The buckets that hold something, and the exact figures.
+/// The non-empty buckets, and the exact figures.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Folded {
     /// A value of each bucket with its count, ascending.
@@ -33,8 +32,8 @@ impl LatencyHistogram {
         self.exact = self.exact.and(other.exact);
     }
 
-    /// The buckets that hold something, each as a value of it and its count. Looks from the
-    /// smallest value to the largest alone, of which there are far fewer: nothing lies outside, see
+    /// The non-empty buckets, each as one of its values and its count. Visits only buckets from the
+    /// smallest to the largest value, which are far fewer; no other bucket is used, see
     /// [`LatencyHistogram::from_v2_deflate`].
     pub(super) fn between_extremes(&self) -> impl Iterator<Item = (u64, u64)> + '_ {
         let (first, last) = (self.exact.min.max(LOWEST), self.exact.max.min(HIGHEST));
@@ -55,7 +54,7 @@ impl Folded {
         self.exact
     }
 
-    /// The whole histogram again.
+    /// The unfolded histogram.
     #[must_use]
     pub fn opened(&self) -> LatencyHistogram {
         let mut whole = LatencyHistogram::default();

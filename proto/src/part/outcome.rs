@@ -1,8 +1,8 @@
-//! How requests end, and counts of it. Must not know why.
+//! Outcomes of requests, and counts of them. Must not know their causes.
 
 use serde::{Deserialize, Serialize};
 
-/// What became of the requests of a share.
+/// Outcomes of the requests of a share.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
@@ -15,7 +15,7 @@ pub struct Outcomes {
     pub refused: u64,
     /// Failed within the engine.
     pub failed: u64,
-    /// Cancelled because the trial was.
+    /// Cancelled because the trial was cancelled.
     pub cancelled: u64,
     /// Not done within the scenario's timeout.
     pub timed_out: u64,
@@ -35,20 +35,20 @@ pub enum Outcome {
     Failed,
     /// Cancelled with its trial.
     Cancelled,
-    /// Not done in time.
+    /// Not done within the timeout.
     TimedOut,
     /// Cut off half-way.
     Disconnected,
 }
 
 impl Outcomes {
-    /// Requests whose end is known. Equals `planned` in every complete part.
+    /// Requests whose outcome is known. Equals `planned` in every complete part.
     #[must_use]
     pub fn ended(&self) -> u64 {
         self.ok.saturating_add(self.not_ok())
     }
 
-    /// Requests that ended in any other way than an answer.
+    /// Requests that were not answered.
     #[must_use]
     pub fn not_ok(&self) -> u64 {
         let others = [
@@ -61,7 +61,7 @@ impl Outcomes {
         others.into_iter().fold(0, u64::saturating_add)
     }
 
-    /// Counts one end.
+    /// Counts one outcome.
     pub fn count(&mut self, outcome: Outcome) {
         *match outcome {
             Outcome::Ok => &mut self.ok,
@@ -73,7 +73,7 @@ impl Outcomes {
         } += 1;
     }
 
-    /// Adds another's counts.
+    /// Adds the counts of another share.
     pub fn add(&mut self, other: &Self) {
         self.planned += other.planned;
         self.ok += other.ok;

@@ -1,18 +1,17 @@
-//! How long requests were: as they were asked for and as they were sent. Must not know why they
-//! differ.
+//! Lengths of requests, as asked for and as sent. Must not know why they differ.
 
 use serde::{Deserialize, Serialize};
 
-/// Lengths of the requests of a window that were sent, whatever became of them, tokens.
+/// Lengths of the requests sent in a window, with any outcome, tokens.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct Sent {
-    /// Requests that were sent.
+    /// Number of requests sent.
     pub requests: u64,
-    /// Of their prompts, shared beginnings included.
+    /// Lengths of their prompts, including shared prefixes.
     pub prompts: Lengths,
-    /// Of the answers that were asked of the engine.
+    /// Lengths of the answers requested from the engine.
     pub answers: Lengths,
 }
 
@@ -21,19 +20,19 @@ pub struct Sent {
 #[serde(deny_unknown_fields)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct Lengths {
-    /// By the trace, the file or the distribution, before the plan's bounds.
+    /// Lengths from the trace, the file or the distribution, before the plan's bounds.
     pub asked: Span,
-    /// Within the plan's bounds.
+    /// Lengths within the plan's bounds.
     pub sent: Span,
-    /// Requests that were sent shorter than asked.
+    /// Number of requests sent shorter than asked.
     pub cut: u64,
-    /// What they lost together.
+    /// Total tokens cut from them.
     pub cut_tokens: u64,
-    /// Requests that were sent longer than asked: draws below the least length.
+    /// Number of requests sent longer than asked: draws below the least length.
     pub raised: u64,
 }
 
-/// Least, greatest and sum of lengths; zeros where there is none.
+/// Least, greatest and sum of lengths; zeros if there is none.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
@@ -42,16 +41,16 @@ pub struct Span {
     pub least: u32,
     /// Longest.
     pub most: u32,
-    /// All together.
+    /// Sum.
     pub sum: u64,
 }
 
 /// One length, as it was asked for and as it is sent.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Length {
-    /// By whoever wrote the load.
+    /// Length that the load's source asks for.
     pub asked: u32,
-    /// Within the plan's bounds.
+    /// Length within the plan's bounds.
     pub sent: u32,
 }
 
@@ -66,7 +65,7 @@ impl From<u32> for Length {
 }
 
 impl Length {
-    /// With so many tokens before it.
+    /// The length with a prefix of this many tokens.
     #[must_use]
     pub fn behind(self, tokens: u32) -> Self {
         Self {
@@ -101,7 +100,7 @@ impl Sent {
         });
     }
 
-    /// Adds another's requests.
+    /// Adds the requests of another share.
     pub fn add(&mut self, other: &Self) {
         match (self.requests, other.requests) {
             (_, 0) => {}
@@ -114,7 +113,7 @@ impl Sent {
         }
     }
 
-    /// Whether it can be true of so many requests.
+    /// Whether it is possible for this many requests.
     #[must_use]
     pub fn is_possible(&self, requests: u64) -> bool {
         self.requests == requests

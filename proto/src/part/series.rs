@@ -1,5 +1,5 @@
-//! The course of a window in time: [`Series`] of [`Bucket`]s, and how slices become one. Must not
-//! know what is concluded from them.
+//! The course of a window over time: a [`Series`] of [`Bucket`]s, and how slices are combined. Must
+//! not know what is concluded from them.
 
 use std::time::Duration;
 
@@ -8,8 +8,8 @@ use super::{Outcome, RequestRecord};
 /// The window in slices of equal length, from the start instant on.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Series {
-    /// Of one slice: [`Series::FINEST`] times a power of two, so that the series of many parts can
-    /// be merged.
+    /// Length of one slice: [`Series::FINEST`] times a power of two, so that the series of many
+    /// parts can be merged.
     pub width: Duration,
     /// At most [`Series::MOST`].
     pub buckets: Vec<Bucket>,
@@ -18,17 +18,17 @@ pub struct Series {
 /// One slice of a window.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Bucket {
-    /// Requests whose intended time lies in it, of those sent.
+    /// Sent requests whose intended time is in this slice.
     pub offered: u64,
     /// Requests sent in it.
     pub issued: u64,
-    /// Requests that ended in it, in whatever way.
+    /// Requests that ended in it, with any outcome.
     pub ended: u64,
-    /// Of those, answered in full.
+    /// Ended requests that were answered in full.
     pub ok: u64,
-    /// Output tokens of the latter.
+    /// Output tokens of those.
     pub tokens: u64,
-    /// Successful requests whose intended time lies in it.
+    /// Successful requests whose intended time is in this slice.
     pub intended_ok: u64,
     /// Sum of their E2E, nanoseconds.
     pub e2e_sum_ns: u64,
@@ -42,11 +42,11 @@ impl Series {
     /// The shortest slice.
     pub const FINEST: Duration = Duration::from_millis(10);
 
-    /// Slices a series has at most; when they are full, pairs become one.
+    /// Greatest number of slices; when they are full, pairs are combined.
     pub const MOST: usize = 256;
 
-    /// The window in slices, of its requests that have ended, the last of them at `wall`. Made once
-    /// all is over, so that the measured path pays nothing for it.
+    /// The slices of a window, from its requests that have ended; the last of them ended at `wall`.
+    /// Computed after the window, so that the measured path has no extra cost.
     #[must_use]
     pub fn of(requests: impl IntoIterator<Item = RequestRecord>, wall: Duration) -> Self {
         let width = Self::width_of(wall);
@@ -58,7 +58,7 @@ impl Series {
         Self { width, buckets }
     }
 
-    /// The finest width with which a window fits.
+    /// The finest width that covers a window of this length.
     #[must_use]
     pub fn width_of(wall: Duration) -> Duration {
         let mut width = Self::FINEST;

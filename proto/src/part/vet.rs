@@ -1,8 +1,8 @@
-//! Can a part be what it says? Whoever reports a part is trusted with measuring and with nothing
-//! else: what it says twice must agree, what it says once must be possible, and both must fit what
-//! was asked for. Pure; the same for a part that arrives, an import and a check of the store. What
-//! a part says only once and nobody else knows is listed in [`UNCHECKED`], with what rests on it.
-//! It must not know where a part came from, nor what becomes of it.
+//! Checks whether a part is plausible. A worker is trusted to measure and nothing else: facts
+//! stated twice must agree, facts stated once must be possible, and both must match the assignment.
+//! Pure; the same for an arriving part, an import and a check of the store. Facts that only the
+//! worker knows are listed in [`UNCHECKED`], with their use. Must not know where a part came from,
+//! nor how it is used.
 
 use std::fmt;
 use std::time::Duration;
@@ -21,30 +21,30 @@ mod server;
 mod spent;
 mod text;
 
-/// What a part must be of.
+/// Expected properties of a part.
 #[derive(Clone, Debug)]
 pub struct Assigned<'a> {
     /// Run, trial, slot and attempt.
     pub place: &'a PartKey,
     /// The variant's name.
     pub variant: &'a str,
-    /// Hash of its binary; `None` where that is not on record.
+    /// Hash of its binary; `None` if not recorded.
     pub exe_sha256: Option<Sha256>,
     /// Whether the run collects profiles.
     pub instrumented: bool,
-    /// The load and the share of it; `None` where the record does not say.
+    /// The load and its share; `None` if not recorded.
     pub load: Option<Load<'a>>,
-    /// The digest of the model that was loaded; `None` where that is not on record.
+    /// Digest of the loaded model; `None` if not recorded.
     pub model_digest: Option<&'a str>,
-    /// Engine threads that the worker told when it had loaded; `None` where that is not on record.
+    /// Engine threads that the worker reported after loading; `None` if not recorded.
     pub threads: Option<u32>,
-    /// Processors of the host; `None` where they are not known.
+    /// Processors of the host; `None` if unknown.
     pub processors: Option<u32>,
-    /// Who wrote it.
+    /// Age of the program that wrote it.
     pub age: Age,
 }
 
-/// One worker's part of a load.
+/// One worker's share of a load.
 #[derive(Clone, Copy, Debug)]
 pub struct Load<'a> {
     /// The scenario.
@@ -53,37 +53,36 @@ pub struct Load<'a> {
     pub share: Share,
 }
 
-/// Programs of before wrote less. What they left out is missed in parts of today's alone; what is
-/// there is held to the same rules whoever wrote it.
+/// Which fields a part must have. Older programs wrote fewer. Only parts of current workers must
+/// have all of them; the fields that exist follow the same rules in every part.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Age {
-    /// Comes from a worker of now: everything is there.
+    /// From a current worker: every field is required.
     Today,
-    /// Was stored by whatever program: steps, slices of time and counts within the window may be
-    /// missing.
+    /// Stored by any version: steps, slices of time and counts within the window may be missing.
     Any,
 }
 
-/// Why a part is not believed. Completes "accept a part: ".
+/// Why a part is rejected. Completes "accept a part: ".
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum PartFault {
-    /// It belongs elsewhere.
+    /// It has another key.
     #[error("place: it is of {}, not of {}", Told(.found), Told(.expected))]
     Place {
-        /// Said by the part.
+        /// Key in the part.
         found: Box<PartKey>,
-        /// Where one was due.
+        /// Expected key.
         expected: Box<PartKey>,
     },
     /// Another build measured it.
     #[error("origin: it was measured by {found}, not by {expected}")]
     Origin {
-        /// Said by the part.
+        /// Hash in the part.
         found: String,
-        /// By the build manifest.
+        /// Hash in the build manifest.
         expected: String,
     },
-    /// An instrumented build measured where none should, or the other way round.
+    /// An instrumented build measured where none should, or the reverse.
     #[error("instrumented: profile counters were {found}, which this run does not expect")]
     Instrumented {
         /// `on` or `off`.
@@ -92,42 +91,42 @@ pub enum PartFault {
     /// Requests were lost or counted twice.
     #[error("requests: {ended} of {planned} issued requests have an end (expected {expected})")]
     Requests {
-        /// With a known end.
+        /// Requests with a known outcome.
         ended: u128,
-        /// By the part.
+        /// Planned requests in the part.
         planned: u64,
-        /// By the plan; `None` where it is not on record.
+        /// Planned requests in the plan; `None` if not recorded.
         expected: Allowed,
     },
     /// Lengths that contradict the number of requests or each other.
     #[error("lengths: those it gives cannot be of its {planned} requests")]
     Lengths {
-        /// By the part.
+        /// Planned requests in the part.
         planned: u64,
     },
-    /// A histogram does not hold a value for each of what it is of.
+    /// The number of values in a histogram is wrong.
     #[error("values: {metric} holds {found} values where {expected} are expected")]
     Values {
         /// Name of the metric.
         metric: &'static str,
-        /// In it.
+        /// Number of values in it.
         found: u64,
-        /// By the counts of requests and tokens.
+        /// Expected number, from the counts of requests and tokens.
         expected: u64,
     },
-    /// Two accounts of the same thing differ.
+    /// Two statements of the same fact differ.
     #[error("differs: {field} is {found} where {by} says {expected}")]
     Differs {
         /// Name of the field.
         field: &'static str,
         /// Its value.
         found: u128,
-        /// Which other account.
+        /// Name of the other statement.
         by: &'static str,
-        /// The value by that one.
+        /// Its value there.
         expected: u128,
     },
-    /// A value lies where none can.
+    /// A value is outside its possible range.
     #[error("range: {field} is {found}, outside of {least} to {most} by {by}")]
     Range {
         /// Name of the field.
@@ -147,26 +146,26 @@ pub enum PartFault {
         /// Name of the field.
         field: &'static str,
     },
-    /// What follows comes before what it follows.
+    /// Two times are in the wrong order.
     #[error("order: of request {index}, {later} is before {earlier}")]
     Order {
-        /// Of which request.
+        /// Index of the request.
         index: u32,
-        /// What comes first.
+        /// Name of the time that must be earlier.
         earlier: &'static str,
-        /// What comes after it.
+        /// Name of the time that must be later.
         later: &'static str,
     },
-    /// A single request that is not one of the share, or comes twice or out of turn.
+    /// A single request that is not in the share, is repeated, or is out of order.
     #[error("index: request {index} does not belong to this share, or is out of order")]
     Index {
         /// Index of the request in the whole list.
         index: u32,
     },
-    /// The single requests do not have the latencies that were counted.
+    /// The latencies of single requests contradict the histogram.
     #[error("records: the requests stored one by one do not have the values of {metric}")]
     Records {
-        /// Whose histogram.
+        /// Name of the metric.
         metric: &'static str,
     },
     /// A text that cannot be shown or is too long.
@@ -174,24 +173,24 @@ pub enum PartFault {
     Text {
         /// Name of the field.
         field: &'static str,
-        /// The most bytes it may have.
+        /// Greatest length, bytes.
         most: usize,
     },
-    /// Something is there that was not asked for, or missing though it was.
+    /// A field is present although not requested, or missing although requested.
     #[error("presence: {field} is {}", if *.there { "there although nothing asks for it" } else { "missing" })]
     Presence {
         /// Name of the field.
         field: &'static str,
-        /// Whether it is there.
+        /// Whether it is present.
         there: bool,
     },
 }
 
-/// How many requests a plan allows, as far as it is known.
+/// Number of requests that a plan allows, if known.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Allowed(pub Option<Planned>);
 
-/// What nobody but the worker knows, and what rests on it. The name of a field, and its use.
+/// Fields that only the worker knows, each with its use.
 pub const UNCHECKED: &[(&str, &str)] = &[
     (
         "token_digest",
@@ -270,7 +269,7 @@ pub const UNCHECKED: &[(&str, &str)] = &[
     ("run_in", "bounded by the load; counted nowhere"),
 ];
 
-/// A part that contradicts itself.
+/// Checks that a part does not contradict itself.
 ///
 /// # Errors
 /// The first fault found.
@@ -284,7 +283,7 @@ pub fn alone(part: &Part) -> Result<(), PartFault> {
     spent::check(part)
 }
 
-/// A part that contradicts itself, or is not what was asked for.
+/// Checks that a part does not contradict itself and matches its assignment.
 ///
 /// # Errors
 /// The first fault found.
@@ -303,13 +302,12 @@ pub fn assigned(part: &Part, to: &Assigned<'_>) -> Result<(), PartFault> {
     spent::known(part, to)
 }
 
-/// A part that is here so long after its worker was told to start.
+/// Checks a part that arrived this long after its worker was told to start.
 ///
 /// # Errors
-/// When its window is longer than that: it was made up, or sent before it was over.
+/// When its window is longer than that, so it was invented or sent too early.
 pub fn took(part: &Part, since_start: Duration) -> Result<(), PartFault> {
-    // Both clocks are as good as a crystal: a thousandth is ten times what the worst of them
-    // strays.
+    // Both clocks are crystals: a thousandth is ten times the deviation of a bad one.
     let most = since_start + since_start / 1000;
     figures::at_most(
         "usage.wall",
@@ -374,7 +372,7 @@ impl fmt::Display for Allowed {
     }
 }
 
-/// A place in words.
+/// A part's key as text.
 struct Told<'a>(&'a PartKey);
 
 impl fmt::Display for Told<'_> {
@@ -389,7 +387,7 @@ impl fmt::Display for Told<'_> {
     }
 }
 
-/// Metrics of which every answered request has exactly one value.
+/// Metrics with exactly one value for each answered request.
 const ONE_EACH: [Metric; 6] = [
     Metric::E2e,
     Metric::Ttft,

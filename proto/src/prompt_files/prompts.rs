@@ -1,6 +1,6 @@
-//! Files of prompts: lines of text, JSON lines, or an array of conversations. They are handed over
-//! one by one, so that a file of any size takes the memory of its longest prompt. Must not know how
-//! prompts become tokens.
+//! Files of prompts: lines of text, JSON lines, or an array of conversations. Prompts are passed on
+//! one by one, so that a file of any size needs memory only for its longest prompt. Must not know
+//! how prompts become tokens.
 
 use std::cell::Cell;
 use std::io::{self, BufReader, Read};
@@ -13,7 +13,7 @@ use super::{PromptFileError, Wrong, only};
 use crate::source::{self, MOST_LINE, SourceError};
 use crate::spec::PromptSet;
 
-/// One prompt in so many of a file is for training, by the hash of its text.
+/// One prompt of this many is for training, chosen by the hash of its text.
 const TRAINING_OF: u64 = 5;
 
 const PROMPT: &str = "a prompt is a line of text, {\"prompt\": \"…\"}, or ShareGPT's {\"conversations\": [{\"from\": …, \"value\": …}]}";
@@ -21,29 +21,29 @@ const PROMPT: &str = "a prompt is a line of text, {\"prompt\": \"…\"}, or Shar
 /// One prompt of a file.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Text {
-    /// Which set it belongs to: all turns of a conversation to one.
+    /// Its set; all turns of a conversation are in one.
     pub set: PromptSet,
     /// The prompt.
     pub text: String,
 }
 
-/// What a file holds.
+/// Statistics of a file.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Survey {
     /// Prompts for measuring.
     pub evaluation: u64,
     /// Prompts for profiles and warming up.
     pub training: u64,
-    /// Empty prompts, and conversations without a question: they are left out.
+    /// Empty prompts, and conversations without a question; they are left out.
     pub left_out: u64,
 }
 
-/// How a file of prompts is written.
+/// Format of a prompt file.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Form {
-    /// A prompt a line.
+    /// One prompt on each line.
     Lines,
-    /// An object a line.
+    /// One object on each line.
     Objects,
     /// An array of objects.
     Array,
@@ -68,9 +68,9 @@ enum Said {
 }
 
 impl Form {
-    /// By a file's name and how it begins. What is called JSON is JSON. Anything else is JSON if it
-    /// begins as only JSON does: with an object that has a key, or an array of objects; a line that
-    /// begins with `[INST]` is text.
+    /// Derived from a file's name and beginning. A file with a JSON extension must be JSON. Any
+    /// other file is JSON if it begins with an object that has a key, or with an array of objects;
+    /// a line that begins with `[INST]` is text.
     #[must_use]
     pub fn of(path: &Path, begins: &[u8]) -> Self {
         let named = path
@@ -116,10 +116,10 @@ impl Survey {
         self.evaluation + self.training
     }
 
-    /// Whether both sets have a prompt.
+    /// Checks that both sets have a prompt.
     ///
     /// # Errors
-    /// When one has none: then nothing could be warmed up, or nothing measured.
+    /// When a set is empty, so that nothing could be warmed up, or nothing measured.
     pub fn both(self) -> Result<Self, PromptFileError> {
         let one = |set| {
             Err(PromptFileError::OneSet {
@@ -135,11 +135,11 @@ impl Survey {
     }
 }
 
-/// Hands over the prompts of a file in its order. Of a conversation every one of the first `turns`
-/// questions is a prompt, with all that was said before it.
+/// Passes on the prompts of a file in order. In a conversation, each of the first `turns` questions
+/// is a prompt, together with everything said before it.
 ///
 /// # Errors
-/// What is not understood, and what a prompt may be.
+/// What is not understood, and the allowed forms.
 pub fn prompts<R: Read>(
     path: &Path,
     text: &mut source::Text<R>,
@@ -215,7 +215,7 @@ fn array<R: Read>(
     })
 }
 
-/// A reader that stops where one element of an array would fill the memory.
+/// A reader that stops if one element of an array would fill the memory.
 struct Metered<'a, R> {
     inner: R,
     left: &'a Cell<usize>,
@@ -231,7 +231,7 @@ impl<R: Read> Read for Metered<'_, R> {
     }
 }
 
-/// The elements of an array, asked one by one.
+/// Reads the elements of an array one by one.
 struct Elements<'a, 'b> {
     asker: &'a mut Asker<'b>,
     left: &'a Cell<usize>,
@@ -262,7 +262,7 @@ impl<'de> Visitor<'de> for Elements<'_, '_> {
     }
 }
 
-/// Makes prompts of what was said.
+/// Makes prompts from a conversation.
 struct Asker<'a> {
     turns: u32,
     take: &'a mut dyn FnMut(Text),
@@ -283,8 +283,8 @@ impl Asker<'_> {
         for turn in said {
             before.push_str(&turn.value);
             if matches!(turn.from.as_str(), "human" | "user") && asked < self.turns {
-                // By its first question and what came before it: a system turn may be the same in
-                // all conversations.
+                // The set is chosen by its first question and what precedes it, because a system
+                // turn may be the same in all conversations.
                 set = self.prompt(set, &before).or(set);
                 asked += u32::from(set.is_some());
             }
@@ -293,7 +293,7 @@ impl Asker<'_> {
         asked
     }
 
-    /// The set it went to; none where it is empty.
+    /// The set of the prompt; none if it is empty.
     fn prompt(&mut self, set: Option<PromptSet>, text: &str) -> Option<PromptSet> {
         if text.trim().is_empty() {
             return None;

@@ -1,5 +1,5 @@
-//! Recorded traces: a request a line. Must not know what becomes of a length that is too long for a
-//! plan.
+//! Recorded traces: one request on each line. Must not know what happens to lengths beyond the
+//! plan's limits.
 
 use std::io::Read;
 use std::time::Duration;
@@ -10,13 +10,13 @@ use super::{PromptFileError, Wrong, only};
 use crate::source;
 use crate::spec::TraceFacts;
 
-/// Tokens that one of a trace's `hash_ids` stands for.
+/// Tokens in a block identified by one of a trace's `hash_ids`.
 pub const BLOCK_TOKENS: u32 = 512;
 
-/// Requests of a trace at most.
+/// Greatest number of requests of a trace.
 pub const MOST_ENTRIES: usize = 10_000_000;
 
-/// A hundred years.
+/// A hundred years, seconds.
 const LATEST: f64 = 3.2e9;
 
 const REQUEST: &str = "a request is {\"at\": seconds, \"prompt_tokens\": n, \"output_tokens\": n}, or Mooncake's timestamp (ms), \
@@ -25,13 +25,13 @@ const REQUEST: &str = "a request is {\"at\": seconds, \"prompt_tokens\": n, \"ou
 /// One request of a trace.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Entry {
-    /// After the first of the trace.
+    /// Time after the first request of the trace.
     pub at: Duration,
     /// Length of its prompt.
     pub prompt_tokens: u32,
     /// Length of its answer.
     pub output_tokens: u32,
-    /// What its prompt begins with, in blocks of [`BLOCK_TOKENS`]: equal numbers are equal tokens.
+    /// Leading blocks of its prompt, of [`BLOCK_TOKENS`] each: equal ids are equal tokens.
     pub blocks: Vec<u64>,
 }
 
@@ -61,7 +61,7 @@ impl Line {
                 ("output_length", self.output_length),
             ),
         };
-        // A hundred years after 1970 lie within; what does not is no recorded time.
+        // A hundred years after 1970 is in range; anything else is not a recorded time.
         let seconds = at / per_second;
         if !(0.0..=LATEST).contains(&seconds) {
             return Err(Wrong::Time { key, at });
@@ -82,10 +82,10 @@ impl Line {
     }
 }
 
-/// Hands over every request of a trace in the order of its lines, at the time that its line says.
+/// Passes on every request of a trace in order of lines, with the time in its line.
 ///
 /// # Errors
-/// Which line is not understood, and what one may be.
+/// The line that is not understood, and the allowed forms.
 pub fn requests<R: Read>(
     text: &mut source::Text<R>,
     mut take: impl FnMut(Entry),
@@ -117,11 +117,11 @@ pub fn requests<R: Read>(
     }
 }
 
-/// The requests of a trace in order of time, those of one time in order of their lines; the first
-/// at zero.
+/// The requests of a trace in order of time, and for equal times in order of lines; the first is at
+/// zero.
 ///
 /// # Errors
-/// Which line is not understood, and what one may be.
+/// The line that is not understood, and the allowed forms.
 pub fn trace<R: Read>(text: &mut source::Text<R>) -> Result<Vec<Entry>, PromptFileError> {
     let mut entries = Vec::new();
     requests(text, |entry| entries.push(entry))?;
@@ -131,7 +131,8 @@ pub fn trace<R: Read>(text: &mut source::Text<R>) -> Result<Vec<Entry>, PromptFi
     Ok(entries)
 }
 
-/// What must be known of a trace before a run, by the times of its requests in any order.
+/// The facts of a trace that must be known before a run, from the times of its requests in any
+/// order.
 #[must_use]
 pub fn facts(mut times: Vec<Duration>, stop: Option<u32>) -> TraceFacts {
     times.sort_unstable();

@@ -1,4 +1,4 @@
-//! [`Annotation`] and [`NoiseFloors`] to their stored messages and back.
+//! [`Annotation`] and [`NoiseFloors`] to stored messages and back.
 
 use super::{RecordError, field, pb};
 use crate::addendum::{Annotation, AnnotationKind, NoiseFloor, NoiseFloors};

@@ -1,4 +1,4 @@
-//! [`HostFacts`] to the one message of it and back: of stored records, and of a peer's hello.
+//! [`HostFacts`] to its one message and back, for stored records and a peer's hello.
 
 use super::{RecordError, mirrored_one, pb};
 use crate::identity::HostFacts;
@@ -31,7 +31,7 @@ pub(crate) fn host_to(agent: &str, facts: &HostFacts) -> pb::HostFacts {
     }
 }
 
-/// With the name of its agent.
+/// Host facts with the name of the agent.
 pub(crate) fn host_from(host: pb::HostFacts) -> Result<(String, HostFacts), RecordError> {
     Ok((host.agent.clone(), mirrored_one(host)?))
 }

@@ -63,7 +63,7 @@ pub(super) fn decode(part: pb::Part) -> Result<Part, RecordError> {
             hostname: part.hostname,
         },
         histograms: decode_histograms(part.histograms)?,
-        // Parts of before there was a field for it offered what was issued.
+        // Older parts without this field offered what they issued.
         offered: part
             .offered
             .unwrap_or(part.outcomes.map_or(0, |outcomes| outcomes.planned)),
@@ -97,7 +97,7 @@ pub(super) fn decode(part: pb::Part) -> Result<Part, RecordError> {
     })
 }
 
-/// Where a part belongs; nothing else of it is looked at.
+/// The key of a part, without decoding the rest.
 pub(super) fn place(part: &pb::Part) -> Result<PartKey, RecordError> {
     Ok(PartKey {
         run: part.run.parse().map_err(|_| RecordError::Field("run"))?,
@@ -143,7 +143,7 @@ fn encode_histograms(histograms: &Histograms) -> Result<Vec<pb::MetricHistogram>
 }
 
 fn decode_histograms(stored: Vec<pb::MetricHistogram>) -> Result<Histograms, RecordError> {
-    // Each is large: the empty ones are made where there is none.
+    // Each is large, so empty ones are made only if they are missing.
     let mut read = [const { None }; Metric::ALL.len()];
     for one in stored {
         let Some(metric) = Metric::from_name(&one.metric) else {

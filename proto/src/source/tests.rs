@@ -1,4 +1,4 @@
-//! Marks, encodings, limits and kinds of files.
+//! Byte-order marks, encodings, limits and kinds of files.
 
 use super::*;
 
@@ -10,7 +10,7 @@ fn lines(bytes: &[u8]) -> Result<Vec<(usize, String)>, SourceError> {
     Ok(all)
 }
 
-/// Gives one byte at a time.
+/// Returns one byte at a time.
 struct Drop1<'a>(&'a [u8]);
 
 impl Read for Drop1<'_> {
@@ -41,7 +41,7 @@ fn marks_line_ends_and_characters_in_pieces_make_no_difference() {
         }
         assert_eq!(count, 4);
     }
-    // Twins: what is not a mark stays.
+    // Counter-checks: bytes that are not a mark stay.
     assert_eq!(
         lines("a\u{feff}b\nc\rd".as_bytes()).expect("it is text")[0].1,
         "a\u{feff}b"
@@ -125,7 +125,7 @@ fn only_regular_files_of_a_known_size_are_opened() {
             "{what}"
         );
     }
-    // Says that it has no byte, and has some.
+    // Reports a length of zero, but has content.
     let grows = Text::open(Path::new("/proc/self/status"), 10).and_then(Text::finish);
     assert!(
         matches!(grows, Err(SourceError::TooLarge { most: 10, .. })),

@@ -8,25 +8,26 @@ use serde::{Deserialize, Serialize};
 use super::seconds;
 use crate::identity::Sha256;
 
-/// A file that every host has at the same path. It is read before a trial, and nothing of it
-/// crosses the network.
+/// A file that every host has at the same path. It is read before a trial, and never sent over the
+/// network.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct FileSpec {
-    /// Relative to the plan's own place, until the plan is read.
+    /// Relative to the plan's directory, until the plan is read.
     pub path: String,
-    /// Of its contents; filled in when the plan is read, and every worker holds its own copy to it.
+    /// SHA-256 of its contents; filled in when the plan is read. Every worker checks its own copy
+    /// against it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub sha256: Option<Sha256>,
 }
 
-/// What of a trace must be known without reading it.
+/// The facts of a trace that are needed without reading it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct TraceFacts {
-    /// Requests in it.
+    /// Number of requests.
     pub requests: u32,
-    /// From its first to its last, seconds.
+    /// Time from the first to the last request, seconds.
     #[serde(with = "seconds")]
     pub over: Duration,
 }

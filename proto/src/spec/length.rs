@@ -1,5 +1,5 @@
-//! How long prompts and answers are, in the model's own tokens: a number, a name, or a
-//! distribution. Must not know what draws from it.
+//! Lengths of prompts and answers, in the model's own tokens: a number, a name, or a distribution.
+//! Must not know what draws from it.
 
 use std::fmt;
 
@@ -20,42 +20,42 @@ pub enum Length {
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(tag = "kind", rename_all = "kebab-case", deny_unknown_fields)]
 pub enum Distribution {
-    /// Every length alike.
+    /// All lengths equally likely.
     Uniform {
-        /// Least.
+        /// Shortest length.
         min: u32,
-        /// Greatest.
+        /// Greatest length.
         max: u32,
     },
-    /// Around a mean; what falls outside the bounds is set to them.
+    /// Normal; values outside the bounds are set to the bound.
     Normal {
-        /// Of the distribution without bounds.
+        /// Mean of the distribution without bounds.
         mean: f64,
         /// Standard deviation of the distribution without bounds.
         sd: f64,
-        /// Least.
+        /// Shortest length.
         min: u32,
-        /// Greatest.
+        /// Greatest length.
         max: u32,
     },
-    /// With a long tail; what falls outside the bounds is set to them.
+    /// Lognormal, with a long tail; values outside the bounds are set to the bound.
     Lognormal {
-        /// Of the distribution without bounds, of the lengths themselves.
+        /// Mean of the lengths themselves, of the distribution without bounds.
         mean: f64,
-        /// Standard deviation of the distribution without bounds, of the lengths themselves.
+        /// Standard deviation of the lengths themselves, of the distribution without bounds.
         sd: f64,
-        /// Least.
+        /// Shortest length.
         min: u32,
-        /// Greatest.
+        /// Greatest length.
         max: u32,
     },
 }
 
-/// Names of lengths in plans: the seed's short, medium and long prompt.
+/// Named lengths in plans: the original crate's short, medium and long prompt.
 pub const NAMED: [(&str, u32); 3] = [("short", 16), ("medium", 128), ("long", 512)];
 
 impl Length {
-    /// The greatest it can be.
+    /// Greatest possible length.
     #[must_use]
     pub fn max(self) -> u32 {
         match self {
@@ -64,7 +64,7 @@ impl Length {
         }
     }
 
-    /// The least it can be.
+    /// Least possible length.
     #[must_use]
     pub fn min(self) -> u32 {
         match self {
@@ -75,7 +75,7 @@ impl Length {
 }
 
 impl Distribution {
-    /// Least and greatest.
+    /// Least and greatest possible length.
     #[must_use]
     pub fn bounds(self) -> (u32, u32) {
         match self {

@@ -1,40 +1,40 @@
-//! What requests ask: how long prompts are and what they share. Must not know when they are sent.
+//! Prompts of requests: their lengths and what they share. Must not know when they are sent.
 
 use serde::{Deserialize, Serialize};
 
 use super::{FileSpec, Length};
 
-/// Which prompts: built-in texts, cut to a length in the model's own tokens.
+/// The prompts: by default built-in texts, cut to a length in the model's own tokens.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct PromptSpec {
-    /// Training and evaluation never share a text.
+    /// Set of texts. Training and evaluation never share a text.
     #[serde(default)]
     pub set: PromptSet,
-    /// Length in tokens; beside a shared prefix, of what follows it.
+    /// Length in tokens; with a shared prefix, of the part after it.
     pub tokens: Length,
-    /// A file of prompts in place of the built-in texts; what is longer than `tokens` is cut.
+    /// A file of prompts instead of the built-in texts; longer ones are cut to `tokens`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub file: Option<FileSpec>,
-    /// Of a conversation in the file: how many of its questions are asked, each with all that was
-    /// said before it.
+    /// For conversations in the file: number of questions that are asked, each with everything said
+    /// before it.
     #[serde(
         default = "PromptSpec::one_turn",
         skip_serializing_if = "PromptSpec::is_one_turn"
     )]
     pub turns: u32,
-    /// Groups of requests that begin alike.
+    /// Groups of requests with a shared prefix.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub prefix: Option<PrefixSpec>,
 }
 
-/// Which pool of texts.
+/// Set of texts.
 #[derive(
     Clone, Copy, Debug, Default, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize,
 )]
 #[serde(rename_all = "kebab-case")]
 pub enum PromptSet {
-    /// For every measurement.
+    /// For measurements.
     #[default]
     Evaluation,
     /// For collecting profiles, and for warming up.
@@ -45,22 +45,22 @@ pub enum PromptSet {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct PrefixSpec {
-    /// How many different beginnings.
+    /// Number of different prefixes.
     pub groups: u32,
-    /// Length of each, tokens.
+    /// Length of each prefix, tokens.
     pub tokens: u32,
 }
 
-/// One kind of request of a mixture. What it leaves out it takes from its scenario.
+/// One kind of request in a mix. Absent fields are taken from the scenario.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct MixPart {
-    /// Its share of requests is this over the sum of all weights.
+    /// Its share of requests is this ÷ the sum of all weights.
     pub weight: f64,
-    /// What it asks.
+    /// Its prompts.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub prompt: Option<PromptSpec>,
-    /// How long its answers are.
+    /// Length of its answers.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub output_tokens: Option<Length>,
 }

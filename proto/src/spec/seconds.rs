@@ -1,4 +1,4 @@
-//! Durations in plans are seconds.
+//! JSON form of durations in plans: seconds.
 
 use std::time::Duration;
 
@@ -14,7 +14,7 @@ pub(super) fn deserialize<'de, D: Deserializer<'de>>(
     Duration::try_from_secs_f64(f64::deserialize(deserializer)?).map_err(serde::de::Error::custom)
 }
 
-/// The same of a duration that may be unset.
+/// The same for an optional duration.
 pub(super) mod optional {
     use super::{Deserializer, Duration, Serializer};
 

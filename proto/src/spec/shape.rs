@@ -1,6 +1,6 @@
-//! When requests are sent: the shapes of a plan, and the few parts all of them are made of. Every
-//! shape is one [`Offer`]: at once, so many in flight, or arrivals along a rate. Must not know when
-//! it is over ([`super::stop`]).
+//! When requests are sent: the shapes of a plan, and the few parts they are made of. Every shape is
+//! one [`Offer`]: all at once, a number in flight, or arrivals along a rate. Must not know when the
+//! window ends ([`super::stop`]).
 
 use std::time::Duration;
 
@@ -12,16 +12,16 @@ use super::{FileSpec, TraceFacts, seconds};
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(tag = "kind", rename_all = "kebab-case", deny_unknown_fields)]
 pub enum Shape {
-    /// All at once: the seed's "N concurrent requests".
+    /// All at once: the original crate's "N concurrent requests".
     Burst {
-        /// How many, over all slots.
+        /// Number of requests over all slots.
         requests: u32,
     },
-    /// A fixed number in flight: the next is sent when one ends.
+    /// A fixed number in flight: when one ends, the next is sent.
     ClosedLoop {
-        /// In flight, over all slots.
+        /// Number in flight over all slots.
         concurrency: u32,
-        /// How many in total, over all slots; unset where the stop rule has a duration.
+        /// Total number over all slots; optional if the stop rule has a duration.
         #[serde(default, skip_serializing_if = "Option::is_none")]
         requests: Option<u32>,
     },
@@ -30,16 +30,16 @@ pub enum Shape {
         /// Requests per second.
         rate: f64,
     },
-    /// Independent of each other: exponential gaps.
+    /// Independent arrivals: exponential gaps.
     Poisson {
         /// Requests per second.
         rate: f64,
     },
-    /// Gamma gaps: more regular than Poisson below a `cv` of one, in clumps above it.
+    /// Gamma-distributed gaps: more regular than Poisson if `cv` is below one, bursty above.
     Gamma {
         /// Requests per second.
         rate: f64,
-        /// Standard deviation of a gap over its mean.
+        /// Standard deviation of the gaps ÷ their mean.
         cv: f64,
     },
     /// A rate that changes evenly.
@@ -48,106 +48,106 @@ pub enum Shape {
         from: f64,
         /// Requests per second at the end.
         to: f64,
-        /// Length, seconds.
+        /// Duration, seconds.
         #[serde(with = "seconds")]
         over: Duration,
-        /// How requests lie along the rate.
+        /// Spacing of requests along the rate.
         #[serde(default)]
         arrivals: Spacing,
     },
-    /// Rates one after another.
+    /// One rate after another.
     Steps {
-        /// Requests per second.
+        /// Rates, requests per second.
         rates: Vec<f64>,
-        /// Length of each, seconds.
+        /// Duration of each, seconds.
         #[serde(with = "seconds")]
         each: Duration,
-        /// How requests lie along the rate.
+        /// Spacing of requests along the rate.
         #[serde(default)]
         arrivals: Spacing,
     },
-    /// A recorded trace: its times, its lengths and what its prompts share.
+    /// A recorded trace: its times, lengths, and shared parts of prompts.
     Trace {
-        /// Where it is.
+        /// Its file.
         file: FileSpec,
-        /// How many times faster than recorded it is replayed.
+        /// Factor by which the replay is faster than the recording.
         #[serde(default = "Shape::as_recorded")]
         speed: f64,
         /// Filled in when the plan is read.
         #[serde(default, skip_serializing_if = "Option::is_none")]
         facts: Option<TraceFacts>,
     },
-    /// Closed loops one after another.
+    /// Closed loops, one after another.
     Ladder {
-        /// In flight, over all slots.
+        /// Numbers in flight over all slots.
         concurrency: Vec<u32>,
-        /// Length of each, seconds.
+        /// Duration of each, seconds.
         #[serde(with = "seconds")]
         each: Duration,
     },
 }
 
-/// How arrivals lie along a rate.
+/// Spacing of arrivals along a rate.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Spacing {
     /// Evenly.
     Constant,
-    /// Independently of each other.
+    /// Independent of each other.
     #[default]
     Poisson,
 }
 
-/// What kind of load a shape is: which rules of validity it falls under.
+/// The kind of load of a shape, which decides the validity checks.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum ShapeKind {
     /// All at once.
     Burst,
-    /// The next is sent when one ends.
+    /// When one ends, the next is sent.
     Closed,
-    /// Sent whatever the engine does.
+    /// Sent independently of the engine.
     Open,
 }
 
-/// What a shape comes down to.
+/// The basic form of a shape.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Offer {
-    /// So many at once.
+    /// This many at once.
     AtOnce(u32),
-    /// So many in flight, one level after another; the last goes on until the stop rule ends it.
+    /// A number in flight, one level after another; the last continues until the stop rule ends it.
     InFlight(Vec<Level>),
-    /// Arrivals that a file lists.
+    /// Arrivals listed in a file.
     Listed {
-        /// How many times faster than listed.
+        /// Factor by which the replay is faster than the list.
         speed: f64,
     },
     /// Arrivals along a rate.
     Along {
-        /// The rate; the last piece goes on for as long as is needed.
+        /// The rate; its last piece continues as long as necessary.
         profile: Vec<Piece>,
-        /// Standard deviation of a gap over its mean: zero evenly, one Poisson.
+        /// Standard deviation of the gaps ÷ their mean: zero is even, one is Poisson.
         cv: f64,
     },
 }
 
-/// A stretch of a closed loop.
+/// One level of a closed loop.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Level {
-    /// In flight, over all slots.
+    /// Number in flight over all slots.
     pub concurrency: u32,
     /// When it begins, from the start of the window.
     pub from: Duration,
 }
 
-/// A stretch of a rate that changes evenly.
+/// A stretch in which the rate changes evenly.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Piece {
-    /// Requests per second where it begins.
+    /// Requests per second at its beginning.
     pub from: f64,
-    /// Requests per second where it ends.
+    /// Requests per second at its end.
     pub to: f64,
-    /// Its length; unset goes on for ever.
+    /// Its duration; `None` continues for ever.
     pub over: Option<Duration>,
 }
 
@@ -156,7 +156,7 @@ impl Shape {
         1.0
     }
 
-    /// Which rules of validity it falls under.
+    /// The kind of load, which decides the validity checks.
     #[must_use]
     pub fn kind(&self) -> ShapeKind {
         match self {
@@ -166,7 +166,7 @@ impl Shape {
         }
     }
 
-    /// Whether the load is the same at any time, so that a stationary window can be expected.
+    /// Whether the load is constant, so that a stationary window can be expected.
     #[must_use]
     pub fn is_steady(&self) -> bool {
         use Shape::{ClosedLoop, Constant, Gamma, Poisson};
@@ -176,7 +176,7 @@ impl Shape {
         )
     }
 
-    /// What it comes down to.
+    /// Its basic form.
     #[must_use]
     pub fn offer(&self) -> Offer {
         let along = |profile, cv| Offer::Along { profile, cv };
@@ -220,7 +220,7 @@ impl Shape {
         }
     }
 
-    /// How long it lasts by itself, where it says so.
+    /// Its own duration, if it has one.
     #[must_use]
     pub fn length(&self) -> Option<Duration> {
         let times = |each: &Duration, n: usize| *each * u32::try_from(n).unwrap_or(u32::MAX);
@@ -246,7 +246,7 @@ impl Spacing {
 }
 
 impl Piece {
-    /// Requests from its beginning until `time` after it.
+    /// Number of requests in its first `time`.
     #[must_use]
     pub fn requests(&self, time: Duration) -> f64 {
         let t = self.over.map_or(time, |over| time.min(over)).as_secs_f64();
@@ -256,8 +256,8 @@ impl Piece {
         self.from * t + slope * t * t / 2.0
     }
 
-    /// Seconds until so many requests are due: the root of `from·t + slope·t²/2 = requests`, in the
-    /// form that does not cancel where the slope is small.
+    /// Seconds until this many requests are due: the root of `from·t + slope·t²/2 = requests`, in
+    /// the form that does not cancel if the slope is small.
     fn until(&self, requests: f64) -> f64 {
         let slope = self
             .over
@@ -274,7 +274,7 @@ impl Piece {
     }
 }
 
-/// When so many requests are due along a rate; its last piece goes on.
+/// When the given number of requests is due along a rate; the last piece continues.
 #[must_use]
 pub fn when(profile: &[Piece], mut requests: f64) -> Duration {
     let mut passed = Duration::ZERO;

@@ -1,5 +1,5 @@
-//! When a measured window is over, and what its requests are to achieve. Must not know how either
-//! is found out.
+//! When a measured window ends, and the objectives of its requests. Must not know how either is
+//! determined.
 
 use std::fmt;
 use std::time::Duration;
@@ -8,39 +8,39 @@ use serde::{Deserialize, Serialize};
 
 use super::{Share, seconds};
 
-/// When a window is over. Both minimums hold together, in the manner of MLPerf.
+/// Stop rule of a window. Both minimums must be reached, as in MLPerf.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct StopSpec {
-    /// After so many requests.
+    /// Ends after this many requests.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub requests: Option<u32>,
-    /// After so long, seconds: nothing is sent any more, what is in flight is still awaited.
+    /// Ends after this time, seconds: nothing more is sent, and requests in flight run to their
+    /// end.
     #[serde(skip_serializing_if = "Option::is_none", with = "seconds::optional")]
     pub duration: Option<Duration>,
-    /// Not before so many requests.
+    /// Least number of requests.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub min_requests: Option<u32>,
-    /// Not before so long, seconds.
+    /// Least duration, seconds.
     #[serde(skip_serializing_if = "Option::is_none", with = "seconds::optional")]
     pub min_duration: Option<Duration>,
-    /// As soon as this share of requests has ended without an answer: the window has failed.
+    /// The window fails once this share of requests has ended without an answer.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub max_error_rate: Option<f64>,
-    /// As soon as requests in flight and time to first token grow without end: the window has
-    /// failed.
+    /// The window fails once requests in flight and time to first token keep growing.
     #[serde(skip_serializing_if = "std::ops::Not::not")]
     pub over_saturation: bool,
 }
 
-/// What a request is to achieve to count as good, seconds.
+/// What a request must achieve to count as good, seconds.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct Objectives {
     /// Time to first token.
     #[serde(skip_serializing_if = "Option::is_none", with = "seconds::optional")]
     pub ttft: Option<Duration>,
-    /// Time per output token; answers of one token meet it.
+    /// Time per output token; answers of one token always meet it.
     #[serde(skip_serializing_if = "Option::is_none", with = "seconds::optional")]
     pub tpot: Option<Duration>,
     /// End to end.
@@ -48,17 +48,17 @@ pub struct Objectives {
     pub e2e: Option<Duration>,
 }
 
-/// How many requests a window has.
+/// Number of requests of a window.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Planned {
-    /// Known beforehand, whatever happens.
+    /// Fixed beforehand.
     Exactly(u32),
-    /// Closed loops that time ends have as many as fit; the plan only bounds them.
+    /// Closed loops ended by time have as many as fit; the plan gives only an upper bound.
     AtMost(u32),
 }
 
 impl StopSpec {
-    /// Whether nothing is said.
+    /// Whether no rule is set.
     #[must_use]
     pub fn is_default(&self) -> bool {
         *self == Self::default()
@@ -66,7 +66,7 @@ impl StopSpec {
 }
 
 impl Objectives {
-    /// Whether nothing is asked.
+    /// Whether there is no objective.
     #[must_use]
     pub fn is_none(&self) -> bool {
         *self == Self::default()
@@ -83,7 +83,7 @@ impl fmt::Display for Planned {
 }
 
 impl Planned {
-    /// The greatest number it can be.
+    /// The greatest possible number.
     #[must_use]
     pub fn most(self) -> u32 {
         match self {
@@ -91,7 +91,7 @@ impl Planned {
         }
     }
 
-    /// What of it falls to one share.
+    /// The part that belongs to one share.
     #[must_use]
     pub fn of(self, share: Share) -> Self {
         match self {
@@ -100,7 +100,7 @@ impl Planned {
         }
     }
 
-    /// Whether a window of so many requests can be what was planned.
+    /// Whether a window with this many requests matches the plan.
     #[must_use]
     pub fn allows(self, requests: u64) -> bool {
         match self {

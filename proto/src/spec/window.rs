@@ -1,15 +1,15 @@
-//! How many requests a window has and how long it is. Both follow from shape and stop rule alone,
-//! so that every arm and every round does the same work. Must not know how requests lie in it.
+//! Number of requests and duration of a window. Both follow from shape and stop rule alone, so that
+//! every arm and every round does the same work. Must not know the spacing of requests.
 
 use std::time::Duration;
 
 use super::{Offer, Planned, Scenario, Shape, ShapeKind, when};
 
 impl Scenario {
-    /// The most requests of a closed loop that time ends, where the plan does not say.
+    /// Greatest number of requests of a closed loop ended by time, if the plan does not say.
     pub const MOST_UNCOUNTED: u32 = 100_000;
 
-    /// Requests over all slots: exact for everything but closed loops that time ends.
+    /// Requests over all slots: exact for everything except closed loops ended by time.
     #[must_use]
     pub fn planned(&self) -> Planned {
         let stop = &self.stop;
@@ -28,8 +28,8 @@ impl Scenario {
         }
     }
 
-    /// Requests that every arm sends for certain, and whose answers the arms are held to: the first
-    /// ones.
+    /// Number of leading requests that every arm is certain to send, and whose answers are
+    /// compared.
     #[must_use]
     pub fn compared(&self) -> u32 {
         match (self.planned(), self.shape.offer()) {
@@ -41,14 +41,14 @@ impl Scenario {
         }
     }
 
-    /// Requests over all slots at most.
+    /// Greatest number of requests over all slots.
     #[must_use]
     pub fn requests(&self) -> u32 {
         self.planned().most()
     }
 
-    /// How many arrivals an open loop has: the rate's integral over its window, rounded, so that
-    /// every round and every arm has the same number.
+    /// Number of arrivals of an open loop: the rate's integral over its window, rounded, so that
+    /// every round and arm has the same number.
     fn arrivals(&self) -> u32 {
         if let Shape::Trace { facts, .. } = &self.shape {
             let all = facts.map_or(0, |facts| facts.requests);
@@ -63,7 +63,7 @@ impl Scenario {
         (count as u32).max(self.stop.min_requests.unwrap_or(0))
     }
 
-    /// What the rate of an open loop comes to in the first `window`, in requests and not rounded.
+    /// Integral of an open loop's rate over the first `window`: requests, not rounded.
     #[must_use]
     pub fn arrivals_within(&self, window: Duration) -> f64 {
         let Offer::Along { profile, .. } = self.shape.offer() else {
@@ -78,8 +78,8 @@ impl Scenario {
         pieces.sum()
     }
 
-    /// When the window of arrivals along a rate is over, which is fixed before it begins: as long
-    /// as was asked for, however the number of requests was rounded. Unset for every other shape.
+    /// End of a window of arrivals along a rate, fixed before it begins: the requested duration,
+    /// however the number of requests was rounded. `None` for every other shape.
     #[must_use]
     pub fn closes(&self) -> Option<Duration> {
         let Offer::Along { profile, .. } = self.shape.offer() else {
@@ -97,7 +97,7 @@ impl Scenario {
         })
     }
 
-    /// How long requests are sent, where that is fixed.
+    /// Time for which requests are sent, if fixed.
     #[must_use]
     pub fn window(&self) -> Option<Duration> {
         match (self.stop.duration, self.shape.length()) {
@@ -106,8 +106,8 @@ impl Scenario {
         }
     }
 
-    /// For how long the load runs before the window begins. Where the plan does not say, a tenth of
-    /// a steady window that has a duration, at most five seconds: other loads show their beginning.
+    /// Duration of the load before the window begins. By default a tenth of a steady window that
+    /// has a duration, at most five seconds; other loads have none.
     #[must_use]
     pub fn run_in(&self) -> Duration {
         let chosen = || {
@@ -121,8 +121,7 @@ impl Scenario {
         }
     }
 
-    /// Requests of an open loop before its window begins, over all slots, at the rate it begins
-    /// with.
+    /// Requests of an open loop before its window begins, over all slots, at its initial rate.
     #[must_use]
     pub fn run_in_arrivals(&self) -> u32 {
         let Offer::Along { profile, .. } = self.shape.offer() else {

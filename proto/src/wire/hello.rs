@@ -1,5 +1,5 @@
-//! A [`Hello`] to its message and back: the one message that peers of other versions must be able to
-//! read as far as its number.
+//! A [`Hello`] to its message and back: the one message whose protocol number peers of other
+//! versions must be able to read.
 
 use super::{WireError, pb, required};
 use crate::credentials::Token;
@@ -9,7 +9,7 @@ use crate::message::{Hello, Role};
 use crate::record::{host_from, host_to};
 use crate::text::{NAME, bounded};
 
-/// Features of a processor that are taken from a peer at most, and characters of each.
+/// Greatest number of processor features taken from a peer.
 const CPU_FLAGS: usize = 1024;
 const FLAG: usize = 64;
 
@@ -62,13 +62,13 @@ pub(super) fn hello_from(hello: pb::Hello) -> Result<Hello, WireError> {
             exe_sha256: Sha256::from_slice(&build.exe_sha256).ok_or(WireError("exe_sha256"))?,
             instrumented: build.instrumented,
         },
-        // Older peers say it in another field, and are to be refused for their number.
+        // Older peers send it in another field, and must be refused for their protocol number.
         host: host_of_peer(host),
         role,
     })
 }
 
-/// The texts of a peer are shortened to what a page can show.
+/// Shortens a peer's texts to what a page can show.
 fn host_of_peer(host: HostFacts) -> HostFacts {
     let flags = host.cpu_flags.into_iter().take(CPU_FLAGS);
     HostFacts {

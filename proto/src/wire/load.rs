@@ -1,4 +1,4 @@
-//! What a worker is to do to its messages and back.
+//! The specs of a worker's engine and load to messages and back.
 
 use super::{WireError, from_json, pb, required, to_json};
 use crate::id::{Arm, TrialKey};

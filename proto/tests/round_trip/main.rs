@@ -1,4 +1,4 @@
-//! Every message and every record goes to bytes and back unchanged.
+//! Every message and every record is encoded and decoded unchanged.
 #![cfg(feature = "wire")]
 
 mod messages;

@@ -1,4 +1,4 @@
-//! What is said in a session.
+//! Messages of a session.
 
 use std::time::Duration;
 
@@ -266,7 +266,7 @@ fn an_empty_item_and_an_impossible_share_are_refused() {
     assert!(ToPeer::try_from(item).is_err());
 }
 
-/// A field of a message whose length is below 128 bytes, as protobuf has it.
+/// A message field shorter than 128 bytes, in protobuf encoding.
 fn field(number: u8, bytes: &[u8]) -> Vec<u8> {
     let length = u8::try_from(bytes.len()).expect("short");
     [&[number << 3 | 2, length], bytes].concat()

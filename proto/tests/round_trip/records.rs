@@ -1,4 +1,4 @@
-//! What is stored.
+//! Stored records.
 
 use std::time::Duration;
 

@@ -1,6 +1,6 @@
-//! The matrix kernels alone, on one thread and on every path of this machine: matrices of the
-//! shapes that SmolLM2-135M has, by batch. `cargo bench -p inference --bench kernels -- bf16/amx`
-//! runs some of them.
+//! Benchmarks the matrix kernels on one thread, on every path of this machine, with the matrix
+//! shapes of SmolLM2-135M, by batch. `cargo bench -p inference --bench kernels -- bf16/amx` runs
+//! some of them.
 
 use std::hint::black_box;
 
@@ -10,7 +10,7 @@ use inference::weights::WeightFormat;
 
 /// Rows and columns: the widest projection of a layer, and the one with the longest rows.
 const SHAPES: [(usize, usize); 2] = [(1536, 576), (576, 1536)];
-/// Decode alone, a small and a full batch, a chunk of a prompt.
+/// A single decode, a small and a full batch, a chunk of a prompt.
 const BATCHES: [usize; 4] = [1, 8, 32, 128];
 
 fn products(criterion: &mut Criterion) {

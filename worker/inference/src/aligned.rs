@@ -1,4 +1,4 @@
-//! Zeroed buffers that begin at a cache line: a vector load that straddles two lines costs twice,
+//! Zeroed buffers that begin at a cache line: a vector load across two lines costs twice as much,
 //! which was a third of the speed of matrix products. Memory is touched only when it is used.
 
 use std::ops::{Deref, DerefMut};
@@ -8,15 +8,15 @@ const LINE: usize = 64;
 
 /// A fixed number of elements, the first at the start of a cache line.
 pub(crate) struct Aligned<T> {
-    // Never grows, so that the start stays where it is.
+    // Never grows, so that its address stays the same.
     values: Vec<T>,
     start: usize,
     length: usize,
 }
 
 impl<T: Copy + Default> Aligned<T> {
-    /// `length` default values; for numbers zeros, which the system hands out without touching
-    /// them.
+    /// `length` default values; for numbers zeros, which the system provides without touching the
+    /// memory.
     pub(crate) fn new(length: usize) -> Self {
         let values = vec![T::default(); length + LINE / size_of::<T>()];
         let start = values.as_ptr().align_offset(LINE);

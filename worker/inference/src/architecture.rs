@@ -1,5 +1,5 @@
-//! What a model directory declares: sizes, tensor names and shapes, `config.json`. Shared by those
-//! who write such directories; the engine reads them with code of its own, so that a mistake here
+//! The contents of a model directory: sizes, tensor names and shapes, `config.json`. Shared by code
+//! that writes such directories. The engine has separate code to read them, so that an error here
 //! cannot hide there.
 
 use serde_json::{Value, json};
@@ -29,7 +29,7 @@ pub(crate) struct Architecture {
     pub(crate) scaling: Option<Scaling>,
 }
 
-/// What tells the files of one family from Llama's.
+/// How the files of a family differ from Llama's.
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) struct Form {
     pub(crate) class: &'static str,
@@ -42,11 +42,11 @@ pub(crate) struct Form {
     pub(crate) head_norms: bool,
     /// Whether queries, keys and values are one tensor, and gate and up another.
     pub(crate) fused: bool,
-    /// Whether norms stand before and behind attention and feed-forward layer.
+    /// Whether there are norms both before and after attention and the feed-forward layer.
     pub(crate) around: bool,
 }
 
-/// Llama's own.
+/// Llama's form.
 pub(crate) const LLAMA: Form = Form {
     class: "LlamaForCausalLM",
     model_type: "llama",
@@ -60,7 +60,7 @@ pub(crate) const LLAMA: Form = Form {
 /// A scaling of the rotary frequencies.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub(crate) enum Scaling {
-    /// All divided by a factor.
+    /// All divided by one factor.
     Linear(f64),
     /// Llama 3.1's.
     Llama3(Llama3Scaling),
@@ -195,8 +195,8 @@ impl Llama3Scaling {
                 "high_freq_factor": Self::HIGH, "original_max_position_embeddings": self.original })
     }
 
-    /// What the frequencies are divided by: `factor` for wavelengths above the original context, 1
-    /// for those below a quarter of it, a blend between.
+    /// Divisors of the frequencies: `factor` for wavelengths above the original context, 1 for
+    /// those below a quarter of it, a blend between.
     pub(crate) fn divisors(self, theta: f64, head: usize) -> Vec<f64> {
         let context = self.original as f64;
         let divisor = |i: usize| {

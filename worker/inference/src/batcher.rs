@@ -1,10 +1,10 @@
-//! Continuous batching: which requests enter, which tokens make up a pass, and what each request
-//! gets out of it. First come, first served; a request enters only with all the pages it can ever
-//! need, so whoever entered also finishes and nobody is preempted. It must not know kernels,
-//! threads or time.
+//! Continuous batching: which requests enter, which tokens make up a pass, and the result of each
+//! request. First come, first served. A request enters only with all the pages it can ever need, so
+//! every request that entered also finishes and none is preempted. Must not know kernels, threads
+//! or time.
 //!
 //! A request goes Waiting → (pages reserved) → Prefilling → Decoding → finished;
-//! [`Batcher::cancel`] ends it in any state, a logit that is not finite ends it after a pass.
+//! [`Batcher::cancel`] ends it in any state, and a logit that is not finite ends it after a pass.
 
 mod memory;
 mod sequence;
@@ -25,10 +25,10 @@ use crate::pass::Batch;
 use crate::request::{BatchOptions, Event, Fault, FinishReason, Refusal, Request, StepReport};
 use crate::sampling::{Sampler, Sampling};
 
-/// Room for requests is made in advance for this many at most.
+/// Greatest number of requests for which memory is allocated in advance.
 const MAX_ROOM: usize = 1 << 16;
 
-/// Hashed with fixed keys: every process does the same work.
+/// Hashed with fixed keys, so that every process does the same work.
 type Ids = HashSet<u64, BuildHasherDefault<DefaultHasher>>;
 
 /// Requests in flight on one engine.
@@ -37,7 +37,7 @@ pub struct Batcher {
     options: BatchOptions,
     waiting: VecDeque<Request>,
     running: Vec<Sequence>,
-    /// Of all requests waiting or running.
+    /// Ids of all requests waiting or running.
     ids: Ids,
     batch: Batch,
     /// Indices into `running`, in the order of the pass's logit rows.
@@ -47,7 +47,7 @@ pub struct Batcher {
     report: StepReport,
 }
 
-/// Pages a request may need: all but its last token are kept.
+/// Pages a request may need: all its tokens except the last are kept.
 fn pages_needed(request: &Request) -> usize {
     pages_for(request.prompt.len() + request.max_new_tokens - 1)
 }
@@ -66,7 +66,7 @@ impl Batcher {
         };
         let cache = KvCache::new(model.config(), options.kv_format, options.kv_bytes);
         let tokens = max_batch + options.prefill_chunk;
-        // Sequences that share pages list each of them.
+        // Sequences that share pages each list all of them.
         let longest = pages_for(model.config().context).min(cache.total());
         let pages = if options.prefix_reuse {
             max_batch * longest
@@ -80,7 +80,8 @@ impl Batcher {
             options,
             waiting: VecDeque::with_capacity(queue),
             running: Vec::with_capacity(max_batch),
-            // Twice what it will hold, for then it is tidied up in place instead of growing.
+            // Twice the greatest number of entries: the set is then cleaned up in place instead of
+            // growing.
             ids: Ids::with_capacity_and_hasher(
                 2 * (queue + max_batch),
                 BuildHasherDefault::default(),
@@ -93,14 +94,14 @@ impl Batcher {
         })
     }
 
-    /// Touches the memory of the cache, so that no request waits for the system to hand it out. To
-    /// be called before the first step.
+    /// Touches the memory of the cache, so that no request waits for the system to provide it. Call
+    /// it before the first step.
     pub fn touch_cache(&mut self) {
         self.engine.cache.touch();
     }
 
-    /// Forgets what pages hold, so that what follows does not depend on what was before. To be
-    /// called between steps.
+    /// Forgets the contents of pages, so that later results do not depend on earlier requests. Call
+    /// it between steps.
     pub fn forget_prefixes(&mut self) {
         self.engine.cache.pool.forget_all();
         self.running
@@ -118,7 +119,7 @@ impl Batcher {
         &self.options
     }
 
-    /// Puts a request at the end of the queue.
+    /// Adds a request to the end of the queue.
     ///
     /// # Errors
     /// When it can never be served, or the queue is full.
@@ -129,7 +130,8 @@ impl Batcher {
         Ok(())
     }
 
-    /// Drops a request in any state and frees its pages; no event follows. False if it is not here.
+    /// Drops a request in any state and frees its pages; no event follows. Returns false if there
+    /// is no such request.
     pub fn cancel(&mut self, id: u64) -> bool {
         if !self.ids.remove(&id) {
             return false;
@@ -160,8 +162,8 @@ impl Batcher {
         self.finish_step(events)
     }
 
-    /// Admits requests and composes the next pass. Emits `Started` before any work on it is done,
-    /// so that a caller may read its clock in between. Call [`Batcher::compute`] and
+    /// Admits requests and composes the next pass. Emits `Started` before any work on a request, so
+    /// that the caller can read its clock in between. Call [`Batcher::compute`] and
     /// [`Batcher::finish_step`] next, without cancelling in between.
     pub fn begin_step(&mut self, events: &mut Vec<Event>) {
         self.admit();
@@ -177,7 +179,7 @@ impl Batcher {
         self.plan_prefill(events);
     }
 
-    /// Computes the pass: everything of a step that is not the scheduler's own work.
+    /// Computes the pass: everything in a step except the scheduler's work.
     pub fn compute(&mut self) {
         if self.batch.len() > 0 {
             self.engine.forward(&self.batch);
@@ -185,7 +187,8 @@ impl Batcher {
         }
     }
 
-    /// Hands out the tokens of the pass, emits what became of the requests and frees what ended.
+    /// Delivers the tokens of the pass, emits the outcomes of requests, and frees requests that
+    /// ended.
     pub fn finish_step(&mut self, events: &mut Vec<Event>) -> StepReport {
         if self.batch.len() > 0 {
             (0..self.due.len()).for_each(|row| self.settle(row, events));
@@ -242,7 +245,8 @@ impl Batcher {
         }
     }
 
-    /// Admits in order of arrival as far as places and pages go; nobody overtakes.
+    /// Admits requests in order of arrival, as far as slots and pages allow; none overtakes
+    /// another.
     fn admit(&mut self) {
         while self.running.len() < self.options.max_batch
             && let Some(first) = self.waiting.front()
@@ -284,7 +288,8 @@ impl Batcher {
                     });
                 }
             }
-            // Sequences that decode in this pass have no prompt left, so they are not taken twice.
+            // Sequences that decode in this pass have no prompt left, so they are not counted
+            // twice.
             let rest =
                 &sequence.request.prompt[sequence.computed.min(sequence.request.prompt.len())..];
             let count = rest.len().min(budget);
@@ -313,7 +318,7 @@ impl Batcher {
         self.report.prefill_tokens = self.options.prefill_chunk - budget;
     }
 
-    /// Chooses the token of one logit row and tells what it means for its request.
+    /// Chooses the token of one logit row and emits its consequences for the request.
     fn settle(&mut self, row: usize, events: &mut Vec<Event>) {
         let sequence = &mut self.running[self.due[row]];
         let request = &sequence.request;
@@ -359,7 +364,7 @@ impl Batcher {
         }
     }
 
-    /// Frees what ended, keeping the order of the others.
+    /// Frees requests that ended, keeping the order of the others.
     fn retire(&mut self) {
         for sequence in self.running.iter().filter(|sequence| sequence.ended) {
             self.engine.cache.give_back(&sequence.pages);

@@ -1,59 +1,60 @@
-//! Owns the byte-level alphabet of GPT-2 style tokenizers (each byte shown as one printable
-//! character) and the `tokenizer.json` made of such a vocabulary, or of one of SentencePiece's
-//! pieces. It must not know models.
+//! The byte-level alphabet of GPT-2 style tokenizers (each byte shown as one printable character),
+//! and the `tokenizer.json` made from such a vocabulary or from SentencePiece pieces. Must not know
+//! models.
 
 use serde_json::{Map, Value, json};
 
 use crate::template::template;
 
-/// How text is cut before merging.
+/// How text is split before merging.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Cut {
     /// GPT-2's pattern.
     Gpt2,
     /// Every digit alone, then GPT-2's pattern (SmolLM).
     DigitsThenGpt2,
-    /// Patterns of the model's own, each cutting what the one before left.
+    /// The model's own patterns; each splits what the previous one left.
     Patterns(&'static [&'static str]),
 }
 
-/// How a vocabulary is put to use.
+/// Kind of vocabulary.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Kind {
     /// Every byte is a character.
     ByteLevel {
         cut: Cut,
-        /// Whether a piece that is a token as a whole is taken without merging, as Llama 3 does.
+        /// Whether a piece that is a token as a whole is used without merging, as in Llama 3.
         whole: bool,
     },
     /// SentencePiece: `▁` for a space, `<0xNN>` for bytes without a piece.
     Pieces {
-        /// Whether a space is put before every text.
+        /// Whether a space is prepended to every text.
         space: bool,
     },
 }
 
-/// A token outside the merges: special ones are never shown and never split.
+/// A token outside the merges; special ones are never shown and never split.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Added {
     pub(crate) id: usize,
     pub(crate) special: bool,
 }
 
-/// A BPE vocabulary; a token's id is its place.
+/// A BPE vocabulary; a token's id is its index.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Vocabulary {
     pub(crate) tokens: Vec<String>,
     pub(crate) merges: Vec<String>,
     pub(crate) added: Vec<Added>,
     pub(crate) kind: Kind,
-    /// Token put before every text, if the model wants one.
+    /// Token prepended to every text, if the model needs one.
     pub(crate) before: Option<usize>,
-    /// Token put behind every text.
+    /// Token appended to every text.
     pub(crate) behind: Option<usize>,
 }
 
-/// The character that stands for a byte: itself if printable, else the next free one from U+0100.
+/// The character that represents a byte: itself if printable, otherwise the next free one from
+/// U+0100.
 pub(crate) fn byte_char(byte: u8) -> char {
     let hidden = match byte {
         0..=0x20 => u32::from(byte),

@@ -1,6 +1,6 @@
-//! Turns tokens into text as they come: bytes are held back until they are whole characters, so
-//! that what was handed out never has to be taken back. Owns the table from token to bytes and the
-//! incremental UTF-8 reader. It must not know how text becomes tokens.
+//! Turns a stream of tokens into text: bytes are held back until they form whole characters, so
+//! that returned text never has to be withdrawn. Owns the table from token to bytes and the
+//! incremental UTF-8 decoder. Must not know how text becomes tokens.
 
 use std::sync::Arc;
 
@@ -12,14 +12,14 @@ pub(crate) struct ByteTable {
     ends: Vec<u32>,
 }
 
-/// One stream of text. All pushes and the flush together equal the lossy UTF-8 reading of the
-/// concatenated bytes of the tokens; special tokens, and ids without a token, have no bytes.
+/// One stream of text. All pushes and the flush together equal the lossy UTF-8 decoding of the
+/// tokens' concatenated bytes; special tokens, and ids without a token, have no bytes.
 #[derive(Debug, Clone)]
 pub struct Detokenizer {
     table: Arc<ByteTable>,
     /// The beginning of a character, at most 3 bytes.
     held: Vec<u8>,
-    /// Whether one space is still to be taken off the front (SentencePiece tokenizers).
+    /// Whether a leading space must still be removed (SentencePiece tokenizers).
     strip: bool,
 }
 
@@ -75,7 +75,7 @@ impl Detokenizer {
         (!text.is_empty()).then_some(text)
     }
 
-    /// What is left at the end: a character that was never finished, as U+FFFD.
+    /// The remaining text: an incomplete character becomes U+FFFD.
     pub fn flush(&mut self) -> Option<String> {
         let text = String::from_utf8_lossy(&self.held).into_owned();
         self.held.clear();
@@ -83,7 +83,7 @@ impl Detokenizer {
     }
 }
 
-/// Length of the unfinished character at the end, 0 if there is none or it can never be finished.
+/// Length of an incomplete character at the end; 0 if there is none or it can never be completed.
 fn open_tail(bytes: &[u8]) -> usize {
     let mut rest = bytes;
     loop {
@@ -133,12 +133,12 @@ mod tests {
 
     #[test]
     fn only_invalid_bytes_are_replaced() {
-        // A lone continuation byte, then a lead byte cut short by a letter.
+        // A single continuation byte, then a lead byte followed by a letter.
         assert_eq!(
             run([0x80, 0xe4, 0xb8, u32::from(b'x')]),
             ["\u{fffd}", "\u{fffd}x"]
         );
-        // A character that never ends is replaced at the end, once.
+        // A character that is never completed is replaced once, at the end.
         assert_eq!(run([u32::from(b'x'), 0xf0, 0x9f, 0x91]), ["x", "\u{fffd}"]);
     }
 

@@ -1,7 +1,6 @@
-//! Owns how a model directory comes into being: everything is written into a hidden sibling
-//! directory which takes the final name only when complete, and tensors are streamed in the
-//! safetensors layout so that no tensor need be in memory as a whole. It must not know where the
-//! weights come from.
+//! Creates model directories: everything is written into a hidden sibling directory, which gets the
+//! final name only when complete. Tensors are streamed in the safetensors layout, so that no tensor
+//! need be in memory as a whole. Must not know the source of the weights.
 
 use std::fs::{self, File};
 use std::io::{self, BufWriter, Write};
@@ -9,7 +8,8 @@ use std::path::{Path, PathBuf};
 
 use serde_json::{Map, Value, json};
 
-/// A model directory in the making. Dropped before [`ModelDir::commit`], it leaves nothing behind.
+/// A model directory under construction. If dropped before [`ModelDir::commit`], it leaves nothing
+/// behind.
 pub(crate) struct ModelDir {
     staging: PathBuf,
     target: PathBuf,
@@ -33,7 +33,7 @@ pub(crate) struct TensorSpec {
     pub(crate) shape: Vec<usize>,
 }
 
-/// Takes the tensors' values in the order of the specs it was opened with.
+/// Accepts the tensors' values in the order of the specs it was opened with.
 pub(crate) struct TensorWriter {
     file: BufWriter<File>,
     precision: Precision,
@@ -72,7 +72,7 @@ impl TensorSpec {
 }
 
 impl ModelDir {
-    /// Refuses a target that already holds something: a model directory is never overwritten.
+    /// Refuses a target that is not empty: a model directory is never overwritten.
     pub(crate) fn begin(target: &Path) -> io::Result<Self> {
         if fs::read_dir(target).is_ok_and(|mut entries| entries.next().is_some()) {
             return Err(io::Error::new(
@@ -99,7 +99,7 @@ impl ModelDir {
         })
     }
 
-    /// Where the files are before the commit.
+    /// Path of the files before the commit.
     pub(crate) fn path(&self) -> &Path {
         &self.staging
     }
@@ -148,14 +148,14 @@ impl ModelDir {
 impl Drop for ModelDir {
     fn drop(&mut self) {
         if !self.committed {
-            // Nothing can be done about a failure here, and the leftover is hidden and harmless.
+            // A failure here cannot be handled, and the leftover is hidden and harmless.
             let _ = fs::remove_dir_all(&self.staging);
         }
     }
 }
 
 impl TensorWriter {
-    /// What a value would be in the file if it is no finite number there.
+    /// What a value would be in the file, if it would not be finite.
     pub(crate) fn spoilt(&self, value: f32) -> Option<&'static str> {
         let written = match self.precision {
             Precision::Bf16 => half::bf16::from_f32(value).to_f32(),
@@ -169,7 +169,7 @@ impl TensorWriter {
         }
     }
 
-    /// Appends values, rounded to nearest even where the precision asks for it.
+    /// Appends values, rounded to nearest even if the precision requires it.
     pub(crate) fn push(&mut self, values: &[f32]) -> io::Result<()> {
         self.bytes.clear();
         match self.precision {
@@ -191,7 +191,7 @@ impl TensorWriter {
         self.file.write_all(&self.bytes)
     }
 
-    /// Makes the file durable; an error if values are missing.
+    /// Makes the file durable; fails if values are missing.
     pub(crate) fn finish(self) -> io::Result<()> {
         if self.missing > 0 {
             return Err(io::Error::other("fewer values than the header declares"));

@@ -1,6 +1,6 @@
-//! What can go wrong between a path and a loaded model. Each variant carries the path or name it is
-//! about, so that the message alone tells what to do. It knows nothing of requests: a request that
-//! cannot be served is a [`crate::batcher::Refusal`].
+//! Errors between a path and a loaded model. Each variant has the path or name concerned, so that
+//! the message alone says what to do. Must not know requests: a request that cannot be served is a
+//! [`crate::batcher::Refusal`].
 
 use std::path::PathBuf;
 
@@ -9,41 +9,41 @@ use crate::json_error::JsonError;
 /// Why a model could not be loaded. Messages complete "failed to load the model: …".
 #[derive(Debug, thiserror::Error)]
 pub enum LoadError {
-    /// Nothing is there.
+    /// The path does not exist.
     #[error("no model at {path}: the path does not exist")]
     PathMissing {
-        /// The path asked for.
+        /// The path.
         path: PathBuf,
     },
-    /// A part of a model directory is absent.
+    /// A file of a model directory is missing.
     #[error("{file} is missing in {folder}")]
     FileMissing {
         /// The folder searched.
         folder: PathBuf,
-        /// The file that should be in it.
+        /// The missing file.
         file: String,
     },
     /// The file is neither a directory, nor `.safetensors`, nor a shard index.
     #[error("{path} is neither a model directory nor a .safetensors file")]
     NotAModel {
-        /// The path asked for.
+        /// The path.
         path: PathBuf,
     },
-    /// The operating system refused.
+    /// The operating system reported an error.
     #[error("cannot read {path}: {source}")]
     Io {
         /// The file.
         path: PathBuf,
-        /// What the system said.
+        /// The system's error.
         source: std::io::Error,
     },
-    /// The system has no memory for weights laid out for the kernels in use.
+    /// The system has no memory for the kernels' copies of the weights.
     #[error("no memory for the weights: {source}")]
     Memory {
-        /// What the system said.
+        /// The system's error.
         source: std::io::Error,
     },
-    /// A file of settings that is not JSON as every reader takes it.
+    /// A settings file is not valid JSON.
     #[error("{path} {source}")]
     NotJson {
         /// The file.
@@ -51,7 +51,7 @@ pub enum LoadError {
         /// What is wrong with it.
         source: JsonError,
     },
-    /// A setting is absent that every model has.
+    /// A required setting is missing.
     #[error("{path} does not say {key}")]
     SettingMissing {
         /// The file.
@@ -59,7 +59,7 @@ pub enum LoadError {
         /// The key.
         key: &'static str,
     },
-    /// A setting or a part that this engine does not know, and which may change what the model
+    /// A setting or component that this engine does not know, and that may change what the model
     /// computes.
     #[error("{path} says {key} = {value}, which this engine does not know and would ignore")]
     UnknownSetting {
@@ -70,7 +70,7 @@ pub enum LoadError {
         /// Its value.
         value: String,
     },
-    /// A setting in two places, with two values.
+    /// A setting has two values in two places.
     #[error("{path} contradicts itself: {key} is {values}")]
     Contradiction {
         /// The file.
@@ -85,12 +85,12 @@ pub enum LoadError {
     Family {
         /// The configuration file.
         path: PathBuf,
-        /// What it names.
+        /// The class named in the file.
         named: String,
-        /// The classes it could name.
+        /// The classes that the engine computes.
         families: String,
     },
-    /// Weights in a form that only another program can multiply with.
+    /// Weights quantised in a format that this engine does not read.
     #[error(
         "{path} says that the weights are quantised by {method}, and this engine reads F32, F16 and BF16: \
          use the unquantised original, or a GGUF of it, which `worker model import` converts"
@@ -98,7 +98,7 @@ pub enum LoadError {
     Quantised {
         /// The configuration file.
         path: PathBuf,
-        /// By which method.
+        /// Quantisation method.
         method: String,
     },
     /// A value this engine does not support.
@@ -110,52 +110,52 @@ pub enum LoadError {
         key: &'static str,
         /// Its value.
         value: String,
-        /// What would be accepted.
+        /// The accepted values.
         expected: String,
     },
-    /// A file holds something else than its name says.
+    /// A file contains something other than its name says.
     #[error("{path} {what}")]
     NotWeights {
         /// The file.
         path: PathBuf,
-        /// What it is, and the way out.
+        /// What it is, with the way out.
         what: &'static str,
     },
-    /// A link whose file is gone.
+    /// A link whose target does not exist.
     #[error("{path} is a link to {target}, which does not exist")]
     DanglingLink {
         /// The link.
         path: PathBuf,
-        /// Where it leads.
+        /// Its target.
         target: PathBuf,
     },
-    /// The model is there in a form that this engine does not read.
+    /// The model exists in a format that this engine does not read.
     #[error("{folder} has {found} and no {file}: {way_out}")]
     OtherForm {
         /// The folder searched.
         folder: PathBuf,
-        /// What lies there.
+        /// The file found.
         found: String,
-        /// What should.
+        /// The file expected.
         file: &'static str,
-        /// How to make the one from the other.
+        /// How to convert it.
         way_out: &'static str,
     },
-    /// Numbered files of which some are absent.
+    /// Some of several numbered files are missing.
     #[error(
         "{folder} has {found} of {count} numbered weight files and no index: {missing} is missing"
     )]
     ShardMissing {
         /// The folder searched.
         folder: PathBuf,
-        /// Files there.
+        /// Number of files found.
         found: usize,
-        /// Files that the names count.
+        /// Number of files according to the names.
         count: usize,
-        /// The first absent.
+        /// The first missing file.
         missing: String,
     },
-    /// The index places a tensor in a file that does not hold it.
+    /// The index says that a tensor is in a file that does not contain it.
     #[error("the index places tensor {name} in {shard}, which does not hold it")]
     Misplaced {
         /// The tensor.
@@ -163,7 +163,7 @@ pub enum LoadError {
         /// The file.
         shard: String,
     },
-    /// Two files hold a tensor and no index says which counts.
+    /// Two files contain a tensor and no index decides between them.
     #[error("tensor {name} is in {first} and in {second}, and no index says which to use")]
     TwoSources {
         /// The tensor.
@@ -173,7 +173,7 @@ pub enum LoadError {
         /// Another.
         second: String,
     },
-    /// A tensor that this engine does not know, and which may change what the model computes.
+    /// A tensor that this engine does not know, and that may change what the model computes.
     #[error("tensor {name} is not part of a model of {family} and would be ignored")]
     UnknownTensor {
         /// Name of the tensor.
@@ -181,7 +181,7 @@ pub enum LoadError {
         /// The class of the model.
         family: &'static str,
     },
-    /// The file has a head of its own and says that it has none.
+    /// The file has a separate head, although its settings say that it has none.
     #[error(
         "tie_word_embeddings is true and {head} differs from {embedding}: programs differ in which one they \
          use; set tie_word_embeddings to false, or remove the tensor"
@@ -192,7 +192,7 @@ pub enum LoadError {
         /// The embedding's.
         embedding: &'static str,
     },
-    /// A weight that is no number.
+    /// A weight is NaN or infinite.
     #[error("tensor {name} holds {value} at {place:?}, which makes every answer wrong{hint}")]
     NotFinite {
         /// Name of the tensor.
@@ -201,7 +201,7 @@ pub enum LoadError {
         value: &'static str,
         /// Row and column.
         place: Vec<usize>,
-        /// Where it may come from.
+        /// Possible origin of the value.
         hint: &'static str,
     },
     /// The weights file is shorter or longer than its header says.
@@ -211,76 +211,76 @@ pub enum LoadError {
         path: PathBuf,
         /// Bytes according to the header.
         expected: u64,
-        /// Bytes present.
+        /// Actual number of bytes.
         actual: u64,
     },
-    /// The weights file's header cannot be understood.
+    /// The weights file's header cannot be parsed.
     #[error("{path} has a broken safetensors header: {reason}")]
     Header {
         /// The weights file.
         path: PathBuf,
-        /// What the parser said.
+        /// The parser's error.
         reason: String,
     },
-    /// A tensor of the architecture is absent.
+    /// A tensor of the architecture is missing.
     #[error("tensor {name} is missing")]
     TensorMissing {
         /// Its Hugging Face name.
         name: String,
     },
-    /// A tensor has another shape than the configuration implies.
+    /// A tensor's shape differs from the one that the configuration implies.
     #[error("tensor {name} has shape {actual:?}, the configuration asks for {expected:?}")]
     TensorShape {
         /// Name of the tensor.
         name: String,
-        /// From the configuration.
+        /// Shape from the configuration.
         expected: Vec<usize>,
-        /// In the file.
+        /// Shape in the file.
         actual: Vec<usize>,
     },
-    /// A tensor is stored in a form that is not F32, F16 or BF16.
+    /// A tensor is stored in a format other than F32, F16 or BF16.
     #[error("tensor {name} is stored as {dtype}, and this engine reads F32, F16 and BF16")]
     TensorFormat {
         /// Name of the tensor.
         name: String,
-        /// Its stored form.
+        /// Its stored format.
         dtype: String,
     },
-    /// The asked-for instruction set is not on this machine or does not fit the model.
+    /// The requested instruction set is not available on this machine or does not fit the model.
     #[error("the {isa} kernels cannot run here: {reason}")]
     IsaUnavailable {
         /// Name of the instruction set.
         isa: &'static str,
-        /// Why not.
+        /// The reason.
         reason: &'static str,
     },
     /// Helper threads could not be started.
     #[error("cannot start {threads} engine threads: {source}")]
     Threads {
-        /// Number asked for.
+        /// Number requested.
         threads: usize,
-        /// What the system said.
+        /// The system's error.
         source: std::io::Error,
     },
 }
 
-/// Kinds of [`LoadError`], by what can be done.
+/// Classes of [`LoadError`], by what can be done.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum LoadFault {
-    /// There is no model at the place, or not all of it.
+    /// There is no model at the path, or a part of it is missing.
     Missing,
-    /// A file is not what whoever made it wrote.
+    /// A file differs from what was written.
     Damaged,
-    /// The model is as it should be, and this engine does not compute it.
+    /// The model is intact, but this engine does not compute it.
     Unsupported,
     /// The model's files contradict each other or themselves.
     Inconsistent,
-    /// This machine or process has no room, threads or instructions.
+    /// This machine or process lacks memory, threads or instructions.
     Machine,
 }
 
 impl LoadError {
-    /// What kind of error it is.
+    /// The class of this error.
     #[must_use]
     pub fn fault(&self) -> LoadFault {
         match self {

@@ -1,29 +1,29 @@
-//! Looks through weights for what is no number: one NaN or infinity spoils every answer, and no
-//! product says so. It must not know what a weight is used for.
+//! Searches weights for values that are not finite: one NaN or infinity spoils every answer, and no
+//! product reports it. Must not know what a weight is used for.
 
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
 use crate::format::WeightFormat;
 
-/// Bytes looked at in one go.
+/// Bytes searched at a time.
 const PIECE: usize = 1 << 20;
 /// Bytes after which a search may stop early.
 const BLOCK: usize = 1 << 12;
 
-/// Something that is no finite number.
+/// A value that is not finite.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Spoilt {
-    /// Index of the range it is in.
+    /// Index of its range.
     pub(crate) range: usize,
-    /// Its element, counted from the beginning of the range.
+    /// Index of the element within the range.
     pub(crate) element: usize,
     pub(crate) nan: bool,
 }
 
 impl WeightFormat {
-    /// The bits of the exponent; all of them are set in NaN and infinity alone. None where every
-    /// pattern is a number.
+    /// The bits of the exponent; all are set only in NaN and infinity. `None` if every bit pattern
+    /// is a number.
     fn exponent(self) -> Option<u32> {
         match self {
             Self::F32 => Some(0x7f80_0000),
@@ -34,7 +34,7 @@ impl WeightFormat {
     }
 }
 
-/// The first element of the first range that is not finite, looked for by so many threads.
+/// The first element of the first range that is not finite, searched by `threads` threads.
 pub(crate) fn first_spoilt(ranges: &[(&[u8], WeightFormat)], threads: usize) -> Option<Spoilt> {
     let pieces = |(range, &(bytes, format)): (usize, &(&'_ [u8], WeightFormat))| {
         (0..bytes.len().div_ceil(PIECE))
@@ -96,7 +96,7 @@ fn search(bytes: &[u8], format: WeightFormat) -> Option<(usize, bool)> {
     Some((block * BLOCK / width + at, bits & mantissa & !mask != 0))
 }
 
-/// Whether any element is; without a branch, so that whole vectors are looked at.
+/// Whether any element is; without a branch, so that whole vectors are checked.
 fn any<const N: usize>(bytes: &[u8], is: impl Fn([u8; N]) -> bool) -> bool {
     bytes
         .as_chunks::<N>()
@@ -111,7 +111,7 @@ mod tests {
 
     use super::*;
 
-    /// One number in the middle of many, in each format.
+    /// One value in the middle of many, in each format.
     fn with(value: f32, at: usize) -> [(Vec<u8>, WeightFormat); 3] {
         let values = (0..3 * PIECE).map(|i| {
             if i == at {

@@ -1,6 +1,6 @@
-//! How weights are stored.
+//! Storage formats of weights.
 
-/// How weights are stored.
+/// Storage format of weights.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum WeightFormat {
     /// IEEE single.
@@ -9,7 +9,7 @@ pub enum WeightFormat {
     F16,
     /// Brain float.
     Bf16,
-    /// Whole numbers of eight bits with one factor a row: never in a file, made while loading.
+    /// Eight-bit integers with one factor for each row: never in a file, made while loading.
     Int8,
 }
 

@@ -1,6 +1,6 @@
 //! One pass of a batch of tokens through the model: which kernel works on which buffer, in which
-//! order. It owns the activations and the cache. It must not know requests: a batch is tokens with
-//! positions and pages, and what comes out is logits.
+//! order. Owns the activations and the cache. Must not know requests: input is tokens with
+//! positions and pages, output is logits.
 #![expect(
     unsafe_code,
     reason = "kernels take addresses; each use is argued where it stands"
@@ -42,13 +42,13 @@ struct Activations {
     mixed: Aligned<f32>,
     gate: Aligned<f32>,
     up: Aligned<f32>,
-    /// For each token, those of each rotary embedding of the model.
+    /// For each token, those of each of the model's rotary embeddings.
     cosines: Aligned<f32>,
     sines: Aligned<f32>,
     last: Aligned<f32>,
     logits: Aligned<f32>,
     space: Space,
-    /// One part per worker.
+    /// One part for each worker.
     scores: Aligned<f32>,
     score_stride: usize,
 }
@@ -81,7 +81,7 @@ impl Activations {
         }
     }
 
-    /// Bytes of the buffers, the logits apart from scores.
+    /// Bytes of the buffers, without the attention scores.
     fn bytes(config: &Config, tokens: usize, logits: usize) -> usize {
         let per_token = 2 * padded(config.hidden_size)
             + 2 * padded(config.heads * config.head_dim)
@@ -101,13 +101,13 @@ fn widest(config: &Config) -> usize {
         .max(config.heads * config.head_dim)
 }
 
-/// Bytes of activations for passes of `tokens` tokens of which `logits` ask for logits.
+/// Bytes of activations for passes of `tokens` tokens, `logits` of which need logits.
 pub(crate) fn activation_bytes(config: &Config, tokens: usize, logits: usize) -> usize {
     Activations::bytes(config, tokens, logits)
 }
 
 impl Engine {
-    /// An engine for passes of at most `tokens` tokens, `logits` of which ask for logits.
+    /// An engine for passes of at most `tokens` tokens, `logits` of which need logits.
     pub(crate) fn new(
         model: Arc<Model>,
         cache: KvCache,
@@ -130,14 +130,14 @@ impl Engine {
         &self.model
     }
 
-    /// Logits of the n-th token that asked for them in the last pass.
+    /// Logits of the n-th token that needed them in the last pass.
     pub(crate) fn logits(&self, index: usize) -> &[f32] {
         let vocab = self.model.config.vocab_size;
         &self.work.logits[index * vocab..(index + 1) * vocab]
     }
 
-    /// The greedy choice for each of the first `choices.len()` logit rows; `None` where a logit is
-    /// not finite.
+    /// The greedy choice for each of the first `choices.len()` logit rows; `None` if a logit is not
+    /// finite.
     pub(crate) fn greedy(&mut self, choices: &mut [Option<u32>]) {
         let (kernels, vocab) = (self.model.kernels, self.model.config.vocab_size);
         let logits = &self.work.logits;
@@ -152,7 +152,7 @@ impl Engine {
         });
     }
 
-    /// Computes a batch: its keys and values enter the cache, its wanted logits the logit rows.
+    /// Computes a batch: keys and values go to the cache, the requested logits to the logit rows.
     pub(crate) fn forward(&mut self, batch: &Batch) {
         let model = Arc::clone(&self.model);
         self.embed(&model, batch);
@@ -299,7 +299,7 @@ impl Engine {
             config.scales.residual,
         );
         let behind = &layer.behind_attention;
-        // Where a norm stands behind it, it goes through the rows that nobody needs any more.
+        // If a norm follows, the result goes through rows that are no longer needed.
         let to = if behind.is_empty() {
             &mut work.stream
         } else {
@@ -365,7 +365,7 @@ impl Engine {
         }
     }
 
-    /// Final norm and output head for the tokens that asked for logits.
+    /// Final norm and output head for the tokens that need logits.
     fn project(&mut self, model: &Model, batch: &Batch) {
         let (row, hidden) = (padded(model.config.hidden_size), model.config.hidden_size);
         let work = &mut self.work;
@@ -386,7 +386,7 @@ impl Engine {
         if cap > 0.0 {
             let logits = Shared::new(&mut work.logits);
             self.team.run(batch.wanted.len(), &|task| {
-                // SAFETY: each task has a row of its own.
+                // SAFETY: each task has its own row.
                 unsafe { (model.kernels.cap)(logits.pointer(task.index * vocab), vocab, cap) };
             });
         }

@@ -1,16 +1,16 @@
-//! Weights rounded to eight bits while a model is loaded: each row of a matrix becomes whole
-//! numbers of at most ±127 and one factor, which products apply to their sums. Half the bytes of
-//! BF16 are read a step; what it costs in accuracy is measured in `tests/reference.rs`. It must not
-//! know what a matrix is used for.
+//! Rounds weights to eight bits while a model is loaded: each row of a matrix becomes integers of
+//! at most ±127 and one factor, which products apply to their sums. A step reads half the bytes of
+//! BF16; `tests/reference.rs` measures the loss of accuracy. Must not know what a matrix is used
+//! for.
 
 use crate::aligned::Aligned;
 use crate::config::Config;
 use crate::weights::{Matrix, WeightFormat};
 
-/// The largest number stored, so that the range is symmetric.
+/// Greatest stored number; the range is symmetric.
 const LARGEST: f32 = 127.0;
 
-/// Bytes that the matrices of all layers and the head take in eight bits.
+/// Bytes of the matrices of all layers and the head in eight bits.
 pub(crate) fn bytes(config: &Config) -> usize {
     let (hidden, feed) = (config.hidden_size, config.intermediate_size);
     let (queries, keys) = (
@@ -44,7 +44,7 @@ pub(crate) fn rounded(matrix: &Matrix) -> Matrix {
 
 /// Rounds a row to nearest even and returns its factor.
 fn round_row(row: &[f32], to: &mut [u8]) -> f32 {
-    // NaN has to spoil the factor, and `max` would drop it.
+    // NaN must spoil the factor, and `max` would drop it.
     let largest = row
         .iter()
         .fold(0.0f32, |largest, value| match value.is_nan() {

@@ -1,6 +1,6 @@
-//! Reads JSON files that other programs wrote and refuses what two readers would take differently:
-//! a key given twice, numbers that JSON does not have, text in another encoding, a pointer in place
-//! of the file. It must not know what the values mean.
+//! Reads JSON files that other programs wrote, and refuses what two readers could interpret
+//! differently: duplicate keys, non-JSON numbers, other encodings, and Git LFS pointers. Must not
+//! know what the values mean.
 
 use std::fmt;
 use std::path::Path;
@@ -12,13 +12,13 @@ use crate::error::LoadError;
 pub use crate::json_error::JsonError;
 use crate::opened;
 
-/// How a file begins that Git LFS left in place of the one it stands for.
+/// Beginning of a Git LFS pointer.
 const POINTER: &[u8] = b"version https://git-lfs.github.com/spec/";
 
 /// Reads a file.
 ///
 /// # Errors
-/// That it is not there, not readable or not JSON, each with its path.
+/// The file does not exist, cannot be read or is not JSON, each with its path.
 pub(crate) fn read(path: &Path) -> Result<Value, LoadError> {
     let unread = |source| LoadError::Io {
         path: path.to_owned(),
@@ -31,7 +31,7 @@ pub(crate) fn read(path: &Path) -> Result<Value, LoadError> {
     })
 }
 
-/// Whether a file's beginning is that of a Git LFS pointer.
+/// Whether a file begins like a Git LFS pointer.
 pub(crate) fn is_pointer(beginning: &[u8]) -> bool {
     beginning.starts_with(POINTER)
 }
@@ -61,7 +61,7 @@ pub(crate) fn parse(bytes: &[u8]) -> Result<Value, JsonError> {
     })
 }
 
-/// Whether the parser stopped at a number that is none.
+/// Whether the parser stopped at NaN or Infinity.
 fn not_finite(bytes: &[u8], error: &serde_json::Error) -> bool {
     let line = bytes
         .split(|&byte| byte == b'\n')
@@ -75,7 +75,7 @@ fn not_finite(bytes: &[u8], error: &serde_json::Error) -> bool {
         .any(|word| rest.starts_with(word) || rest.starts_with(&word[1..]))
 }
 
-/// A value none of whose maps has a key twice; the first such key is noted.
+/// Parses a value, and records the first duplicate key of any of its maps.
 struct Once<'a>(&'a mut Option<String>);
 
 impl<'de> DeserializeSeed<'de> for Once<'_> {

@@ -1,6 +1,6 @@
-//! The paged key/value cache: a fixed number of pages of sixteen tokens, each holding every layer
-//! and head. It owns the memory and the layout; [`crate::pages`] knows who holds which page, and
-//! who gets pages, and when, is the scheduler's business.
+//! The paged key/value cache: a fixed number of pages of sixteen tokens, each with every layer and
+//! head. Owns the memory and its layout; [`crate::pages`] knows who holds which page, and the
+//! scheduler decides who gets pages.
 #![expect(
     unsafe_code,
     reason = "kernels read pages by address and threads write disjoint tokens"
@@ -11,7 +11,7 @@ use crate::config::{Config, KvFormat};
 use crate::kernels::{Bf16, Element, F32, PAGE};
 use crate::pages::{PagePool, PageTable};
 
-/// The cache. Keys and values of a page lie as `[layer][page][kv head]` blocks of [`PAGE`] × head
+/// The cache. Keys and values of a page are `[layer][page][kv head]` blocks of [`PAGE`] × head
 /// elements, keys transposed (element-major), values token-major.
 pub(crate) struct KvCache {
     format: KvFormat,
@@ -51,12 +51,12 @@ impl KvCache {
         }
     }
 
-    /// Touches all memory, so that no later use of a page waits for the system. Before any page is
-    /// taken.
+    /// Touches all memory, so that no later use of a page waits for the system. Call it before any
+    /// page is taken.
     pub(crate) fn touch(&mut self) {
         for half in [&mut self.keys, &mut self.values] {
-            // Fresh memory is known to be zero: unless its origin is hidden, filling it may be
-            // optimised away.
+            // New memory is known to be zero, so filling it could be optimised away unless its
+            // origin is hidden.
             std::hint::black_box(&mut **half).fill(0);
         }
     }
@@ -123,16 +123,16 @@ pub(crate) struct KvWriter<'a> {
     cache: &'a KvCache,
 }
 
-// SAFETY: `write` touches only the elements of its own token, and its callers promise that no two
+// SAFETY: `write` accesses only the elements of its own token, and its callers promise that no two
 // threads write the same token.
 unsafe impl Sync for KvWriter<'_> {}
 
 impl KvWriter<'_> {
-    /// Stores the keys and values of all heads of one token in one layer; `position` counts in the
-    /// sequence.
+    /// Stores the keys and values of all heads of one token in one layer; `position` is its index
+    /// in the sequence.
     ///
     /// # Safety
-    /// No other thread reads or writes this token of these pages meanwhile.
+    /// No other thread accesses this token of these pages meanwhile.
     pub(crate) unsafe fn write(
         &self,
         layer: usize,
@@ -141,7 +141,7 @@ impl KvWriter<'_> {
         key: &[f32],
         value: &[f32],
     ) {
-        // SAFETY: passed on.
+        // SAFETY: the caller's contract.
         unsafe {
             match self.cache.format {
                 KvFormat::Bf16 => self.write_as::<Bf16>(layer, pages, position, key, value),

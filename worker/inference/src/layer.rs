@@ -1,5 +1,5 @@
-//! The decoder layers of a model: their parts found in its files by the names that the family gives
-//! them. It must not know how they are computed with.
+//! The decoder layers of a model: finds their parts in its files by the family's names. Must not
+//! know how they are computed with.
 
 use crate::aligned::padded;
 use crate::config::{Config, LayerKind, Norms};
@@ -24,10 +24,10 @@ pub(crate) struct Layer {
     pub(crate) behind_feed: Vec<f32>,
 }
 
-/// A matrix, and what is added to its products.
+/// A matrix, and the bias added to its products.
 pub(crate) struct Linear {
     pub(crate) matrix: Matrix,
-    /// One number a row, or none.
+    /// One number for each row, or none.
     pub(crate) bias: Vec<f32>,
 }
 
@@ -134,7 +134,8 @@ impl Parts<'_> {
         norm(self.config, self.weights, &self.name(part), length)
     }
 
-    /// Matrices that stand alone, or one above another in one tensor; those of no rows are nowhere.
+    /// Matrices that are separate tensors, or stacked in one tensor; those without rows do not
+    /// exist.
     fn split(
         &self,
         block: &str,
@@ -152,7 +153,7 @@ impl Parts<'_> {
                     hidden,
                 )
             }
-            // Nobody takes the last of two.
+            // The last of two is not used.
             false if rows[at] == 0 => self.weights.matrix(
                 &self.name(&format!("{block}.{}", alone[0])),
                 rows[0],
@@ -167,7 +168,7 @@ impl Parts<'_> {
         Ok([find(0)?, find(1)?, find(2)?])
     }
 
-    /// What a layer adds to the stream: its bias is scaled as what it is added to.
+    /// A layer's output projection; its bias is scaled like the product it is added to.
     fn whole(
         &self,
         part: &str,
@@ -211,7 +212,7 @@ fn norm(
     Ok(values)
 }
 
-/// The last norm, with the factor of the logits.
+/// The final norm, with the multiplier of the logits.
 pub(crate) fn final_norm(config: &Config, weights: &Weights) -> Result<Vec<f32>, LoadError> {
     let mut values = norm(config, weights, "model.norm.weight", config.hidden_size)?;
     values

@@ -1,6 +1,6 @@
 //! Inference of language models on CPU: weights mapped as stored, continuous batching over a paged
-//! KV cache, tokens that depend on nothing but the model and the request. The engine is driven step
-//! by step by its caller; it opens no connection, reads no clock and prints nothing.
+//! KV cache, tokens that depend only on the model and the request. The caller drives the engine
+//! step by step; the engine opens no connection, reads no clock and prints nothing.
 
 mod aligned;
 mod architecture;

@@ -1,5 +1,5 @@
-//! Memory maps: weight files, read-only, and anonymous memory in huge pages for weights laid out
-//! anew. The only file that maps memory. It must not know what the bytes mean.
+//! Memory maps: weight files, read-only, and anonymous memory in huge pages for weights in another
+//! layout. The only file that maps memory. Must not know what the bytes mean.
 #![expect(
     unsafe_code,
     reason = "mapping a file is inherently unsafe; this file is made for it"
@@ -23,10 +23,10 @@ pub(crate) struct Anonymous {
 }
 
 impl Anonymous {
-    /// `length` bytes, in huge pages where the system has them.
+    /// `length` bytes, in huge pages if the system has them.
     pub(crate) fn new(length: usize) -> std::io::Result<Self> {
         let map = memmap2::MmapMut::map_anon(length)?;
-        // Advice: without huge pages it is as right, and slower.
+        // Only advice: without huge pages it works the same, but more slowly.
         #[cfg(target_os = "linux")]
         let _ = map.advise(memmap2::Advice::HugePage);
         Ok(Self { map })

@@ -1,6 +1,5 @@
-//! A loaded model: its architecture, its weights where they lie in the map, and the kernels it will
-//! run on. Immutable and shared by everything that computes with it. It must not know requests or
-//! caches.
+//! A loaded model: its architecture, its mapped weights, and the kernels it uses. Immutable and
+//! shared. Must not know requests or caches.
 
 use std::path::Path;
 use std::sync::Arc;
@@ -15,25 +14,25 @@ use crate::mapping::Anonymous;
 use crate::rope::Rope;
 use crate::weights::{Matrix, Weights};
 
-/// How to load.
+/// Options of loading.
 #[derive(Debug, Clone, Copy)]
 pub struct LoadOptions {
-    /// Threads that compute, the caller of [`crate::batcher::Batcher::step`] included; 0 counts as
-    /// 1.
+    /// Compute threads, including the caller of [`crate::batcher::Batcher::step`]; 0 counts as 1.
     pub threads: usize,
-    /// Instruction set to use; `None` takes the widest the machine has and the model fits.
+    /// Instruction set to use; `None` takes the widest that the machine supports and the model
+    /// fits.
     pub isa: Option<Isa>,
-    /// Form in which the matrices are kept.
+    /// Format in which the matrices are held.
     pub form: WeightForm,
 }
 
-/// Forms of the matrices in memory.
+/// Formats of the matrices in memory.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub enum WeightForm {
-    /// As the file has them, mapped.
+    /// As in the file, mapped.
     #[default]
     AsStored,
-    /// Rounded to eight bits with one factor a row, in memory of their own. Changes the results.
+    /// Rounded to eight bits with one factor for each row, in separate memory. Changes the results.
     Int8,
 }
 
@@ -46,7 +45,7 @@ impl WeightForm {
         }
     }
 
-    /// Bytes that the matrices of a model take beside its file.
+    /// Memory that a model's matrices need in addition to the mapped file, bytes.
     pub fn extra_bytes(self, config: &Config) -> u64 {
         match self {
             Self::AsStored => 0,
@@ -65,7 +64,7 @@ impl Default for LoadOptions {
     }
 }
 
-/// Borders between the phases of loading; the caller reads its clock when told.
+/// Ends of the phases of loading; the caller reads its clock when notified.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum LoadPhase {
     /// Files are located, parsed and mapped.
@@ -81,7 +80,7 @@ pub struct Model {
     pub(crate) head: Matrix,
     pub(crate) final_norm: Vec<f32>,
     pub(crate) layers: Vec<Layer>,
-    /// The rotary embedding, and that of layers with a window where it is another.
+    /// The rotary embedding and, if it differs, that of layers with a window.
     pub(crate) ropes: Vec<Rope>,
     pub(crate) kernels: &'static Kernels,
     facts: WeightFacts,
@@ -90,11 +89,11 @@ pub struct Model {
 }
 
 impl Model {
-    /// Loads the model at a directory, `.safetensors` file or shard index, and tells `phase` each
-    /// border.
+    /// Loads the model at a directory, `.safetensors` file or shard index, and calls `phase` at the
+    /// end of each phase.
     ///
     /// # Errors
-    /// Anything [`LoadError`] names.
+    /// Any [`LoadError`].
     pub fn load(
         path: &Path,
         options: &LoadOptions,
@@ -139,9 +138,8 @@ impl Model {
         self.threads
     }
 
-    /// Lays out every matrix of a product for kernels that want that, in the order of their use and
-    /// in one stretch of memory, so that huge pages hold them and reading runs on from one into the
-    /// next.
+    /// Copies every matrix of a product into the layout of kernels that need one, in order of use
+    /// and contiguously, so that huge pages hold them and reading continues from one into the next.
     fn pack(&mut self) -> std::io::Result<()> {
         let Some(tiles) = self.kernels.tiles else {
             return Ok(());
@@ -173,7 +171,7 @@ impl Model {
         Ok(())
     }
 
-    /// The form of its matrices.
+    /// The format of its matrices.
     pub fn form(&self) -> WeightForm {
         self.form
     }
@@ -184,7 +182,8 @@ impl Model {
         layers.chain([&self.head]).map(Matrix::bytes_read).sum()
     }
 
-    /// Rounds all matrices to eight bits. The embedding stays as it is: single rows of it are read.
+    /// Rounds all matrices to eight bits. The embedding stays as stored, because only single rows
+    /// of it are read.
     fn round(&mut self) {
         let layers = self.layers.iter_mut().flat_map(Layer::matrices_mut);
         layers
@@ -229,8 +228,8 @@ impl Model {
     }
 }
 
-/// The embedding and the head. A tied model has one tensor for both, under either name; where its
-/// file has both, they must be the same.
+/// The embedding and the head. A tied model has one tensor for both, under either name; if its file
+/// has both, they must be equal.
 fn ends(config: &Config, weights: &Weights) -> Result<[Matrix; 2], LoadError> {
     const NAMES: [&str; 2] = ["model.embed_tokens.weight", "lm_head.weight"];
     let find = |name| weights.matrix(name, config.vocab_size, config.hidden_size);
@@ -251,7 +250,7 @@ fn ends(config: &Config, weights: &Weights) -> Result<[Matrix; 2], LoadError> {
     }
 }
 
-/// Bytes that the widest kernels lay out anew of `weight_bytes`, at most: none, or a copy of all.
+/// Greatest number of bytes that the widest kernels copy of `weight_bytes`: none, or all.
 pub fn copied_bytes(config: &Config, weight_bytes: u64) -> u64 {
     choose(None, config)
         .ok()
@@ -259,7 +258,7 @@ pub fn copied_bytes(config: &Config, weight_bytes: u64) -> u64 {
         .map_or(0, |_| weight_bytes)
 }
 
-/// The kernels asked for, or the widest that this machine has and whose vectors are no wider than a
+/// The requested kernels, or the widest that this machine has and whose vectors are no wider than a
 /// head.
 fn choose(wanted: Option<Isa>, config: &Config) -> Result<&'static Kernels, LoadError> {
     let Some(isa) = wanted else {
@@ -275,9 +274,9 @@ fn choose(wanted: Option<Isa>, config: &Config) -> Result<&'static Kernels, Load
     })
 }
 
-/// Lays matrices out where they are to lie, shared between as many threads as will compute.
+/// Copies matrices into their final layout, shared among as many threads as will compute.
 fn lay_out(mut pieces: Vec<(&Matrix, &mut [u8])>, tiles: &Tiles, threads: usize) {
-    // The head is by far the largest; the shares are evened out by taking turns from there.
+    // The head is by far the largest; distributing round robin from there balances the shares.
     pieces.reverse();
     let mut shares: Vec<Vec<_>> = (0..threads).map(|_| Vec::new()).collect();
     for piece in pieces {

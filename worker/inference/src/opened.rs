@@ -1,20 +1,21 @@
-//! Files of a model, opened by a name that somebody gave: regular ones only, and those that are
-//! read whole no longer than such files are. A pipe would be waited for without end, a device would
-//! fill the memory. Must not know what is in them.
+//! Opens files of a model by a name that a user gave: only regular files, and with a size limit if
+//! they are read as a whole. Reading a pipe could block for ever, and a device could fill the
+//! memory. Must not know their content.
 
 use std::fs::{File, OpenOptions};
 use std::io::{self, Read};
 use std::os::unix::fs::OpenOptionsExt;
 use std::path::Path;
 
-/// Bytes of a tokenizer's file at most: those of 256,000 tokens have some 40 MB.
+/// Greatest size of a tokenizer file, bytes: one of 256,000 tokens has about 40 MB.
 pub(crate) const TOKENIZER: u64 = 256 << 20;
-/// Bytes of a configuration at most, and of an index of shards, which has a line a tensor.
+/// Greatest size of a configuration, or of an index of shards, which has a line for each tensor,
+/// bytes.
 pub(crate) const JSON: u64 = 64 << 20;
 
-/// Opens a regular file for reading; never waits for the other end of a pipe.
+/// Opens a regular file for reading; never blocks on a pipe.
 pub(crate) fn regular(path: &Path) -> io::Result<File> {
-    // A pipe opens at once so, and is then seen for what it is; regular files do not know the flag.
+    // With this flag a pipe opens at once and is then recognised; regular files ignore the flag.
     let file = OpenOptions::new()
         .read(true)
         .custom_flags(libc::O_NONBLOCK | libc::O_CLOEXEC)
@@ -28,7 +29,7 @@ pub(crate) fn regular(path: &Path) -> io::Result<File> {
     ))
 }
 
-/// The bytes of a regular file, `most` at most.
+/// The bytes of a regular file, at most `most`.
 pub(crate) fn bytes(path: &Path, most: u64) -> io::Result<Vec<u8>> {
     let (mut file, mut bytes) = (regular(path)?.take(most.saturating_add(1)), Vec::new());
     file.read_to_end(&mut bytes)?;

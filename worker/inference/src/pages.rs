@@ -1,6 +1,6 @@
-//! Who holds which page of the cache: free pages, pages in use, and pages that nobody uses but
-//! whose contents are known and may serve a later prompt that begins alike. It must not know what
-//! pages hold in bytes, nor requests.
+//! Which sequence holds which page of the cache: free pages, pages in use, and idle pages with
+//! known contents that a later prompt with the same prefix may use. Must not know the bytes in
+//! pages, nor requests.
 //!
 //! ```text
 //! free ──take──▶ in use ──give back──▶ free, or idle if registered
@@ -15,22 +15,22 @@ use crate::kernels::PAGE;
 /// Page numbers of one sequence, in order of position.
 pub(crate) type PageTable = Vec<u32>;
 
-/// A page of tokens after a known beginning. The whole key is compared: no other tokens are ever
-/// taken for these.
+/// A page of tokens after a known prefix. The whole key is compared, so different tokens are never
+/// confused.
 type Key = (Node, [u32; PAGE]);
 
-/// Names a beginning of whole pages; 0 is the empty one. Never used twice, so what followed a
-/// forgotten page is out of reach.
+/// Identifies a prefix of whole pages; 0 is the empty one. Never reused, so pages that followed a
+/// forgotten page cannot be reached.
 pub(crate) type Node = u64;
 
 /// All pages of a cache.
 pub(crate) struct PagePool {
     free: Vec<u32>,
-    /// Sequences that use each page.
+    /// Number of sequences that use each page.
     uses: Vec<u32>,
-    /// Of registered pages.
+    /// Keys of registered pages.
     keys: Vec<Option<Key>>,
-    /// When each idle page was let go.
+    /// When each idle page was released.
     stamps: Vec<u64>,
     idle: BTreeMap<u64, u32>,
     index: HashMap<Key, (Node, u32), BuildHasherDefault<DefaultHasher>>,
@@ -41,7 +41,7 @@ pub(crate) struct PagePool {
 impl PagePool {
     pub(crate) fn new(total: u32) -> Self {
         Self {
-            // Popped from the end: low pages first.
+            // Popped from the end, so low page numbers come first.
             free: (0..total).rev().collect(),
             uses: vec![0; total as usize],
             keys: vec![None; total as usize],
@@ -62,14 +62,14 @@ impl PagePool {
         self.total() - self.free.len() - self.idle.len()
     }
 
-    /// Takes `count` pages, or none if there are fewer. Idle ones are forgotten for it, longest
-    /// idle first.
+    /// Takes `count` pages, or none if there are fewer. Idle pages are forgotten if necessary,
+    /// longest idle first.
     pub(crate) fn take(&mut self, count: usize) -> Option<PageTable> {
         while self.free.len() < count {
             let (_, page) =
                 (self.free.len() + self.idle.len() >= count).then(|| self.idle.pop_first())??;
             self.forget(page);
-            // Below the others, so that free pages go first.
+            // Below the others, so that free pages are taken first.
             self.free.insert(0, page);
         }
         let rest = self.free.len() - count;
@@ -78,8 +78,8 @@ impl PagePool {
         Some(pages)
     }
 
-    /// Lets go of a sequence's pages, the deepest first: a page is then never forgotten before
-    /// those that follow it.
+    /// Releases a sequence's pages, the last first, so that a page is never forgotten before those
+    /// that follow it.
     pub(crate) fn give_back(&mut self, pages: &[u32]) {
         for &page in pages.iter().rev() {
             let at = page as usize;
@@ -97,9 +97,9 @@ impl PagePool {
         }
     }
 
-    /// Puts known pages in the place of a sequence's first ones, as far as its prompt begins with
-    /// them and at least one of its tokens is left to be computed. Returns how many, and the
-    /// beginning they make up.
+    /// Replaces a sequence's first pages by known ones, as far as its prompt has their prefix and
+    /// at least one of its tokens is left to compute. Returns their number, and the prefix they
+    /// form.
     pub(crate) fn adopt(&mut self, prompt: &[u32], pages: &mut [u32]) -> (usize, Node) {
         let (mut count, mut node) = (0, 0);
         let whole = (prompt.len() - 1) / PAGE;
@@ -117,8 +117,8 @@ impl PagePool {
         (count, node)
     }
 
-    /// Makes a page known that holds `tokens` after the beginning `node`; returns the beginning
-    /// with it. `None` where another page is known for the same.
+    /// Registers a page with `tokens` after the prefix `node`; returns the prefix that includes it.
+    /// `None` if another page is registered for the same.
     pub(crate) fn register(&mut self, node: Node, tokens: [u32; PAGE], page: u32) -> Option<Node> {
         let key = (node, tokens);
         if self.index.contains_key(&key) {

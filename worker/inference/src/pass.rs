@@ -1,5 +1,5 @@
-//! What one pass through the model consists of: tokens with positions and pages, cut into runs that
-//! share an attention task. Plain lists, filled by the scheduler and read by the engine.
+//! The contents of one pass through the model: tokens with positions and pages, divided into runs
+//! that share an attention task. Plain lists, filled by the scheduler and read by the engine.
 
 use crate::kernels::PAGE;
 
@@ -10,13 +10,13 @@ pub(crate) const RUN: usize = 8;
 pub(crate) struct Batch {
     pub(crate) items: Vec<Item>,
     pub(crate) runs: Vec<Run>,
-    /// Page numbers of all sequences, one after another.
+    /// Page numbers of all sequences, one sequence after another.
     pub(crate) pages: Vec<u32>,
-    /// Tokens whose logits are wanted, as indices into `items`.
+    /// Tokens whose logits are needed, as indices into `items`.
     pub(crate) wanted: Vec<usize>,
 }
 
-/// A token, its place in its sequence and its run.
+/// A token, its position in its sequence and its run.
 #[derive(Clone, Copy)]
 pub(crate) struct Item {
     pub(crate) token: u32,
@@ -53,7 +53,7 @@ impl Batch {
         self.items.len()
     }
 
-    /// Adds tokens of one sequence from `position` on; asks for the logits of the last `logits` of
+    /// Adds tokens of one sequence from `position` on; requests the logits of the last `logits` of
     /// them.
     pub(crate) fn push(&mut self, tokens: &[u32], position: usize, pages: &[u32], logits: usize) {
         let start = self.pages.len();

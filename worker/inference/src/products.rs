@@ -1,5 +1,5 @@
-//! How the work of the kernels is split over the team: rows of matrices and tokens into tasks with
-//! disjoint results. It must not know what the products are for.
+//! Divides the work of the kernels among the team: rows of matrices and tokens become tasks with
+//! disjoint results. Must not know what the products are for.
 #![expect(
     unsafe_code,
     reason = "kernels take addresses; the splits that make that sound are made here"
@@ -20,17 +20,18 @@ use crate::shared::Shared;
 use crate::team::Team;
 use crate::weights::Matrix;
 
-/// Rows of a matrix in one task, at most.
+/// Greatest number of rows of a matrix in one task.
 const MAX_ROWS: usize = 256;
-/// Tasks a thread gets per region, so that a disturbed thread delays the others little.
+/// Number of tasks for each thread in a region, so that a disturbed thread delays the others
+/// little.
 const TASKS_PER_THREAD: usize = 16;
-/// Rows of x in one task, at most: with what kernels lay out of them they stay in a second-level
-/// cache while all of W passes by. No kernel divides the rows of x further.
+/// Greatest number of rows of x in one task: together with the kernels' copies of them they stay in
+/// a second-level cache while all of W is read. No kernel divides the rows of x further.
 const PANEL: usize = 128;
-/// Rows of x up to which laying them out is less work than sharing it.
+/// Number of rows of x up to which laying them out takes less time than sharing the work.
 const ALONE: usize = 2;
 
-/// Puts the bias where the product will be added to it, or adds it there.
+/// Writes the bias where the product will be added to it, or adds it.
 fn bias(linear: &Linear, y: &mut [f32], count: usize, add: bool) {
     for row in y.chunks_exact_mut(padded(linear.matrix.rows)).take(count) {
         for (y, bias) in row.iter_mut().zip(&linear.bias) {
@@ -39,8 +40,8 @@ fn bias(linear: &Linear, y: &mut [f32], count: usize, add: bool) {
     }
 }
 
-/// A product with a whole matrix. It borrows what the kernels read and write until it is computed,
-/// so that the addresses in the job stay valid and nobody else has y.
+/// A product with a whole matrix. It borrows its operands until it is computed, so that the
+/// addresses in the job stay valid and nothing else accesses y.
 pub(crate) struct Product<'a> {
     job: MatMul,
     /// Rows of W.
@@ -118,16 +119,16 @@ impl<'a> Product<'a> {
     }
 }
 
-/// What kernels need beside the operands.
+/// Scratch memory of kernels.
 pub(crate) struct Space {
-    /// One part per worker.
+    /// One part for each worker.
     scratch: Aligned<f32>,
-    /// Rows of x laid out anew, for kernels that want that.
+    /// Copies of rows of x, for kernels that need another layout.
     split: Aligned<u8>,
 }
 
 impl Space {
-    /// Room for products with at most `batch` rows of x, none wider than `columns`.
+    /// Space for products with at most `batch` rows of x, none wider than `columns`.
     pub(crate) fn new(kernels: &Kernels, threads: usize, batch: usize, columns: usize) -> Self {
         let split = kernels
             .tiles
@@ -138,7 +139,7 @@ impl Space {
         }
     }
 
-    /// Lays out the x that all `products` share, if any of them wants that.
+    /// Lays out the x that all `products` share, if any of them needs that.
     fn split(&mut self, team: &mut Team, kernels: &Kernels, products: &mut [Product<'_>]) {
         let job = products[0].job;
         let operand = |job: &MatMul| (job.x, job.columns, job.batch);
@@ -186,7 +187,7 @@ impl Space {
     }
 }
 
-/// Rows per task: whole tiles and whole vectors, enough tasks for every thread.
+/// Rows for each task: whole tiles and whole vectors, and enough tasks for every thread.
 fn rows_per_task(rows: usize, threads: usize, kernels: &Kernels) -> usize {
     let whole = kernels.tiles.map_or(16, |tiles| tiles.rows);
     rows.div_ceil(threads * TASKS_PER_THREAD)
@@ -194,8 +195,8 @@ fn rows_per_task(rows: usize, threads: usize, kernels: &Kernels) -> usize {
         .min(MAX_ROWS)
 }
 
-/// How products of the same x are cut into tasks: panel by panel of x, and in each by rows of W,
-/// those of each matrix numbered on from those of the matrix before.
+/// How products of the same x are divided into tasks: by panels of x, and within a panel by rows of
+/// W, numbered on from one matrix to the next.
 struct Cut<'a> {
     kernels: &'a Kernels,
     products: &'a [Product<'a>],
@@ -224,13 +225,13 @@ impl<'a> Cut<'a> {
         self.products[0].job.batch.div_ceil(PANEL) * self.tasks
     }
 
-    /// The part of x and y that a task works on, and its rows of W.
+    /// The part of x and y that a task computes, and its rows of W.
     fn task(&self, index: usize) -> (MatMul, Range<usize>) {
         let (job, rows) = self.rows(index % self.tasks);
         (panel(self.kernels, job, index / self.tasks), rows)
     }
 
-    /// Where the weights of a task begin.
+    /// Address of a task's weights.
     fn weights(&self, index: usize) -> *const u8 {
         let (job, rows) = self.rows(index % self.tasks);
         weights(self.kernels, job, rows.start)
@@ -264,7 +265,7 @@ fn panel(kernels: &Kernels, job: &MatMul, index: usize) -> MatMul {
     }
 }
 
-/// Where a row's weights begin.
+/// Address of a row's weights.
 fn weights(kernels: &Kernels, job: &MatMul, row: usize) -> *const u8 {
     match kernels.tiles {
         Some(tiles) if !job.packed.is_null() => job
@@ -274,7 +275,7 @@ fn weights(kernels: &Kernels, job: &MatMul, row: usize) -> *const u8 {
     }
 }
 
-/// Computes products of the same x, their rows split over the team.
+/// Computes products of the same x, their rows divided among the team.
 pub(crate) fn multiply<const N: usize>(
     team: &mut Team,
     kernels: &Kernels,
@@ -289,8 +290,9 @@ pub(crate) fn multiply<const N: usize>(
         let (job, rows) = cut.task(task.index);
         let then = task.next.map_or(std::ptr::null(), |next| cut.weights(next));
         let job = MatMul { then, ..job };
-        // SAFETY: the products borrow what the addresses lie in and checked their lengths; tasks
-        // have disjoint rows of x or of W and so disjoint outputs; the scratch is this worker's.
+        // SAFETY: the products borrow the memory behind the addresses and checked their lengths;
+        // tasks have disjoint rows of x or of W and so disjoint outputs; the scratch is this
+        // worker's.
         unsafe {
             (kernels.matmul)(
                 &job,
@@ -302,7 +304,7 @@ pub(crate) fn multiply<const N: usize>(
     });
 }
 
-/// gate = activation(gate product) × up product, each task finishing its own columns. The products
+/// gate = activation(gate product) × up product; each task completes its own columns. The products
 /// are gate and up.
 pub(crate) fn multiply_gated(
     team: &mut Team,

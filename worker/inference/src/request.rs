@@ -1,17 +1,17 @@
-//! What goes into the engine and what comes out: requests, the reasons to refuse one, and the
-//! events of a step. Plain values; nothing here computes.
+//! The input and output of the engine: requests, the reasons to refuse one, and the events of a
+//! step. Plain values; nothing here computes.
 
 use crate::config::KvFormat;
 use crate::sampling::Sampling;
 
-/// One generation to be done.
+/// A request to generate tokens.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Request {
-    /// The caller's name for it; unique among unfinished requests.
+    /// The caller's id; unique among unfinished requests.
     pub id: u64,
     /// Token ids of the prompt; at least one.
     pub prompt: Vec<u32>,
-    /// Tokens to generate at most; at least one.
+    /// Greatest number of tokens to generate; at least one.
     pub max_new_tokens: usize,
     /// How tokens are chosen.
     pub sampling: Sampling,
@@ -19,13 +19,13 @@ pub struct Request {
     pub stop_on_eos: bool,
 }
 
-/// Why a request was not accepted. Nothing of it remains in the engine.
+/// Why a request was refused. Nothing of it remains in the engine.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 pub enum Refusal {
     /// No prompt.
     #[error("the prompt is empty")]
     EmptyPrompt,
-    /// No output asked for.
+    /// No output requested.
     #[error("no new tokens were asked for")]
     NothingAsked,
     /// Prompt and output exceed the model's context.
@@ -36,13 +36,13 @@ pub enum Refusal {
         /// The model's context.
         limit: usize,
     },
-    /// As many requests wait as may.
+    /// The queue is full.
     #[error("{limit} requests are waiting already")]
     QueueFull {
         /// The limit.
         limit: usize,
     },
-    /// A prompt token the model does not have.
+    /// A prompt token that the model does not have.
     #[error("token {token} is not in the vocabulary of {vocabulary}")]
     TokenOutOfRange {
         /// The token.
@@ -50,12 +50,12 @@ pub enum Refusal {
         /// Number of token ids.
         vocabulary: usize,
     },
-    /// More cache than the engine has, even alone.
+    /// It needs more cache than the engine has, even alone.
     #[error("{asked} pages of cache are needed, the engine has {total}")]
     CannotEverFit {
         /// Pages needed.
         asked: usize,
-        /// Pages there are.
+        /// Pages of the cache.
         total: usize,
     },
     /// An unfinished request has the same id.
@@ -64,12 +64,12 @@ pub enum Refusal {
         /// The id.
         id: u64,
     },
-    /// Temperature or top-p out of their ranges.
+    /// Temperature or top-p is out of range.
     #[error("the sampling parameters are out of range")]
     BadSampling,
 }
 
-/// What happened to a request in a step, in order of happening.
+/// Event of a request in a step, in order of time.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Event {
     /// The engine begins to work on it: its first prompt tokens enter a pass.
@@ -77,7 +77,7 @@ pub enum Event {
         /// The request.
         id: u64,
     },
-    /// One token of output. An end-of-sequence token that ends the output is not one.
+    /// One output token. An end-of-sequence token that ends the output is not counted.
     Token {
         /// The request.
         id: u64,
@@ -91,11 +91,11 @@ pub enum Event {
         /// Why it ended.
         reason: FinishReason,
     },
-    /// Given up; nothing more follows.
+    /// The request failed; nothing more follows.
     Failed {
         /// The request.
         id: u64,
-        /// What the engine found.
+        /// The fault.
         fault: Fault,
     },
 }
@@ -103,7 +103,7 @@ pub enum Event {
 /// Why an output is complete.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum FinishReason {
-    /// All tokens asked for were generated.
+    /// All requested tokens were generated.
     Length,
     /// The model ended the sequence.
     Eos,
@@ -124,14 +124,14 @@ pub struct BatchOptions {
     pub kv_bytes: usize,
     /// How keys and values are stored.
     pub kv_format: KvFormat,
-    /// Requests worked on at once; 0 counts as 1.
+    /// Greatest number of requests worked on at once; 0 counts as 1.
     pub max_batch: usize,
-    /// Requests waiting at once.
+    /// Greatest number of waiting requests.
     pub max_queue: usize,
-    /// Prompt tokens in one step at most, so that a long prompt does not stall others; 0 counts as
-    /// 1.
+    /// Greatest number of prompt tokens in one step, so that a long prompt does not stall others; 0
+    /// counts as 1.
     pub prefill_chunk: usize,
-    /// Whether a prompt that begins like an earlier one takes over the pages of that beginning.
+    /// Whether a prompt with the same prefix as an earlier one uses the earlier pages.
     pub prefix_reuse: bool,
 }
 
@@ -148,22 +148,22 @@ impl Default for BatchOptions {
     }
 }
 
-/// What one step did.
+/// Report of one step.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct StepReport {
     /// Prompt tokens computed.
     pub prefill_tokens: usize,
-    /// Prompt tokens that were not computed because their pages were known.
+    /// Prompt tokens not computed because their pages were known.
     pub prefix_hit_tokens: usize,
-    /// Sequences that were advanced by one token.
+    /// Sequences advanced by one token.
     pub decode_tokens: usize,
     /// Requests being worked on after the step.
     pub running: usize,
-    /// Requests on which no work has begun after the step, admitted or not.
+    /// Requests without any work after the step, admitted or not.
     pub waiting: usize,
-    /// Requests being worked on in the step, those that ended with it included.
+    /// Requests worked on in the step, including those that ended with it.
     pub held: usize,
-    /// Pages of cache in use in the step, those freed with it included.
+    /// Cache pages in use in the step, including those freed with it.
     pub kv_pages_held: usize,
     /// Pages of cache in use after the step.
     pub kv_pages_used: usize,

@@ -1,11 +1,10 @@
-//! Rotary position embedding: the frequencies of a model and the cosine/sine rows of a position,
-//! computed in the order the reference implementation uses (f32 frequencies, f32 angle). It must
-//! not know about heads.
+//! Rotary position embedding: the frequencies of a model and the cosine and sine rows of a
+//! position, computed in the order of the reference implementation (f32 frequencies, f32 angle).
+//! Must not know heads.
 
 use crate::config::{RopeScaling, RopeSettings};
 
-/// Inverse frequencies, one per pair of rotated elements, and what cosines and sines are multiplied
-/// with.
+/// Inverse frequencies, one for each pair of rotated elements, and the factor of cosines and sines.
 #[derive(Debug, Clone)]
 pub(crate) struct Rope {
     frequencies: Vec<f32>,
@@ -34,8 +33,7 @@ impl Rope {
         self.frequencies.len()
     }
 
-    /// Writes the cosines and sines of `position`; both rows have as many elements as there are
-    /// pairs.
+    /// Writes the cosines and sines of `position`; both rows have one element for each pair.
     pub(crate) fn fill(&self, position: u32, cosines: &mut [f32], sines: &mut [f32]) {
         for ((frequency, cosine), sine) in self.frequencies.iter().zip(cosines).zip(sines) {
             let (s, c) = (position as f32 * frequency).sin_cos();
@@ -44,7 +42,7 @@ impl Rope {
     }
 }
 
-/// One inverse frequency, stretched.
+/// One inverse frequency, scaled.
 fn scaled(frequency: f64, pair: usize, settings: &RopeSettings) -> f64 {
     match settings.scaling {
         RopeScaling::None => frequency,
@@ -74,7 +72,7 @@ fn scaled(frequency: f64, pair: usize, settings: &RopeSettings) -> f64 {
             ..
         } => {
             let width = settings.width as f64;
-            // The pair that turns so often over the original context.
+            // The pair with this number of rotations over the original context.
             let at = |rotations: f64| {
                 width * (original / (rotations * std::f64::consts::TAU)).ln()
                     / (2.0 * settings.theta.ln())

@@ -1,29 +1,29 @@
-//! How the next token is chosen from logits: greedily, or drawn with a seed that belongs to the
-//! request, so that the draw depends on nothing else. It must not know batches or the cache.
+//! Chooses the next token from logits: greedily, or drawn with the request's own seed, so that the
+//! draw depends on nothing else. Must not know batches or the cache.
 
 use std::cmp::Ordering;
 
 /// How a request chooses its tokens.
 #[derive(Debug, Clone, Copy, PartialEq, Default)]
 pub enum Sampling {
-    /// The largest logit; the lowest token id among equals.
+    /// The largest logit; the lowest token id among equal ones.
     #[default]
     Greedy,
     /// A seeded draw.
     Seeded {
-        /// Start of this request's random stream.
+        /// Seed of this request's random stream.
         seed: u64,
-        /// Divides the logits; above 0.
+        /// Divisor of the logits; above 0.
         temperature: f32,
-        /// Only the so many most likely tokens; 0 for all.
+        /// Number of most likely tokens to draw from; 0 for all.
         top_k: usize,
-        /// Only the most likely tokens that together reach this probability; in (0, 1].
+        /// Draws only from the most likely tokens that together reach this probability; in (0, 1].
         top_p: f32,
     },
 }
 
 impl Sampling {
-    /// Whether the numbers make sense.
+    /// Whether the numbers are in range.
     pub(crate) fn is_valid(&self) -> bool {
         match *self {
             Self::Greedy => true,
@@ -61,7 +61,7 @@ impl SplitMix {
     }
 }
 
-/// Draws tokens; holds the scratch that drawing needs.
+/// Draws tokens; owns the scratch for drawing.
 pub(crate) struct Sampler {
     candidates: Vec<(f32, u32)>,
 }
@@ -96,7 +96,7 @@ impl Sampler {
         chosen.or(self.candidates.last()).map(|&(_, token)| token)
     }
 
-    /// The candidates in falling order of logit, at most `top_k` of them.
+    /// The candidates in descending order of logit, at most `top_k`.
     fn rank(&mut self, logits: &[f32], top_k: usize) {
         self.candidates.clear();
         self.candidates
@@ -117,7 +117,7 @@ impl Sampler {
         self.candidates.iter().map(|(weight, _)| weight).sum()
     }
 
-    /// Cuts the candidates behind the one that reaches `mass`; returns the mass kept.
+    /// Drops the candidates after the one that reaches `mass`; returns the probability kept.
     fn nucleus(&mut self, mass: f32) -> f32 {
         let mut sum = 0.0;
         for index in 0..self.candidates.len() {
@@ -131,7 +131,7 @@ impl Sampler {
     }
 }
 
-/// Falling by logit, then rising by token, so that the order is total.
+/// Descending by logit, then ascending by token, so that the order is total.
 fn falling(a: &(f32, u32), b: &(f32, u32)) -> Ordering {
     b.0.total_cmp(&a.0).then(a.1.cmp(&b.1))
 }

@@ -1,5 +1,5 @@
-//! Teacher-forced logits: what the model says after each token of a given text. For checks against
-//! a reference and for quality figures, not for serving.
+//! Teacher-forced logits: the model's prediction after each token of a given text. For checks
+//! against a reference and for quality figures, not for serving.
 
 use std::sync::Arc;
 
@@ -13,13 +13,13 @@ use crate::pass::Batch;
 /// Tokens of one pass.
 const CHUNK: usize = 32;
 
-/// The logits after each of `tokens`, one row of vocabulary size per token.
+/// The logits after each of `tokens`, one row of vocabulary size for each token.
 ///
 /// # Errors
 /// When the engine's threads cannot be started.
 ///
 /// # Panics
-/// When a token is not in the vocabulary or the text exceeds the context.
+/// If a token is not in the vocabulary or the text exceeds the context.
 pub fn score(model: &Arc<Model>, tokens: &[u32], kv: KvFormat) -> Result<Vec<Vec<f32>>, LoadError> {
     let config = model.config();
     assert!(tokens.len() <= config.context, "the text fits the context");

@@ -1,6 +1,6 @@
-//! Buffers that several engine threads write at once, each its own part. It holds the one argument
-//! why that is sound: tasks of a parallel region are given disjoint parts by the code that splits
-//! the work.
+//! Buffers that several engine threads write at once, each its own part. Contains the one argument
+//! why that is sound: the code that divides the work gives the tasks of a parallel region disjoint
+//! parts.
 #![expect(
     unsafe_code,
     reason = "disjoint parallel writes need raw access; this file is made for it"
@@ -15,8 +15,8 @@ pub(crate) struct Shared<'a, T> {
     life: PhantomData<&'a mut [T]>,
 }
 
-// SAFETY: the only access is through `slice` and `pointer`, whose callers promise disjointness
-// among threads; `T: Send` makes moving the access itself sound.
+// SAFETY: access is only through `slice` and `pointer`, whose callers promise disjointness among
+// threads; `T: Send` makes moving the access itself sound.
 unsafe impl<T: Send> Sync for Shared<'_, T> {}
 
 impl<'a, T> Shared<'a, T> {
@@ -31,7 +31,7 @@ impl<'a, T> Shared<'a, T> {
     /// A part of the buffer.
     ///
     /// # Safety
-    /// While the returned slice lives, nobody else reads or writes that part.
+    /// While the returned slice lives, nothing else accesses that part.
     #[expect(clippy::mut_from_ref, reason = "this is the purpose of the type")]
     pub(crate) unsafe fn slice(&self, offset: usize, length: usize) -> &mut [T] {
         assert!(
@@ -42,7 +42,7 @@ impl<'a, T> Shared<'a, T> {
         unsafe { std::slice::from_raw_parts_mut(self.start.add(offset), length) }
     }
 
-    /// The address of an element, for kernels that take addresses.
+    /// The address of an element, for kernels that need addresses.
     pub(crate) fn pointer(&self, offset: usize) -> *mut T {
         assert!(offset <= self.length, "an address lies inside its buffer");
         self.start.wrapping_add(offset)

@@ -1,10 +1,10 @@
 //! A team of engine threads: the caller and its helpers share the tasks of one parallel region at a
-//! time. Each thread has a share of neighbouring tasks, so that it goes through memory in order,
-//! and who has done its own takes from the ends of the others'. Which thread does which task is
-//! therefore open, and tasks must write disjoint results; nothing else here depends on timing.
-//! Helpers spin for some microseconds between regions of a step, then sleep. The caller never waits
-//! for a helper that has not joined a region, so an overloaded machine costs speed and nothing
-//! else.
+//! time. Each thread has a share of neighbouring tasks, so that it reads memory in order; a thread
+//! that has finished its own steals from the ends of the others' shares. Which thread runs which
+//! task is therefore not fixed, and tasks must write disjoint results; nothing else here depends on
+//! timing. Helpers spin for some microseconds between regions of a step, then sleep. The caller
+//! never waits for a helper that has not joined a region, so an overloaded machine only loses
+//! speed.
 #![expect(
     unsafe_code,
     reason = "a region's closure is lent to other threads; this file is made for it"
@@ -16,7 +16,7 @@ use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::thread::JoinHandle;
 
-/// Pauses before a waiting thread sleeps: tens of microseconds.
+/// Spins before a waiting thread sleeps: tens of microseconds.
 const SPINS: u32 = 400;
 
 // The gate: bit 0 open, bit 1 stop, bits 2..16 helpers inside, the rest counts regions.
@@ -26,19 +26,19 @@ const INSIDE: u64 = 4;
 const INSIDE_MASK: u64 = (1 << 16) - 4;
 const REGION: u64 = 1 << 16;
 
-/// One piece of a region: which task, and which thread does it.
+/// One task of a region, and the thread that runs it.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Task {
     /// 0 .. tasks of the region.
     pub(crate) index: usize,
     /// 0 (the caller) .. threads; two tasks with the same worker never overlap.
     pub(crate) worker: usize,
-    /// What this thread most likely does next in this region.
+    /// The task that this thread will most likely run next in this region.
     pub(crate) next: Option<usize>,
 }
 
-/// Tasks of one thread that nobody has taken: the first in the upper half, the end in the lower. On
-/// a cache line of its own, for its owner changes it all the time.
+/// Untaken tasks of one thread: the first in the upper half, the end in the lower. On its own cache
+/// line, because its owner changes it all the time.
 #[repr(align(64))]
 struct Rest(AtomicU64);
 
@@ -52,7 +52,7 @@ type Job = *const (dyn Fn(Task) + Sync);
 
 struct Inner {
     gate: AtomicU64,
-    /// One a thread.
+    /// One for each thread.
     rests: Box<[Rest]>,
     job: UnsafeCell<Option<Job>>,
     sleepers: AtomicUsize,
@@ -71,7 +71,7 @@ unsafe impl Sync for Inner {}
 unsafe impl Send for Inner {}
 
 impl Team {
-    /// A team of `threads` threads, the caller included.
+    /// A team of `threads` threads, including the caller.
     pub(crate) fn new(threads: usize) -> std::io::Result<Self> {
         let shared = Arc::new(Inner::new(threads.max(1)));
         let mut team = Self {
@@ -87,7 +87,7 @@ impl Team {
         Ok(team)
     }
 
-    /// Number of threads, the caller included.
+    /// Number of threads, including the caller.
     pub(crate) fn threads(&self) -> usize {
         self.helpers.len() + 1
     }
@@ -95,7 +95,7 @@ impl Team {
     /// Runs `body` for every task index below `tasks` and returns when all are done.
     ///
     /// # Panics
-    /// When a task panics, on whichever thread.
+    /// If a task panics, on any thread.
     pub(crate) fn run(&mut self, tasks: usize, body: &(dyn Fn(Task) + Sync)) {
         if self.helpers.is_empty() || tasks < 2 {
             let next = |index| Some(index + 1).filter(|&next| next < tasks);
@@ -124,8 +124,7 @@ impl Drop for Team {
         self.shared.gate.fetch_or(STOP, Ordering::SeqCst);
         self.shared.wake_helpers();
         for helper in self.helpers.drain(..) {
-            // A helper catches the panics of its tasks, so there is nothing to learn from its
-            // result.
+            // A helper catches the panics of its tasks, so its result carries no information.
             let _ = helper.join();
         }
     }
@@ -141,7 +140,7 @@ impl Rest {
             .store((first as u64) << 32 | end as u64, Ordering::Relaxed);
     }
 
-    /// Takes the first task and tells the one after it.
+    /// Takes the first task, and returns the one after it as well.
     fn first(&self) -> Option<(usize, Option<usize>)> {
         let (first, end) = self.take(|first, end| (first + 1, end))?;
         Some((first, Some(first + 1).filter(|&next| next < end)))
@@ -153,7 +152,7 @@ impl Rest {
             .map(|(_, end)| end - 1)
     }
 
-    /// What was left before, if anything.
+    /// The state before the change, if anything was left.
     fn take(&self, change: fn(u64, u64) -> (u64, u64)) -> Option<(usize, usize)> {
         let halves = |rest: u64| (rest >> 32, rest & u64::from(u32::MAX));
         let taken = self
@@ -208,7 +207,7 @@ impl Inner {
         }
     }
 
-    /// Shuts the gate and waits for the helpers inside.
+    /// Closes the gate and waits for the helpers inside.
     fn close(&self) {
         self.gate.fetch_and(!OPEN, Ordering::SeqCst);
         let empty = || self.gate.load(Ordering::SeqCst) & INSIDE_MASK == 0;
@@ -227,7 +226,7 @@ impl Inner {
         self.caller_sleeps.store(false, Ordering::SeqCst);
     }
 
-    /// Does the tasks of one's own share, then what is left of the others'.
+    /// Runs the tasks of the thread's own share, then steals from the others.
     fn drain(&self, worker: usize, body: &(dyn Fn(Task) + Sync)) {
         while let Some((index, next)) = self.rests[worker].first() {
             body(Task {
@@ -249,7 +248,7 @@ impl Inner {
     }
 
     fn wake_helpers(&self) {
-        // Taking the lock orders this wake after a sleeper's last look at the gate.
+        // Taking the lock orders this wake-up after a sleeper's last check of the gate.
         drop(self.locked());
         self.work.notify_all();
     }

@@ -1,8 +1,8 @@
-//! The post-processor of a tokenizer that puts tokens around a text.
+//! The post-processor of a tokenizer that adds tokens around a text.
 
 use serde_json::{Value, json};
 
-/// A post-processor that puts these tokens before and behind a text.
+/// A post-processor that adds these tokens before and after a text.
 pub(crate) fn template([before, behind]: [Option<&(String, u64)>; 2]) -> Value {
     if before.is_none() && behind.is_none() {
         return Value::Null;

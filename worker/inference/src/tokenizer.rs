@@ -1,5 +1,5 @@
-//! The model's tokenizer: text to tokens by the `tokenizers` library, tokens to text by our own
-//! byte table, and the ids that end a text. It must not know weights or sampling.
+//! The model's tokenizer: text to tokens with the `tokenizers` library, tokens to text with our own
+//! byte table, and the ids that end a text. Must not know weights or sampling.
 
 mod beginning;
 mod spelling;
@@ -24,18 +24,18 @@ pub struct Tokenizer {
     size: usize,
 }
 
-/// Why a tokenizer cannot be used; each reads on from "failed to".
+/// Why a tokenizer cannot be used. Messages continue "failed to".
 #[derive(Debug, thiserror::Error)]
 pub enum TokenizerError {
-    /// The file is not there or not readable.
+    /// The file does not exist or cannot be read.
     #[error("read {}", path.display())]
     Missing {
         /// The file.
         path: PathBuf,
-        /// The system's reason.
+        /// The system's error.
         source: std::io::Error,
     },
-    /// The file is there and makes no sense.
+    /// The file is invalid.
     #[error("understand {}: {reason}", path.display())]
     Malformed {
         /// The file.
@@ -43,7 +43,7 @@ pub enum TokenizerError {
         /// What is wrong.
         reason: String,
     },
-    /// The text has a token that the model has no embedding for.
+    /// The text has a token without an embedding in the model.
     #[error("encode the text: its token {token:?} is number {id}, and the model has {model}")]
     NoEmbedding {
         /// The token's text.
@@ -53,7 +53,7 @@ pub enum TokenizerError {
         /// `vocab_size` of the configuration.
         model: usize,
     },
-    /// Two files say otherwise about what is put before or after every text.
+    /// Two files contradict each other about tokens added before or after every text.
     #[error(
         "encode as {} asks: it says {key} = {said}, and tokenizer.json does the opposite; make them agree",
         path.display()
@@ -69,7 +69,7 @@ pub enum TokenizerError {
     /// The text could not be encoded.
     #[error("encode the text: {reason}")]
     Encode {
-        /// The library's reason.
+        /// The library's error.
         reason: String,
     },
 }
@@ -109,7 +109,7 @@ impl Tokenizer {
         })
     }
 
-    /// Tokens of a text, with what the model wants before it. Special tokens written in the text
+    /// Tokens of a text, including those that the model adds. Special tokens written in the text
     /// are recognised, as chat templates need.
     pub fn encode(&self, text: &str) -> Result<Vec<u32>, TokenizerError> {
         let encoding =
@@ -155,7 +155,7 @@ impl Tokenizer {
         &self.eos
     }
 
-    /// Ids are below this: the model's `vocab_size`.
+    /// Exclusive upper limit of ids: the model's `vocab_size`.
     pub fn vocab_size(&self) -> usize {
         self.size
     }
@@ -181,7 +181,7 @@ fn read_json(path: &Path) -> Result<(PathBuf, Value), TokenizerError> {
     }
 }
 
-/// `vocab_size` of the configuration. The tokenizer may have more ids: a text that needs one of
+/// `vocab_size` of the configuration. The tokenizer may have more ids; a text that needs one of
 /// them is refused.
 fn vocabulary(config: &Value, path: PathBuf) -> Result<usize, TokenizerError> {
     let size = config["vocab_size"]

@@ -1,6 +1,6 @@
-//! The tensors of a model as they lie in the mapped files: looked up by name, checked for shape and
-//! form, and handed out as matrices that keep their map, or memory of their own, alive. It must not
-//! know what a tensor is used for.
+//! The tensors of a model in the mapped files: looked up by name, checked for shape and format, and
+//! returned as matrices that keep their map, or their own memory, alive. Must not know what a
+//! tensor is used for.
 
 use std::cell::RefCell;
 use std::collections::BTreeMap;
@@ -22,30 +22,30 @@ use crate::mapping::{Anonymous, Mapping};
 #[derive(Clone)]
 pub(crate) struct Matrix {
     place: Place,
-    /// One factor a row, for formats that have them.
+    /// One factor for each row, for formats that have them.
     factors: Option<Arc<[f32]>>,
     pub(crate) format: WeightFormat,
     pub(crate) rows: usize,
     pub(crate) columns: usize,
-    /// The same weights laid out for the kernels in use, where they want that: from this offset on.
+    /// The same weights in the layout of the kernels, if they need one, from this offset on.
     packed: Option<(Arc<Anonymous>, usize)>,
 }
 
-/// Where the bytes of a matrix are.
+/// Location of a matrix's bytes.
 #[derive(Clone)]
 enum Place {
     /// In a mapped file, from this offset on.
     Mapped(Arc<Mapping>, usize),
-    /// In memory of its own.
+    /// In separate memory.
     Owned(Arc<Aligned<u8>>),
 }
 
 /// All mapped shards of a model.
 pub(crate) struct Weights {
     shards: Vec<Shard>,
-    /// The shard that holds a tensor.
+    /// The shard that contains a tensor.
     holders: BTreeMap<String, usize>,
-    /// What was handed out, by name.
+    /// Tensors that were returned, by name.
     used: RefCell<BTreeMap<String, Matrix>>,
 }
 
@@ -78,7 +78,7 @@ impl Matrix {
         }
     }
 
-    /// A matrix in memory of its own.
+    /// A matrix in separate memory.
     pub(crate) fn owned(
         bytes: Aligned<u8>,
         format: WeightFormat,
@@ -106,19 +106,19 @@ impl Matrix {
         self.bytes().len() + self.factors().map_or(0, size_of_val)
     }
 
-    /// Bytes that the weights take when laid out for kernels that take them in tiles; `None` where
-    /// they cannot be: those kernels want whole tasks of BF16 rows.
+    /// Bytes of the weights in tile layout; `None` if there is none, because the kernels need whole
+    /// tasks of BF16 rows.
     pub(crate) fn packed_bytes(&self, tiles: &Tiles) -> Option<usize> {
         let fits = self.format == WeightFormat::Bf16 && self.rows.is_multiple_of(tiles.rows);
         fits.then(|| (tiles.packed_bytes)(self.rows, self.columns))
     }
 
-    /// Takes the weights from where they were laid out.
+    /// Uses the weights in their new layout.
     pub(crate) fn use_packed(&mut self, memory: &Arc<Anonymous>, offset: usize) {
         self.packed = Some((Arc::clone(memory), offset));
     }
 
-    /// The weights as they were laid out, and what lies behind them.
+    /// The weights in their new layout, and what follows them.
     pub(crate) fn packed(&self) -> Option<&[u8]> {
         self.packed
             .as_ref()
@@ -199,8 +199,8 @@ impl Weights {
         Ok(values)
     }
 
-    /// Errors at the first weight that was handed out and is no finite number. Brings all of them
-    /// into memory, so that the first token does not pay for it.
+    /// Fails at the first returned weight that is not finite. Reads all of them into memory, so
+    /// that the first token does not pay for it.
     pub(crate) fn all_finite(&self, threads: usize) -> Result<(), LoadError> {
         let used = self.used.borrow();
         let ranges: Vec<_> = used
@@ -232,7 +232,7 @@ impl Weights {
         })
     }
 
-    /// Errors at the first tensor that was not handed out and may have an effect.
+    /// Fails at the first tensor that was not returned and may have an effect.
     pub(crate) fn all_used(&self, family: &'static str) -> Result<(), LoadError> {
         let used = self.used.borrow();
         match self
@@ -280,16 +280,16 @@ impl Weights {
     }
 }
 
-/// Tensors that change nothing, by the reason. All others of the model's own modules do.
+/// Tensors without effect, by reason. All others of the model's own modules have one.
 fn without_effect(name: &str) -> bool {
-    // Older files carry the frequencies of the rotary embedding, which follow from the
+    // Older files contain the frequencies of the rotary embedding, which follow from the
     // configuration.
     if name.ends_with("rotary_emb.inv_freq") {
         return true;
     }
-    // A language model consists of `model` and `lm_head`. What lies beside them and names none of
-    // their modules (heads of rewards or classes, leftovers of training) is no part of it, and
-    // transformers leaves it unread.
+    // A language model consists of `model` and `lm_head`. Tensors outside them that name none of
+    // their modules (reward or classification heads, leftovers of training) are not part of it, and
+    // transformers ignores them.
     const MODULES: [&str; 8] = [
         "layers.",
         "embed_tokens",
@@ -303,7 +303,7 @@ fn without_effect(name: &str) -> bool {
     !name.starts_with("model.") && !MODULES.iter().any(|module| name.contains(module))
 }
 
-/// Which shard holds each tensor: the one that the index names, or the only one that has it.
+/// The shard of each tensor: the one that the index names, or the only one that has it.
 fn holders(
     shards: &[Shard],
     placed: Option<&BTreeMap<String, usize>>,

@@ -1,5 +1,5 @@
-//! GGUF files as people have them, written here value by value: families, SentencePiece
-//! vocabularies, models in several files.
+//! GGUF files as published, written here value by value: families, SentencePiece vocabularies,
+//! models in several files.
 //!
 //! One builder and the files it writes, case by case: longer than other files.
 #![expect(clippy::unwrap_used, reason = "a failing test may panic anywhere")]
@@ -18,7 +18,7 @@ const INNER: usize = 64;
 /// Name and shape of a tensor.
 type Named = (&'static str, &'static [usize]);
 
-/// Bytes of a GGUF file in the making.
+/// A GGUF file under construction.
 #[derive(Default)]
 struct Gguf {
     pairs: Vec<Vec<u8>>,
@@ -53,7 +53,7 @@ impl Gguf {
         self.pair(key, 9, &[head, items.concat()].concat())
     }
 
-    /// A tensor whose values tell its name and their places.
+    /// A tensor whose values encode its name and their positions.
     fn tensor(&mut self, name: &str, shape: &[usize]) -> &mut Self {
         let seed = name.bytes().fold(7u32, |sum, byte| {
             sum.wrapping_mul(31).wrapping_add(byte.into())
@@ -169,7 +169,7 @@ const FUSED: [Named; 6] = [
     ("ffn_down.weight", &[HIDDEN, INNER]),
 ];
 
-/// A model of one layer of a family, its own metadata and tensors added.
+/// A model with one layer of a family, plus its own metadata and tensors.
 fn model(arch: &str, layer: &[Named], own: impl FnOnce(&mut Gguf)) -> Gguf {
     let mut gguf = Gguf::default();
     let rows = gguf.sizes(arch).pieces();
@@ -267,7 +267,7 @@ fn each_family_becomes_what_transformers_calls_it() {
                 (0.25, 0.125)
             );
         }
-        // Rows of neighbours that turn together lie apart only where llama.cpp puts them so.
+        // Rotated neighbouring rows are interleaved only in families for which llama.cpp does so.
         let q = if arch == "phi3" {
             ("attn_qkv", "qkv_proj")
         } else {
@@ -303,7 +303,7 @@ fn pieces_merge_by_their_scores_and_bytes_stand_in_for_what_has_none() {
         "special tokens are known as such"
     );
     assert_eq!(tokenizer.decode(&[1, hello]), "hello");
-    // The twin: without the space before texts, and without the token before them.
+    // Counter-check: without the space before texts, and without the token before them.
     let plain = model("llama", &PLAIN, |gguf| {
         gguf.pair("tokenizer.ggml.add_space_prefix", 7, &[0]).pair(
             "tokenizer.ggml.add_bos_token",
@@ -389,7 +389,7 @@ fn a_model_in_several_files_is_one_model() {
     ));
 }
 
-/// The scaling of a model with metadata of its own.
+/// The scaling of a model with its own metadata.
 fn read(own: &dyn Fn(&mut Gguf)) -> Result<RopeScaling, ImportError> {
     let place = tempfile::tempdir().unwrap();
     let dir = imported(place.path(), &model("llama", &PLAIN, |gguf| own(gguf)))?;

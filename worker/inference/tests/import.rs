@@ -1,5 +1,5 @@
 //! The importer against a file written by llama.cpp's own package
-//! (`scripts/reference/gguf_fixture.py`) and against every way of breaking that file.
+//! (`scripts/reference/gguf_fixture.py`), and against every way of damaging that file.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -10,7 +10,7 @@ use safetensors::SafeTensors;
 use serde_json::Value;
 use tempfile::TempDir;
 
-/// What of the fixture is tensor data.
+/// Bytes of tensor data in the fixture.
 const DATA_BYTES: usize = 57_760;
 
 fn fixture(name: &str) -> PathBuf {
@@ -19,7 +19,7 @@ fn fixture(name: &str) -> PathBuf {
         .join(name)
 }
 
-/// Imports bytes in a fresh place; the place is returned to look at what is left there.
+/// Imports bytes into a new directory, which is returned so that leftovers can be checked.
 fn import_bytes(bytes: &[u8]) -> (TempDir, Result<import::ImportSummary, ImportError>) {
     let place = tempfile::tempdir().expect("a temporary directory");
     let source = place.path().join("source.gguf");
@@ -52,7 +52,7 @@ fn singles(data: &[u8]) -> Vec<f32> {
         .collect()
 }
 
-/// Names of the tensors whose imported values differ from what llama.cpp's package reads.
+/// Names of the tensors whose imported values differ from those that llama.cpp's package reads.
 fn differing(gguf: &[u8]) -> Vec<String> {
     let place = tempfile::tempdir().expect("a temporary directory");
     let (source, dir) = (place.path().join("source.gguf"), place.path().join("model"));
@@ -87,8 +87,8 @@ fn every_format_is_dequantised_exactly_and_rows_are_put_in_order() {
     assert_eq!(differing(&small()), [""; 0]);
 }
 
-/// The twin: one changed bit of the data is seen, in its tensor. (The order of rows is seen by the
-/// values at places; the sums alone would not.)
+/// Counter-check: one changed bit of the data is noticed, in its tensor. (The values at positions
+/// reveal the order of rows; the sums alone would not.)
 #[test]
 fn a_changed_bit_is_seen() {
     let mut bytes = small();
@@ -167,7 +167,7 @@ fn a_file_cut_anywhere_is_an_error_and_leaves_nothing() {
     }
 }
 
-/// Metadata bytes overwritten with extreme values: any outcome but a panic or a huge allocation.
+/// Metadata bytes overwritten with extreme values: any result except a panic or a huge allocation.
 #[test]
 fn hostile_numbers_do_no_harm() {
     let bytes = small();
@@ -237,12 +237,11 @@ fn an_unsupported_format_is_refused_by_name() {
     );
 }
 
-/// Metadata that nobody reads may change the computation; what is known to be without effect does
-/// not.
+/// Unknown metadata may change the computation; metadata known to have no effect does not.
 #[test]
 fn a_key_that_nobody_knows_is_refused_by_name() {
     let reason = |from: &[u8], to: &[u8]| import_bytes(&replaced(from, to)).1;
-    // A key of the same length in place of a number that may be left out.
+    // A key of the same length instead of an optional number.
     let unknown = reason(b"llama.vocab_size", b"llama.logit_scal").unwrap_err();
     assert!(
         matches!(&unknown, ImportError::UnknownKey { key, .. } if key == "llama.logit_scal"),
@@ -254,7 +253,7 @@ fn a_key_that_nobody_knows_is_refused_by_name() {
     );
 }
 
-/// A NaN is found with the tensor's name.
+/// A NaN is reported with the tensor's name.
 #[test]
 fn a_weight_that_is_no_number_is_refused_by_name() {
     let mut bytes = small();

@@ -16,11 +16,11 @@ use reference_logits::{Agreement, Limits, Reference, fingerprint};
 use safetensors::SafeTensors;
 use tempfile::TempDir;
 
-// Measured, worst and mean: with an F32 cache 0.00007 and 0.000008 (real), 0.000005 and 0.000001
-// (synthetic); with BF16 0.23 and 0.016 (real), 0.0144 and 0.0024 (synthetic). The F32 limits stand
-// an order of magnitude above, the BF16 ones near enough to see a rotary base that is a tenth off
-// (0.43 and 0.035). The margins leave out under 1 % of the real model's positions; random weights
-// decide less clearly than trained ones.
+// Measured, greatest and mean: with an F32 cache 0.00007 and 0.000008 (real), 0.000005 and 0.000001
+// (synthetic); with BF16 0.23 and 0.016 (real), 0.0144 and 0.0024 (synthetic). The F32 limits are
+// an order of magnitude higher. The BF16 limits are close enough to detect a rotary base that is
+// off by a tenth (0.43 and 0.035). The margins exclude under 1 % of the real model's positions;
+// random weights decide less clearly than trained ones.
 const REAL_F32: Limits = Limits {
     margin: 0.001,
     difference: 0.001,
@@ -33,8 +33,8 @@ const REAL_BF16: Limits = Limits {
     mean: 0.025,
     excluded: 0.01,
 };
-// Measured: 0.2111 and 1.394, and 47 of 1509 best tokens another, where the reference's two best
-// are up to 0.45 apart.
+// Measured: 0.2111 and 1.394, and 47 of 1509 best tokens differ, at positions where the reference's
+// two best are up to 0.45 apart.
 const REAL_INT8: Limits = Limits {
     margin: 0.6,
     difference: 2.0,
@@ -64,7 +64,7 @@ fn load(dir: &Path, isa: Option<Isa>) -> Arc<Model> {
     Arc::new(Model::load(dir, &options, &mut |_| ()).expect("a model that loads"))
 }
 
-/// A synthetic model that the fixture of the same name was made from.
+/// The synthetic model from which the fixture of the same name was made.
 fn synthetic(preset: Preset) -> (TempDir, PathBuf, Reference) {
     let place = tempfile::tempdir().expect("a temporary directory");
     let dir = place.path().join("model");
@@ -142,7 +142,8 @@ fn the_real_model_agrees() {
     }
 }
 
-/// The twin: what eight bits cost is far outside the limits that the stored weights keep.
+/// Counter-check: the loss of accuracy of eight bits is far outside the limits of the stored
+/// weights.
 #[test]
 fn eight_bits_cost_what_is_documented() {
     let Some(dir) = real_model::dir() else { return };
@@ -160,7 +161,7 @@ fn eight_bits_cost_what_is_documented() {
     agreement.keeps(REAL_F32).unwrap_err();
 }
 
-/// The twins: each small fault of an engine breaks the agreement.
+/// Counter-checks: each small fault of an engine breaks the agreement.
 #[test]
 fn one_changed_weight_is_seen() {
     let (_place, dir, reference) = synthetic(Preset::Tiny);
@@ -204,7 +205,7 @@ fn another_rotary_base_or_scaling_is_seen() {
 #[test]
 fn another_head_or_norm_epsilon_is_seen() {
     let (_place, dir, reference) = synthetic(Preset::TinyLlama3);
-    // Tied, and the head in the file is the embedding: where it is another, the model is refused.
+    // Tied, and the head in the file equals the embedding; if it differs, the model is refused.
     edit(&dir.join("model.safetensors"), |bytes| {
         let (header, metadata) = SafeTensors::read_metadata(bytes).unwrap();
         let place = |name: &str| {

@@ -38,7 +38,7 @@ fn ids_equal_those_of_an_independent_tokenizer() {
     }
 }
 
-/// The twin of the test above: ids do depend on the merges and their order.
+/// Counter-check of the test above: ids do depend on the merges and their order.
 #[test]
 fn another_order_of_merges_gives_other_ids() {
     let (_place, dir) = tiny("tokenizer.json", |_| ());
@@ -155,7 +155,7 @@ fn a_tokenizer_may_have_more_ids_than_the_model_and_texts_that_need_them_are_ref
     );
 }
 
-/// Decoders that the engine has no bytes for hinder nothing: what is measured does not depend on
+/// Decoders for which the engine has no bytes are no obstacle, because no measurement depends on
 /// them.
 #[test]
 fn decoders_that_nobody_needs_are_no_hindrance() {
@@ -178,7 +178,7 @@ fn decoders_that_nobody_needs_are_no_hindrance() {
     }
 }
 
-/// What `tokenizer_config.json` says is put before a text, where another tokenizer class decides or
+/// Tokens that `tokenizer_config.json` adds before a text, if another tokenizer class decides or
 /// contradicts.
 #[test]
 fn the_beginning_of_texts_is_said_once_or_refused() {

@@ -1,7 +1,7 @@
-//! Where an agent finds the binaries it is told to start: among its own, in a directory that was
-//! filled beforehand, at the path the coordinator knows it by, or in a cache that the coordinator
-//! fills. Everything is known by its SHA-256 and checked before it is used; the cache is bounded
-//! before anything is added to it. Must not know who asks, nor start anything.
+//! Where an agent finds the binaries it is told to start: its own program, a directory that was
+//! filled beforehand, the path on the coordinator, or a cache filled by the coordinator. Every
+//! binary is identified by its SHA-256 and checked before use; the cache is trimmed before anything
+//! is added. Must not know who asks, nor start anything.
 
 use std::fs::{self, File, OpenOptions};
 use std::io::{self, Write};
@@ -15,32 +15,32 @@ use sha2::Digest;
 use super::cache;
 use crate::measure::{exe_sha256, file_sha256};
 
-/// Largest build that is taken, bytes: far above any, and a bound on what a coordinator can fill a
-/// disk with.
+/// Greatest size of a build, bytes: far above any, and a limit on how much of the disk a
+/// coordinator can fill.
 const LARGEST: u64 = 1 << 30;
 
-/// Where builds may come from.
+/// Sources of builds.
 #[derive(Clone, Debug)]
 pub struct Builds {
-    /// Filled by whoever set up the host.
+    /// Directory filled by the host's administrator.
     pub directory: Option<PathBuf>,
-    /// Filled from coordinators; `None` where nothing may come from them.
+    /// Cache filled by coordinators; `None` if uploads are disabled.
     pub cache: Option<PathBuf>,
 }
 
-/// What was found of a build.
+/// Result of the search for a build.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) enum Found {
-    /// Here it is.
+    /// Found at this path.
     At(PathBuf),
-    /// It is to be fetched.
+    /// Must be fetched.
     Missing {
-        /// What was kept under its name is something else by now.
+        /// Whether a damaged copy was found in the cache.
         damaged: bool,
     },
 }
 
-/// Why there is no build. Messages complete "failed to …".
+/// Why a build is not available. Messages complete "failed to …".
 #[derive(Debug, thiserror::Error)]
 pub(super) enum BuildError {
     #[error(
@@ -62,7 +62,7 @@ pub(super) enum BuildError {
     TooLarge { sha256: Sha256 },
 }
 
-/// A build on its way here.
+/// A build that is being fetched.
 #[derive(Debug)]
 pub(super) struct Download {
     sha256: Sha256,
@@ -73,14 +73,14 @@ pub(super) struct Download {
     replaces: bool,
 }
 
-/// What follows from a piece.
+/// Result of receiving a piece.
 #[derive(Debug)]
 pub(super) enum Received {
-    /// More is to come, from this byte on.
+    /// More is needed, from this offset on.
     Next(u64),
-    /// It is here, whole.
+    /// The build is complete.
     Whole {
-        /// Bytes.
+        /// Size, bytes.
         size: u64,
         /// A damaged copy was replaced.
         replaced: bool,
@@ -88,8 +88,7 @@ pub(super) enum Received {
 }
 
 impl Builds {
-    /// A cache in the user's own directory for such things, unless nothing may come from a
-    /// coordinator.
+    /// With a cache in the user's cache directory, unless uploads are disabled.
     #[must_use]
     pub fn new(directory: Option<PathBuf>, upload: bool, home: Option<PathBuf>) -> Self {
         let cache = home.map_or_else(std::env::temp_dir, |home| home.join(".cache"));
@@ -99,10 +98,10 @@ impl Builds {
         }
     }
 
-    /// Looks for a build; reads whole files.
+    /// Searches for a build; reads whole files.
     pub(super) fn find(&self, sha256: Sha256, told: &Path) -> Result<Found, BuildError> {
         let is_it = |path: &PathBuf| file_sha256(path).is_ok_and(|found| found == sha256);
-        // Its file may have been replaced since; whoever starts it checks once more.
+        // The file may have been replaced since; it is checked again before it is started.
         let own = std::env::current_exe()
             .ok()
             .filter(|_| exe_sha256() == sha256);
@@ -140,7 +139,7 @@ impl Builds {
         }
     }
 
-    /// Where a build is kept.
+    /// Path of a build in the cache.
     pub(super) fn kept(&self, sha256: Sha256) -> PathBuf {
         self.cache
             .clone()
@@ -148,7 +147,7 @@ impl Builds {
             .join(sha256.to_string())
     }
 
-    /// Begins to fetch one.
+    /// Begins a download.
     pub(super) fn download(&self, sha256: Sha256, replaces: bool) -> Result<Download, BuildError> {
         let path = self.kept(sha256);
         let folder = path.parent().unwrap_or(Path::new(".")).to_owned();
@@ -183,7 +182,7 @@ impl Builds {
 }
 
 impl Download {
-    /// Takes the piece that was asked for. An old one is asked for anew.
+    /// Adds the piece that was requested. An old piece leads to a new request.
     pub(super) fn take(&mut self, chunk: &BuildChunk, kept: &Path) -> Result<Received, BuildError> {
         let sha256 = self.sha256;
         let bytes = chunk.bytes.as_ref().map_err(|reason| BuildError::Refused {
@@ -227,7 +226,7 @@ impl Download {
 
 impl Drop for Download {
     fn drop(&mut self) {
-        // Nothing is left behind of what did not come whole; what did has another name by now.
+        // Removes an incomplete download; a complete one has been renamed by now.
         let _ = fs::remove_file(&self.draft);
     }
 }

@@ -1,5 +1,5 @@
-//! What the cache of builds keeps: the builds used last, up to a size and an age. A build's time is
-//! that of its last use. Whatever was used within the last hour stays, whoever used it: another
+//! The contents of the build cache: the most recently used builds, up to a size and an age. A
+//! file's time is that of its last use. A build used within the last hour stays, because another
 //! agent of this host may be about to start it. Must not know what a build is for.
 
 use std::fs::{self, File};
@@ -8,14 +8,14 @@ use std::time::{Duration, SystemTime};
 
 use contract::files;
 
-/// What a cache may hold.
+/// Limits of a cache.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Bounds {
-    /// Bytes, over all builds.
+    /// Total size, bytes.
     pub size: u64,
-    /// A build that was not used for so long goes.
+    /// A build unused for this long is removed.
     pub age: Duration,
-    /// One that was used since then stays.
+    /// A build used within this time stays.
     pub in_use: Duration,
 }
 
@@ -25,10 +25,10 @@ pub(super) const BOUNDS: Bounds = Bounds {
     in_use: Duration::from_secs(60 * 60),
 };
 
-/// One file of the cache, drafts of downloads that were broken off among them.
+/// One file of the cache, possibly the draft of an interrupted download.
 #[derive(Clone, Debug, PartialEq, Eq)]
 struct Entry {
-    /// Since its last use.
+    /// Time since its last use.
     unused: Duration,
     size: u64,
     path: PathBuf,
@@ -42,16 +42,17 @@ fn file_clock() -> SystemTime {
     SystemTime::now()
 }
 
-/// Notes that a build is used now.
+/// Marks a build as used now.
 pub(super) fn touch(path: &Path) {
-    // One that cannot be noted as used goes earlier, and is fetched again.
+    // A build that cannot be marked is removed earlier and fetched again.
     drop(files::open(path).and_then(|file: File| file.set_modified(file_clock())));
 }
 
-/// Removes what is too old or too much, the longest unused first; gives what went.
+/// Removes builds that are too old or exceed the size, the longest unused first; returns what was
+/// removed.
 pub(super) fn evict(folder: &Path, bounds: Bounds) -> Vec<PathBuf> {
     let going = going(entries(folder, file_clock()), bounds);
-    // Another agent may have been faster.
+    // Another agent may have removed it already.
     going
         .into_iter()
         .filter(|path| fs::remove_file(path).is_ok())
@@ -64,7 +65,7 @@ fn entries(folder: &Path, now: SystemTime) -> Vec<Entry> {
     };
     let entry = |found: fs::DirEntry| {
         let facts = found.metadata().ok().filter(fs::Metadata::is_file)?;
-        // One from the future was used just now.
+        // A time in the future counts as used just now.
         let unused = now
             .duration_since(facts.modified().ok()?)
             .unwrap_or_default();

@@ -1,6 +1,5 @@
-//! One worker process from the order to start it until it has been reaped: checked, started,
-//! watched, stopped. Tells what happens through a channel; it must not know the session or the
-//! other processes.
+//! One worker process from the start order until it has been reaped: checked, started, watched,
+//! stopped. Reports events through a channel; must not know the session or other processes.
 
 use std::io;
 use std::path::{Path, PathBuf};
@@ -19,10 +18,10 @@ use super::process::{Signal, isolate, signal_group};
 use super::tail::Tail;
 use crate::measure::file_sha256;
 
-/// Longest wait for the end of the standard error of a process that has ended.
+/// Longest wait for the end of standard error after a process has ended.
 const LAST_WORDS: Duration = Duration::from_millis(200);
 
-/// The agent's hold on one process.
+/// The agent's handle on one process.
 #[derive(Debug)]
 pub(super) struct Hold(UnboundedSender<Duration>);
 
@@ -49,15 +48,15 @@ enum StartError {
 }
 
 impl Hold {
-    /// Has a process started with this environment on top of the agent's own. What happens to it
-    /// comes through `events`, last of all `SpawnFailed` or `Exited`.
+    /// Starts a process with this environment in addition to the agent's own. Its events come
+    /// through `events`, last `SpawnFailed` or `Exited`.
     pub(super) fn spawn(order: Spawn, events: UnboundedSender<FromPeer>) -> Self {
         let (stop, stopped) = unbounded_channel();
         tokio::spawn(live(order, stopped, events));
         Self(stop)
     }
 
-    /// Asks the process to end, and has it killed after the grace: at once if that is zero.
+    /// Asks the process to end, and kills it after the grace period; at once if that is zero.
     pub(super) fn stop(&self, grace: Duration) {
         // A process that has ended needs no stopping.
         let _ = self.0.send(grace);
@@ -77,11 +76,11 @@ async fn live(
         },
         Err(error) => failed(ticket, &error.to_string()),
     };
-    // Without a receiver the agent is gone, and nobody wants to know.
+    // Without a receiver the agent is gone.
     let _ = events.send(last);
 }
 
-/// The answer to an order that cannot be carried out.
+/// The answer to an order that cannot be performed.
 pub(super) fn failed(ticket: Ticket, why: &str) -> FromPeer {
     FromPeer::SpawnFailed {
         ticket,
@@ -89,8 +88,8 @@ pub(super) fn failed(ticket: Ticket, why: &str) -> FromPeer {
     }
 }
 
-/// Checks the file, then starts it. The running process proves once more which file it is, so
-/// nothing is gained by swapping the file in between.
+/// Checks the file, then starts it. The running process hashes its own file again, so swapping the
+/// file in between has no effect.
 async fn start(
     order: Spawn,
     stop: &mut UnboundedReceiver<Duration>,
@@ -149,7 +148,7 @@ async fn attend(mut child: Child, pid: u32, stop: UnboundedReceiver<Duration>) -
             () = &mut follow => (waiting.await, true),
         };
         if !closed {
-            // A stray heir of the process may hold the other end open.
+            // A process that inherited the pipe may hold it open.
             let _ = timeout(LAST_WORDS, follow).await;
         }
         status
@@ -162,7 +161,7 @@ async fn attend(mut child: Child, pid: u32, stop: UnboundedReceiver<Duration>) -
     }
 }
 
-/// Waits for the end; on the way passes on orders to stop, the strictest of which holds.
+/// Waits for the end and passes on stop orders meanwhile; the strictest one applies.
 async fn until_exit(
     child: &mut Child,
     pid: u32,

@@ -1,18 +1,18 @@
-//! Which variables of a worker's environment a coordinator may set. An allow-list: whatever the
-//! loader, the allocator, the language's runtime or a shell reads (`LD_PRELOAD`, `PATH`,
-//! `MALLOC_…`, `RUST_…`) would let a coordinator run code or change what is measured, and nobody
-//! needs it. What a run is to do comes in its messages; the agent's own environment is its
-//! administrator's. Must not know what a worker does with them.
+//! The environment variables of a worker that a coordinator may set. An allow-list: variables that
+//! the loader, the allocator, the language runtime or a shell reads (`LD_PRELOAD`, `PATH`,
+//! `MALLOC_…`, `RUST_…`) would let a coordinator run code or change what is measured, and none is
+//! needed. Messages say what a run does; the agent's own environment belongs to its administrator.
+//! Must not know what a worker does with them.
 
 use contract::message::OWN_PROCESSORS;
 use contract::text;
 
 /// Where an instrumented build writes its profile. Other builds do not read it.
 const PROFILE: &str = "LLVM_PROFILE_FILE";
-/// How the name of a profile ends: no other file may be overwritten so.
+/// Required extension of the profile's name, so that no other file can be overwritten.
 const PROFILES: &str = ".profraw";
 
-/// A coordinator asks for more than it may. Messages complete "failed to …".
+/// A coordinator sets a variable that is not allowed. Messages complete "failed to …".
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub(super) enum Refused {
     #[error(
@@ -25,7 +25,7 @@ pub(super) enum Refused {
     Profile(String),
 }
 
-/// Looks whether all of them may be set.
+/// Checks that all of them are allowed.
 pub(super) fn check(env: &[(String, String)]) -> Result<(), Refused> {
     env.iter()
         .try_for_each(|(name, value)| match name.as_str() {

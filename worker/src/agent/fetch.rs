@@ -1,6 +1,6 @@
-//! From the order to start a worker until all it needs is here: looks for its binary, fetches what
-//! is missing, one piece at a time, hashes its model where that is asked for, and gives the order
-//! back with the binary's place and the model's digest in it. Must not start anything.
+//! Prepares a start order: finds its binary, fetches missing ones one piece at a time, hashes its
+//! model if requested, and returns the order with the binary's path and the model's digest. Must
+//! not start anything.
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
@@ -16,7 +16,7 @@ use super::child;
 use crate::model::{Digests, Unreadable};
 use crate::session::join;
 
-/// What looking for a build and its model found.
+/// Result of the search for a build, and the digest of its model.
 #[derive(Debug)]
 pub(super) struct Searched {
     ticket: Ticket,
@@ -24,23 +24,23 @@ pub(super) struct Searched {
     model: Result<Option<Sha256>, Unreadable>,
 }
 
-/// Orders that wait for their binaries.
+/// Start orders that wait for their binaries.
 #[derive(Debug)]
 pub(super) struct Fetching {
     builds: Builds,
     waiting: BTreeMap<Ticket, Spawn>,
     downloads: BTreeMap<Sha256, Download>,
-    /// For one session: who joins another run reads the files anew.
+    /// For one session: an agent that joins another run reads the files again.
     models: Arc<Digests>,
     searched: UnboundedSender<Searched>,
 }
 
-/// What an agent does next.
+/// Next action of an agent.
 #[derive(Debug)]
 pub(super) enum Next {
-    /// Say this.
+    /// Send this message.
     Say(FromPeer),
-    /// Start this: the binary is where it says.
+    /// Start this process; the order has the path of the binary.
     Start(Spawn),
 }
 
@@ -60,7 +60,7 @@ impl Fetching {
         self.waiting.contains_key(&ticket)
     }
 
-    /// Takes an order; the search for its binary reads whole files and is done aside.
+    /// Takes an order. The search for its binary reads whole files and runs on another thread.
     pub(super) fn take(&mut self, order: Spawn) {
         let (ticket, sha256, told) = (order.ticket, order.sha256, PathBuf::from(&order.binary));
         let model = order.model.clone().map(PathBuf::from);
@@ -79,7 +79,7 @@ impl Fetching {
         });
     }
 
-    /// Forgets an order that is not wanted any more.
+    /// Forgets an order that was withdrawn.
     pub(super) fn stop(&mut self, ticket: Ticket) -> Option<FromPeer> {
         let order = self.waiting.remove(&ticket)?;
         if !self
@@ -98,7 +98,7 @@ impl Fetching {
         ))
     }
 
-    /// The search for an order's binary is over, and its model is hashed.
+    /// The search for an order's binary has ended, and its model is hashed.
     pub(super) fn searched(
         &mut self,
         Searched {
@@ -132,7 +132,7 @@ impl Fetching {
         }
     }
 
-    /// A piece has come.
+    /// A piece has arrived.
     pub(super) fn chunk(&mut self, chunk: &BuildChunk) -> Vec<Next> {
         let sha256 = chunk.sha256;
         let kept = self.builds.kept(sha256);
@@ -168,7 +168,7 @@ impl Fetching {
         }))
     }
 
-    /// Nobody who waits for it will get it.
+    /// Fails every order that waits for this build.
     fn give_up(&mut self, sha256: Sha256, error: &BuildError) -> Vec<Next> {
         self.downloads.remove(&sha256);
         let tickets = self.tickets(sha256);

@@ -1,14 +1,14 @@
 //! The agent of a host: registers its slots with the coordinator, and starts and stops worker
-//! processes on command. It must never load a model nor measure anything: it is always the plain
+//! processes on command. It never loads a model nor measures anything: it is always the plain
 //! worker, whatever variants it starts.
 //!
 //! ```text
 //! dialling → serving ─Drain | signal | end of stdin→ ending → gone (no error)
 //!    ▲          └─lease over | session broken→ ending ─(keep)→ dialling, else gone (error)
 //!    └──────────────────────────────────────────────────┘
-//! ending: every process gets SIGTERM and, after a grace, SIGKILL; the agent goes only when all have been reaped. Who
-//! leaves by a signal or the end of its input ends its session before: it is lost as a whole, under its name, and not
-//! by what becomes of one worker after the other.
+//! ending: every process gets SIGTERM and, after a grace period, SIGKILL; the agent ends only when all have been reaped.
+//! An agent that ends by a signal or the end of its input closes its session first, so that it is lost as a whole, under
+//! its own name, and not through the loss of one worker after the other.
 //! ```
 
 mod builds;
@@ -44,48 +44,49 @@ use child::Hold;
 use fetch::{Fetching, Next, Searched};
 use ready::Joined;
 
-/// Time for the processes to end by themselves when the agent ends; writing a profile fits into it.
+/// Grace period for the processes when the agent ends; enough to write a profile.
 const GRACE: Duration = Duration::from_secs(3);
-/// Between the end of one session and the next dialling.
+/// Pause between the end of one session and the next attempt to connect.
 const REDIAL: Duration = Duration::from_millis(200);
 /// The same after a refusal.
 const REFUSED: Duration = Duration::from_secs(5);
 
-/// Files open at most for each slot: its worker's standard error and the hold on its process, and
-/// while that is being started its binary and its model.
+/// Open files for each slot: its worker's standard error and pidfd and, while it is being started,
+/// its binary and its model.
 const FILES_PER_SLOT: u64 = 4;
-/// Files open beside them: the session, pipes of a process that is being started.
+/// Open files besides those: the session, pipes of a process that is being started.
 const FILES_BESIDE: u64 = 128;
 
-/// How an agent is run.
+/// Settings of an agent.
 #[derive(Clone, Debug)]
 pub struct Settings {
-    /// The coordinator, and what opens its door.
+    /// The coordinator's address, and the secrets to connect.
     pub access: Access,
-    /// Its name, unique in the fleet; the host's name if unset.
+    /// Name, unique in the fleet; by default the host's name.
     pub name: Option<String>,
-    /// Places where it can run a worker.
+    /// Number of workers that it can run at a time.
     pub slots: u32,
-    /// Where the binaries come from that it starts.
+    /// Sources of the binaries that it starts.
     pub builds: Builds,
-    /// How long to dial a coordinator that does not answer.
+    /// How long to keep trying to reach the coordinator.
     pub patience: Duration,
-    /// Dial again, without end, when a session is lost.
+    /// Reconnect without limit when a session is lost.
     pub keep: bool,
-    /// End when standard input does, so that the agent never outlives a launcher that holds the
+    /// End when standard input ends, so that the agent never outlives a launcher that holds the
     /// other end.
     pub until_stdin_closes: bool,
-    /// There while a session is open, for whoever asks whether this agent has joined.
+    /// File that exists while a session is open, for programs that check whether this agent has
+    /// joined.
     pub ready_file: Option<PathBuf>,
 }
 
-/// Everything outside the session that ends an agent.
+/// Everything except the session that can end an agent.
 struct Leave {
     signals: Signals,
     stdin: Option<UnboundedReceiver<()>>,
 }
 
-/// An agent within one session.
+/// An agent during one session.
 struct Agent<'a> {
     settings: &'a Settings,
     link: Link,
@@ -97,12 +98,12 @@ struct Agent<'a> {
     events: UnboundedReceiver<FromPeer>,
 }
 
-/// Runs an agent until it is told to leave. Must run on the process's main thread: the workers die
-/// with the thread that started them.
+/// Runs an agent until it is told to leave. Must run on the process's main thread, because the
+/// workers die with the thread that started them.
 ///
 /// # Errors
 /// When it is refused, cannot reach the coordinator, loses the session and is not to keep trying,
-/// or may not have as many files open as its slots take.
+/// or may not open as many files as its slots need.
 pub async fn run(settings: &Settings) -> Result<(), WorkerError> {
     let slots = settings.slots;
     let allowed = descriptors::allow(u64::from(slots) * FILES_PER_SLOT + FILES_BESIDE);
@@ -111,7 +112,7 @@ pub async fn run(settings: &Settings) -> Result<(), WorkerError> {
     Joined::forget(settings.ready_file.as_deref());
     let patience = (!settings.keep).then_some(settings.patience);
     loop {
-        // Anew for every session: how busy the host is changes.
+        // Read again for every session, because the host's load changes.
         let dial = async {
             let asked = settings.clone();
             let hello = join::introduce(move || hello(&asked)).await?;
@@ -136,7 +137,7 @@ pub async fn run(settings: &Settings) -> Result<(), WorkerError> {
     }
 }
 
-/// Before the next dialling. Who is not wanted now may be in another run.
+/// Pause before the next attempt. An agent that is refused now may be needed in another run.
 fn pause(error: &LinkError) -> Duration {
     if matches!(error, LinkError::Refused { .. }) {
         REFUSED
@@ -185,8 +186,8 @@ impl<'a> Agent<'a> {
         let ended = loop {
             tokio::select! {
                 biased;
-                // First: what told it to leave may have told its workers too, and it is lost as a
-                // whole, not they.
+                // First: the signal may have reached its workers too, and the agent must be
+                // reported as lost before them.
                 () = leave.asked() => return self.leave().await,
                 event = self.link.next() => match event {
                     Ok(Event::Said(ToPeer::Drain)) => break Ok(()),
@@ -213,7 +214,7 @@ impl<'a> Agent<'a> {
         ended
     }
 
-    /// Leaves in the middle of whatever is under way.
+    /// Leaves at once, whatever is in progress.
     async fn leave(self) -> Result<(), LinkError> {
         let Self {
             link,
@@ -240,7 +241,7 @@ impl<'a> Agent<'a> {
         match down {
             ToPeer::Spawn(order) => self.spawn(order),
             ToPeer::Stop { ticket, grace } => {
-                // One that is not there has ended, and that has been told.
+                // A missing process has ended, and that was reported.
                 if let Some(process) = self.processes.get(&ticket) {
                     process.stop(grace);
                 } else if let Some(stopped) = self.fetching.stop(ticket) {
@@ -251,7 +252,7 @@ impl<'a> Agent<'a> {
                 let next = self.fetching.chunk(&chunk);
                 self.carry_out(next);
             }
-            // Words for workers ask nothing of an agent.
+            // Messages for workers do not concern an agent.
             _ => {}
         }
     }
@@ -325,8 +326,8 @@ impl Leave {
     }
 }
 
-/// Yields, or ends, when standard input does. A thread of its own: a read of standard input cannot
-/// be called off, and the runtime would wait for it.
+/// Yields, or ends, when standard input does. On a separate thread: a read of standard input cannot
+/// be cancelled, and the runtime would wait for it.
 fn stdin_end() -> UnboundedReceiver<()> {
     let (ended, end) = unbounded_channel();
     std::thread::spawn(move || {

@@ -1,5 +1,5 @@
-//! How a worker process is set up and signalled: its own session, death with its agent. The unsafe
-//! corner of the agent; it must not know what runs in the process.
+//! Sets up and signals a worker process: its own session, and death with its agent. Contains the
+//! agent's unsafe code; must not know what runs in the process.
 
 #![expect(
     unsafe_code,
@@ -10,18 +10,18 @@ use std::io;
 
 use tokio::process::Command;
 
-/// A signal an agent sends.
+/// A signal that an agent sends.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Signal {
-    /// End by yourself.
+    /// SIGTERM: end by yourself.
     Terminate,
-    /// The kernel ends it.
+    /// SIGKILL.
     Kill,
 }
 
-/// Puts the process to be started into a session of its own, so that a Ctrl-C at the agent's
-/// terminal does not reach it and its whole group can be signalled, and has the kernel kill it when
-/// the agent's main thread ends for whatever reason.
+/// Puts the process to be started into its own session, so that a Ctrl-C at the agent's terminal
+/// does not reach it and its whole group can be signalled, and has the kernel kill it when the
+/// agent's main thread ends for any reason.
 ///
 /// The kernel ties that death to the thread that forks: spawn on the main thread only.
 pub(super) fn isolate(command: &mut Command) {
@@ -34,8 +34,8 @@ pub(super) fn isolate(command: &mut Command) {
             if libc::setsid() == -1 || libc::prctl(libc::PR_SET_PDEATHSIG, libc::SIGKILL) == -1 {
                 return Err(io::Error::last_os_error());
             }
-            // The agent may have died between fork and prctl; nobody would send the signal any
-            // more.
+            // The agent may have died between fork and prctl; the kernel would then never send the
+            // signal.
             if libc::getppid() == agent {
                 Ok(())
             } else {
@@ -45,8 +45,7 @@ pub(super) fn isolate(command: &mut Command) {
     }
 }
 
-/// Signals the process group of a child that has been set up by [`isolate`] and not yet been waited
-/// for.
+/// Signals the process group of a child that was set up by [`isolate`] and has not been reaped yet.
 pub(super) fn signal_group(leader: u32, signal: Signal) {
     let number = match signal {
         Signal::Terminate => libc::SIGTERM,
@@ -56,7 +55,7 @@ pub(super) fn signal_group(leader: u32, signal: Signal) {
         return;
     };
     // SAFETY: kill has no memory effects. The group exists: its leader is our child and not yet
-    // reaped. A failure means that it is gone, which is what was asked for.
+    // reaped. A failure means that it has ended, which is what was asked for.
     unsafe { libc::kill(-leader, number) };
 }
 

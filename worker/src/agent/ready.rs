@@ -1,22 +1,22 @@
-//! The file that is there while an agent has a session: what the probes of a scheduler look at.
-//! Must not know what a session is, nor who looks.
+//! The file that exists while an agent has a session, for the probes of a scheduler. Must not know
+//! sessions, nor who checks.
 
 use std::fs;
 use std::path::{Path, PathBuf};
 
 use crate::error::WorkerError;
 
-/// The file; it goes when this does. Who is killed leaves it behind, and forgets it when started
-/// again.
+/// The file; it is removed when this is dropped. An agent that is killed leaves it behind, and
+/// removes it at its next start.
 #[derive(Debug)]
 pub(super) struct Joined(PathBuf);
 
 impl Joined {
-    /// Removes what an agent that was killed may have left.
+    /// Removes a file that a killed agent may have left.
     pub(super) fn forget(path: Option<&Path>) {
         if let Some(path) = path {
-            // Mostly it is not there; one that cannot be removed cannot be written either, and that
-            // is told.
+            // Usually it does not exist; if it cannot be removed it cannot be written either, and
+            // that is reported.
             let _ = fs::remove_file(path);
         }
     }
@@ -24,7 +24,7 @@ impl Joined {
     /// Writes it.
     ///
     /// # Errors
-    /// When that is impossible: who waits for the file would wait in vain.
+    /// When it cannot be written, because a probe would wait in vain.
     pub(super) fn mark(path: &Path) -> Result<Self, WorkerError> {
         let failed = |source| WorkerError::ReadyFile {
             path: path.to_owned(),

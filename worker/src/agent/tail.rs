@@ -1,5 +1,4 @@
-//! The last words of a process: a bounded tail of what it wrote to its standard error. Knows
-//! nothing of processes.
+//! The end of a process's output: a bounded tail of its standard error. Must not know processes.
 
 use std::collections::VecDeque;
 
@@ -27,7 +26,7 @@ impl Tail {
         self.0.drain(..excess);
     }
 
-    /// As text; a character that was cut in two is shown as such.
+    /// As text; a truncated character is shown as such.
     pub(super) fn text(&self) -> String {
         let (front, back) = self.0.as_slices();
         String::from_utf8_lossy(&[front, back].concat()).into_owned()

@@ -1,5 +1,5 @@
-//! What a form of the weights costs in accuracy: the same texts through the model in that form and
-//! as stored, logit by logit. It must not know how fast anything is.
+//! Loss of accuracy caused by a weight format: compares the logits of the same texts with those of
+//! the stored format. Must not know speed.
 
 use std::fmt::{self, Display, Formatter};
 use std::sync::Arc;
@@ -17,23 +17,23 @@ use crate::load::EVALUATION;
 /// Differences over all texts.
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
 pub(super) struct Accuracy {
-    /// Tokens after which logits were compared.
+    /// Number of tokens after which logits were compared.
     positions: usize,
-    /// Of these, how many have another best token.
+    /// Number of these with a different best token.
     other_best: usize,
     /// Largest difference of any logit.
     worst: f32,
     /// Sum over all logits compared.
     sum: f64,
     compared: usize,
-    /// Tokens whose probability is known: all but the first of each text.
+    /// Number of tokens with a known probability: all except the first of each text.
     predicted: usize,
-    /// Sums of −ln probability of each next token: in this form, and as stored.
+    /// Sums of −ln probability of each next token: in this format, and as stored.
     surprise: [f64; 2],
 }
 
 impl Accuracy {
-    /// `None` where the form is the file's.
+    /// `None` if the format is the file's.
     pub(super) fn of(model: &Arc<Model>, settings: &Settings) -> Result<Option<Self>, BenchError> {
         if model.form() == WeightForm::AsStored {
             return Ok(None);
@@ -100,7 +100,7 @@ impl Accuracy {
         self.sum / self.compared as f64
     }
 
-    /// e to the mean surprise: in this form, and as stored.
+    /// Perplexity: in this format, and as stored.
     fn perplexity(&self) -> [f64; 2] {
         self.surprise.map(|sum| (sum / self.predicted as f64).exp())
     }
@@ -135,7 +135,7 @@ fn best(row: &[f32]) -> Option<usize> {
     (0..row.len()).max_by(|&a, &b| row[a].total_cmp(&row[b]).then(b.cmp(&a)))
 }
 
-/// −ln of the probability that a row of logits gives to a token.
+/// −ln of the probability of a token in a row of logits.
 fn surprise(row: &[f32], token: u32) -> f64 {
     let top = f64::from(row.iter().copied().fold(f32::NEG_INFINITY, f32::max));
     let total: f64 = row

@@ -1,4 +1,4 @@
-//! The batcher driven by hand and timed: a prompt alone, or a batch that only decodes. It must not
+//! Drives and times the batcher directly: a single prompt, or a batch that only decodes. Must not
 //! know what the times are compared with.
 
 use std::sync::Arc;
@@ -27,14 +27,13 @@ pub(super) struct Bench {
 pub(super) struct Decoded {
     /// Time of all steps.
     pub(super) total: Duration,
-    /// Of these, the time outside the passes: the scheduler composes them and hands out their
+    /// Part of that time outside the passes, in which the scheduler composes them and delivers
     /// tokens.
     pub(super) scheduling: Duration,
 }
 
 impl Bench {
-    /// With cache for the largest of the measurements and else the limits that are the engine's
-    /// own.
+    /// With cache for the largest measurement, otherwise with the engine's own limits.
     pub(super) fn new(
         model: Arc<Model>,
         settings: &Settings,
@@ -77,9 +76,9 @@ impl Bench {
         Ok(self.clock.now() - start)
     }
 
-    /// Time of the steps of decode after all prompts of a batch are in the cache. Prompts enter
-    /// chunk by chunk while earlier ones decode already, so contexts exceed the prompt's length by
-    /// up to the number of chunks.
+    /// Time of the decode steps after all prompts of a batch are in the cache. Prompts enter chunk
+    /// by chunk while earlier ones already decode, so contexts exceed the prompt's length by up to
+    /// the number of chunks.
     pub(super) fn decode(&mut self, batch: usize) -> Result<Decoded, BenchError> {
         let chunk = self.batcher.options().prefill_chunk;
         let outputs = outputs(batch, self.prompt, self.steps, chunk);
@@ -134,8 +133,8 @@ impl Bench {
 
     fn submit(&mut self, id: usize, tokens: usize, outputs: usize) -> Result<(), BenchError> {
         let vocabulary = self.batcher.model().config().vocab_size;
-        // Speed does not depend on the tokens; different ones keep equal rows from hiding in the
-        // caches.
+        // Speed does not depend on the tokens; different tokens prevent equal rows from staying in
+        // the caches.
         let prompt = (0..tokens)
             .map(|i| ((i * 7919 + id * 104_729 + 1) % vocabulary) as u32)
             .collect();
@@ -156,7 +155,7 @@ impl Bench {
     }
 }
 
-/// Errors where a request was given up because of what the model computed.
+/// Fails if a request failed because of a value that the model computed.
 pub(super) fn finite(events: &[Event]) -> Result<(), BenchError> {
     match events.iter().any(|event| {
         matches!(
@@ -179,8 +178,8 @@ fn tokens(events: &[Event]) -> usize {
         .count()
 }
 
-/// Tokens a request must be able to generate: those of the steps timed, and those that the first
-/// prompt's request generates while the last prompt is being taken in.
+/// Number of tokens a request must be able to generate: those of the timed steps, and those that
+/// the first request generates while the last prompt is processed.
 fn outputs(batch: usize, prompt: usize, steps: usize, chunk: usize) -> usize {
     (batch * prompt).div_ceil(chunk) + steps + 1
 }

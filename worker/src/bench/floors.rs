@@ -1,7 +1,7 @@
-//! What the machine can do at best, with as many threads as the engine: gigabytes read and
-//! floating-point operations done in a second. What is read lies in memory as the engine's weights
-//! do. Work is handed out in small tasks as the engine does it, so that a disturbed thread costs
-//! the floor no more than it costs the engine. It must not know what is compared with them.
+//! Limits of the machine with as many threads as the engine: memory bandwidth and floating-point
+//! rate. The memory is laid out like the engine's weights. Work is divided into small tasks as in
+//! the engine, so that a disturbed thread costs the limit no more than the engine. Must not know
+//! what is compared with them.
 
 use std::fs;
 use std::sync::Barrier;
@@ -14,23 +14,23 @@ use crate::measure::Clock;
 
 /// Values in one task of reading: half a megabyte.
 const VALUES: usize = 1 << 17;
-/// Bytes read in one measurement at least.
+/// Fewest bytes read in one measurement.
 const READ_AT_LEAST: usize = 1 << 31;
 /// Rounds in one task of multiplying and adding: about a millisecond.
 const ROUNDS: usize = 1 << 17;
 /// Tasks of multiplying and adding for each thread in one measurement.
 const TASKS: usize = 64;
-/// Most bytes of memory to read from, whatever the caches.
+/// Greatest size of the memory to read from, whatever the caches, bytes.
 const MOST: usize = 1 << 30;
-/// Fewest bytes of memory to read from.
+/// Smallest size of the memory to read from, bytes.
 const LEAST: usize = 1 << 28;
 
-/// The two floors, ready to be measured.
+/// The two limits, ready to be measured.
 pub(super) struct Floors {
     isa: Isa,
     threads: usize,
     stretch: Stretch,
-    /// Of the values, how many make up what a decode step reads.
+    /// Number of the values that correspond to what a decode step reads.
     weights: usize,
     memory: usize,
     clock: Clock,
@@ -64,18 +64,18 @@ impl Floors {
         self.memory * size_of::<f32>()
     }
 
-    /// Gigabytes a second over and over through as many bytes as a decode step reads of weights.
+    /// GB/s when reading repeatedly as many bytes as a decode step reads of weights.
     pub(super) fn read_weights(&self) -> f64 {
         self.read(&self.stretch.values()[..self.weights])
     }
 
-    /// Gigabytes a second over and over through a buffer larger than the caches.
+    /// GB/s when reading repeatedly a buffer larger than the caches.
     pub(super) fn read_memory(&self) -> f64 {
         self.read(&self.stretch.values()[..self.memory])
     }
 
-    /// Floating-point operations in units of 10⁹ a second, each multiplication and each addition
-    /// counting as one.
+    /// Floating-point operations, 10⁹ per second; a multiplication and an addition count as one
+    /// each.
     pub(super) fn multiply_add(&self) -> f64 {
         let tasks = self.threads * TASKS;
         let time = share_out(self.threads, tasks, &self.clock, &|_| {
@@ -96,7 +96,7 @@ impl Floors {
     }
 }
 
-/// Time from the moment all threads are there until the last task is done.
+/// Time from when all threads are ready until the last task is done.
 fn share_out(
     threads: usize,
     tasks: usize,
@@ -125,8 +125,8 @@ fn share_out(
     })
 }
 
-/// Bytes of a buffer that no cache of this machine holds: twice the largest the system knows of,
-/// within bounds that any host can spare.
+/// Size of a buffer that no cache of this machine holds, bytes: twice the largest cache, within
+/// bounds that any host can spare.
 #[must_use]
 pub fn beyond_caches() -> usize {
     let caches = (0..8).filter_map(|index| {

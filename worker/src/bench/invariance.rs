@@ -1,6 +1,7 @@
-//! `worker bench --invariance`: whether a request's tokens depend on its company. Requests are
-//! answered alone once on each path of kernels and then again and again in random compositions of
-//! batch, order of arrival, chunk size and number of threads. It must not know times.
+//! `worker bench --invariance`: whether a request's tokens depend on the other requests in its
+//! batch. Each request is answered alone once on each path of kernels, and then repeatedly in
+//! random combinations of batch, order of arrival, chunk size and number of threads. Must not know
+//! times.
 
 use std::collections::BTreeMap;
 use std::fmt::{self, Display, Formatter};
@@ -19,18 +20,18 @@ use super::engine::finite;
 use super::{BenchError, Settings};
 use crate::stream::{Purpose, Stream};
 
-/// Requests that compositions are drawn from.
+/// Number of requests from which combinations are drawn.
 const REQUESTS: usize = 24;
 /// Longest prompt and longest answer, tokens.
 const LONGEST: (usize, usize) = (48, 12);
 
-/// What came of it.
+/// Result of the check.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Invariance {
     compositions: usize,
-    /// Tokens compared.
+    /// Number of tokens compared.
     compared: usize,
-    /// Of these, tokens that differ from those the request gets alone, missing ones included.
+    /// Number of these that differ from those of the request alone, including missing ones.
     differing: usize,
     kernels: Vec<&'static str>,
     threads: Vec<usize>,
@@ -38,12 +39,12 @@ pub struct Invariance {
 
 type Answers = BTreeMap<u64, Vec<u32>>;
 
-/// Checks `compositions` random compositions, shared out over all paths of kernels of this machine
-/// (or the one asked for) and three numbers of threads, and tells `progress` each path and number
-/// of threads.
+/// Checks `compositions` random combinations, divided among all paths of kernels of this machine
+/// (or the requested one) and three numbers of threads, and calls `progress` for each path and
+/// number of threads.
 ///
 /// # Errors
-/// Anything [`BenchError`] names but differences: those are counted.
+/// Any [`BenchError`] except differences, which are counted.
 pub fn invariance(
     settings: &Settings,
     compositions: usize,
@@ -86,13 +87,13 @@ pub fn invariance(
 }
 
 impl Invariance {
-    /// How many tokens differ, if any do.
+    /// Number of tokens that differ, if any do.
     #[must_use]
     pub fn differing(&self) -> Option<usize> {
         Some(self.differing).filter(|count| *count > 0)
     }
 
-    /// The outcome for programs.
+    /// The result for programs.
     #[must_use]
     pub fn json(&self) -> Value {
         json!({
@@ -150,7 +151,7 @@ impl Display for Invariance {
     }
 }
 
-/// The model with one thread, once for each path of kernels that it fits.
+/// The model with one thread, once for each path of kernels that it supports.
 fn paths(settings: &Settings) -> Result<Vec<Arc<Model>>, BenchError> {
     if let Some(isa) = settings.isa {
         return Ok(vec![load(&settings.model, 1, isa, settings.form)?]);
@@ -186,7 +187,7 @@ fn refused(path: &Path, source: LoadError) -> BenchError {
     }
 }
 
-/// One in four draws its tokens, so that the draws' streams are checked too.
+/// One request in four is sampled, so that random streams are checked too.
 fn requests(model: &Model, random: &mut Stream) -> Vec<Request> {
     let vocabulary = model.config().vocab_size;
     let request = |id: usize| {
@@ -285,7 +286,7 @@ mod tests {
         (folder, path)
     }
 
-    /// Answers of one model held against those that another gives alone.
+    /// Answers of one model compared with those of another alone.
     fn differing(expected: u64, measured: u64) -> Invariance {
         let (a, b) = (tiny(expected), tiny(measured));
         let isa = Isa::available()

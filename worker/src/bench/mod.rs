@@ -1,9 +1,9 @@
-//! `worker bench`: the engine measured inside this process, beside what the machine could do at
-//! best, so that anyone can check how fast it is. It owns what is measured, in which order and how
-//! often; it must not know load shapes, sessions or variants, and it prints nothing.
+//! `worker bench`: measures the engine in this process together with the limits of the machine, so
+//! that its speed can be judged. Owns what is measured, in which order and how often; must not know
+//! load shapes, sessions or variants, and prints nothing.
 //!
-//! Each repetition measures everything once, beginning one place further than the repetition
-//! before, so that whatever disturbs the machine for a while touches all figures alike.
+//! Each repetition measures everything once and begins one figure later than the one before, so
+//! that a temporary disturbance affects all figures alike.
 
 mod accuracy;
 mod engine;
@@ -39,44 +39,44 @@ use shares::{Spread, Work};
 pub struct Settings {
     /// A model directory or file.
     pub model: PathBuf,
-    /// Threads of the engine and of the floors.
+    /// Threads of the engine and of the machine limits.
     pub threads: usize,
     /// Kernels to use; `None` takes the widest.
     pub isa: Option<Isa>,
-    /// Form in which the matrices are kept.
+    /// Format in which the matrices are held.
     pub form: WeightForm,
-    /// Tokens of the prompt that prefill is measured with.
+    /// Length of the prompt for measuring prefill, tokens.
     pub prompt: usize,
-    /// Batch sizes that decode is measured with.
+    /// Batch sizes for measuring decode.
     pub batches: Vec<usize>,
-    /// Tokens of the prompt before decode is measured.
+    /// Length of the prompt before decode is measured, tokens.
     pub decode_prompt: usize,
-    /// Steps of decode that are timed together.
+    /// Decode steps that are timed together.
     pub decode_steps: usize,
     /// Repetitions, at least one.
     pub repeats: usize,
-    /// Bytes of the buffer that memory is read from, see [`beyond_caches`].
+    /// Size of the buffer for measuring memory bandwidth, bytes; see [`beyond_caches`].
     pub memory_bytes: usize,
 }
 
 /// Why nothing could be measured. Messages complete "failed to …".
 #[derive(Debug, thiserror::Error)]
 pub enum BenchError {
-    /// No model where one should be.
+    /// There is no model at the path.
     #[error(
         "find a model at {}: name one with --model or BENCH_MODEL_PATH, or fetch one with scripts/fetch-model.sh",
         tried.display()
     )]
     NoModel {
-        /// The place looked at first.
+        /// The first path tried.
         tried: PathBuf,
     },
-    /// The model or its threads cannot be had.
+    /// The model or its threads cannot be loaded.
     #[error("load the model {}: {source}; {}", path.display(), way_out(source))]
     Load {
-        /// Which model.
+        /// The model.
         path: PathBuf,
-        /// The reader's error.
+        /// The loader's error.
         source: LoadError,
     },
     /// The model's tokenizer, which accuracy needs, cannot be read or used.
@@ -88,7 +88,7 @@ pub enum BenchError {
     /// The model cannot serve what is to be measured.
     #[error("measure: {0}")]
     Refused(#[from] Refusal),
-    /// The model computes something that is no finite number.
+    /// The model computed a value that is not finite.
     #[error(
         "measure: the model computed a logit that is NaN or infinite although every weight is finite; its \
          activations overflow F32, so no figure of it is meaningful"
@@ -99,7 +99,7 @@ pub enum BenchError {
     Uneven {
         /// Sequences of the batch.
         batch: usize,
-        /// Of these, how many got a token.
+        /// Number of these that got a token.
         advanced: usize,
     },
 }
@@ -121,10 +121,10 @@ struct Samples {
     scheduling: Vec<f64>,
 }
 
-/// Measures, telling `progress` each repetition that begins, counted from 1.
+/// Measures everything, and calls `progress` at the beginning of each repetition, counted from 1.
 ///
 /// # Errors
-/// Anything [`BenchError`] names.
+/// Any [`BenchError`].
 pub fn run(settings: &Settings, progress: &mut dyn FnMut(usize)) -> Result<Report, BenchError> {
     let refused = |source| BenchError::Load {
         path: settings.model.clone(),
@@ -177,7 +177,7 @@ fn repeat(
 ) -> Result<Vec<Samples>, BenchError> {
     let figures = figures(settings);
     let mut samples: Vec<Samples> = figures.iter().map(|_| Samples::default()).collect();
-    // Buffers and pages are touched for the first time here, at nobody's cost.
+    // First use of buffers and pages, outside any timed interval.
     engine.prefill(settings.prompt)?;
     for repetition in 0..settings.repeats.max(1) {
         progress(repetition + 1);

@@ -1,5 +1,4 @@
-//! Where the model lies: the place that was named, else the default ones. It must not open
-//! anything.
+//! Finds the model: the given path, otherwise the default ones. Must not open anything.
 
 use std::path::{Path, PathBuf};
 
@@ -11,10 +10,10 @@ const DEFAULTS: [&str; 2] = [
     ".inferno/models/TinyLlama_TinyLlama-1.1B-Chat-v1.0",
 ];
 
-/// The model to use. A place that was named must have it: there is no silent fall to the next.
+/// The model to use. If a path was given, the model must be there: there is no silent fallback.
 ///
 /// # Errors
-/// No model there.
+/// There is no model.
 pub fn locate(named: Option<&Path>) -> Result<PathBuf, BenchError> {
     choose(named, std::env::home_dir().as_deref(), Path::exists)
 }

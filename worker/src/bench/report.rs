@@ -1,5 +1,5 @@
-//! What was measured, as a table for people and as JSON of a stable shape for programs. It must not
-//! know how it was measured, and it prints nothing.
+//! The results, as a table for people and as JSON of a stable shape for programs. Must not know how
+//! they were measured; prints nothing.
 
 use std::fmt::{self, Display, Formatter};
 use std::fs;
@@ -12,17 +12,16 @@ use super::Settings;
 use super::accuracy::Accuracy;
 use super::shares::Spread;
 
-/// Name of the JSON's shape; another shape gets another number.
+/// Version of the JSON's shape; another shape gets another number.
 const FORMAT: &str = "worker-bench/2";
 
-/// Everything measured. Read and written rates are in GB/s (10⁹ bytes), operations in GFLOP/s,
-/// tokens per second.
+/// All results. Read rates are in GB/s (10⁹ bytes), operations in GFLOP/s, tokens per second.
 #[derive(Clone, Debug)]
 pub struct Report {
     pub(super) settings: Settings,
     pub(super) kernels: &'static str,
     pub(super) facts: WeightFacts,
-    /// What the form of the weights costs, unless it is the file's.
+    /// Loss of accuracy of the weight format, unless it is the file's.
     pub(super) accuracy: Option<Accuracy>,
     pub(super) step_bytes: usize,
     pub(super) memory_bytes: usize,
@@ -34,17 +33,17 @@ pub struct Report {
     pub(super) decode: Vec<Decode>,
 }
 
-/// How much others wanted the processors: without it no figure can be judged.
+/// Load of the processors, without which no figure can be judged.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub(super) struct Machine {
-    /// Load average of the last minute; `None` where the system does not say.
+    /// Load average of the last minute; `None` if the system does not report it.
     before: Option<f64>,
     after: Option<f64>,
-    /// Times a processor was taken away from this process.
+    /// Number of involuntary context switches of this process.
     switches: u64,
 }
 
-/// A prompt alone.
+/// A single prompt.
 #[derive(Clone, Debug)]
 pub(super) struct Prefill {
     pub(super) tokens: usize,

@@ -1,13 +1,13 @@
-//! From rates to shares of what the machine could do: pure arithmetic over the sizes of a model. It
-//! must not know how anything was measured.
+//! Converts rates to shares of the machine's limits: pure arithmetic over the sizes of a model.
+//! Must not know how anything was measured.
 //!
-//! Counted is what cannot be avoided: reading each stored weight once a step, and a multiplication
-//! and an addition for each weight and token. Attention, norms and the cache come on top, so true
-//! shares are a little larger.
+//! Only unavoidable work counts: reading each stored weight once in a step, and a multiplication
+//! and an addition for each weight and token. Attention, norms and the cache are extra, so true
+//! shares are slightly larger.
 
 use inference::config::Config;
 
-/// What a model's passes cannot do without.
+/// The unavoidable work of a model's passes.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub(super) struct Work {
     /// Weights of all layers' matrices.
@@ -32,7 +32,7 @@ pub(super) struct Spread {
 }
 
 impl Work {
-    /// With the bytes of matrices that a step reads.
+    /// `step_bytes` are the bytes of matrices that a step reads.
     pub(super) fn of(config: &Config, step_bytes: usize) -> Self {
         let hidden = config.hidden_size;
         let attention = 2 * hidden * (config.heads + config.kv_heads) * config.head_dim;
@@ -44,23 +44,23 @@ impl Work {
         }
     }
 
-    /// Bytes of weights that a decode step reads, whatever its batch.
+    /// Bytes of weights that a decode step reads, for any batch size.
     pub(super) fn step_bytes(&self) -> usize {
         self.bytes.round() as usize
     }
 
-    /// Share of the read bandwidth (GB/s) that decode at a rate (tokens/s over the batch) takes up.
+    /// Share of the memory bandwidth (GB/s) used by decode at a rate (tokens/s over the batch).
     pub(super) fn read_share(&self, batch: usize, rate: f64, bandwidth: f64) -> f64 {
         rate / batch as f64 * self.bytes / (bandwidth * 1e9)
     }
 
-    /// Share of the peak (10⁹ operations a second) that decode at a rate (tokens/s) takes up.
+    /// Share of the peak (10⁹ operations per second) used by decode at a rate (tokens/s).
     pub(super) fn decode_share(&self, rate: f64, peak: f64) -> f64 {
         2.0 * (self.layers + self.head) * rate / (peak * 1e9)
     }
 
-    /// Share of the peak that prefill of a prompt at a rate (tokens/s) takes up; the head counts
-    /// once a prompt.
+    /// Share of the peak used by prefill of a prompt at a rate (tokens/s); the head counts once for
+    /// each prompt.
     pub(super) fn prefill_share(&self, prompt: usize, rate: f64, peak: f64) -> f64 {
         2.0 * (self.layers + self.head / prompt as f64) * rate / (peak * 1e9)
     }
@@ -98,7 +98,7 @@ mod tests {
         Work::of(&config(), 269_030_016)
     }
 
-    /// Floors and figures published for this model: 19.6 GB/s carry 73 tokens/s, 212 GFLOP/s carry
+    /// Limits and figures published for this model: 19.6 GB/s give 73 tokens/s, 212 GFLOP/s give
     /// 780 and 1000.
     #[test]
     fn a_machine_at_its_floors_has_shares_of_one() {

@@ -1,6 +1,6 @@
-//! `worker generator-limit`: what the generator itself can do on this machine, measured by driving an engine
-//! that does no work through the whole measuring path on one thread. A load beyond it says more
-//! about the generator than about an engine. It must not know sessions or variants, and it prints
+//! `worker generator-limit`: the limit of the generator on this machine, measured by driving an
+//! engine that does no work through the whole measuring path on one thread. A load beyond it says
+//! more about the generator than about an engine. Must not know sessions or variants, and prints
 //! nothing.
 
 mod pacing;
@@ -24,23 +24,23 @@ use crate::measure::{Asked, Clock, Due, Measured, Recorder, RecordingPlan};
 pub use pacing::Pacing;
 pub use report::Report;
 
-/// The only share there is.
+/// The only share.
 const WHOLE: Share = Share { index: 0, of: 1 };
 
-/// What the generator can do on one core with an engine that answers at once.
+/// Limits of the generator on one core with an engine that answers at once.
 #[derive(Clone, Debug)]
 pub struct GeneratorLimit {
     /// Requests of one token each, per second, 64 in flight.
     pub requests_per_second: Spread,
     /// Token events per second, in answers of 64 tokens, 64 in flight.
     pub tokens_per_second: Spread,
-    /// Median of the whole request's latency with one in flight, all of it the generator's,
+    /// Median latency of a whole request with one in flight, caused entirely by the generator,
     /// nanoseconds.
     pub added_latency_ns: Spread,
-    /// Recording one event, nanoseconds, without the hand-over between threads: sendings, starts,
+    /// Time to record one event without the hand-over between threads, nanoseconds: sends, starts,
     /// tokens and ends of answers of 64 tokens, with every histogram that an end fills.
     pub record_ns: Spread,
-    /// The same in answers of one token, where every fourth event is an end.
+    /// The same for answers of one token, where every fourth event is an end.
     pub record_short_ns: Spread,
 }
 
@@ -66,8 +66,8 @@ struct Case {
 /// The figures of one repetition, in the order of [`GeneratorLimit`]'s fields.
 type Once = [f64; 5];
 
-/// Measures everything this many times, at least once, in turns. A repetition takes some 60 ms in
-/// an optimised build on a processor of its own. `None` where the driver was disturbed so that
+/// Measures everything this many times, at least once, alternating. A repetition takes about 60 ms
+/// in an optimised build on a dedicated processor. `None` if the driver was disturbed so that
 /// requests timed out.
 #[must_use]
 pub fn measure(repeats: usize) -> Option<GeneratorLimit> {
@@ -125,7 +125,7 @@ fn repetition() -> Option<Once> {
     ])
 }
 
-/// Requests of one token each, per second, 64 in flight: the first figure alone, in some 2 ms of an
+/// Requests of one token each, per second, 64 in flight: only the first figure, in about 2 ms of an
 /// optimised build.
 #[must_use]
 pub fn requests_per_second() -> Option<f64> {
@@ -142,8 +142,8 @@ fn rate(count: u64, of: &Measured) -> f64 {
     count as f64 / of.wall.as_secs_f64().max(1e-9)
 }
 
-/// Time an event takes in the recorder alone, nanoseconds. The instants told are spread over many
-/// buckets, as those of a real engine are.
+/// Time of an event in the recorder alone, nanoseconds. The instants are spread over many buckets,
+/// like those of a real engine.
 fn record(case: Case) -> f64 {
     let clock = Clock::monotonic();
     let mut recorder = Recorder::new(case.plan(Duration::ZERO));

@@ -1,6 +1,6 @@
-//! How punctually this machine lets the generator send: Poisson arrivals through the real driver
-//! and pacer, on an engine that answers at once, and what the waiting cost in processor time. It
-//! must not know how the pacer waits.
+//! How punctually the generator sends on this machine: Poisson arrivals through the real driver and
+//! pacer, on an engine that answers at once, with the processor time of waiting. Must not know how
+//! the pacer waits.
 
 use std::time::Duration;
 
@@ -12,10 +12,10 @@ use crate::measure::Clock;
 use crate::os;
 use crate::stream::{Purpose, Stream};
 
-/// Lateness of sending, and its price.
+/// Lateness of sending, and its processor time.
 #[derive(Clone, Copy, Debug)]
 pub struct Pacing {
-    /// Requests a second, on average.
+    /// Mean requests per second.
     pub rate: f64,
     /// Requests sent.
     pub requests: u64,
@@ -27,12 +27,12 @@ pub struct Pacing {
     pub max_ns: u64,
     /// Requests sent per second ÷ requests offered per second.
     pub achieved: f64,
-    /// Processor time of the driver's thread ÷ time passed, 0..1.
+    /// Processor time of the driver's thread ÷ elapsed time, 0..1.
     pub driver_share: f64,
 }
 
 impl Pacing {
-    /// Sends for about `seconds` at `rate` requests a second. `None` where requests were lost.
+    /// Sends for about `seconds` at `rate` requests per second. `None` if requests were lost.
     #[must_use]
     pub fn measure(rate: f64, seconds: f64) -> Option<Self> {
         os::sharpen_timers();
@@ -61,7 +61,7 @@ impl Pacing {
     }
 }
 
-/// Intended times with exponential gaps, the same every time.
+/// Intended times with exponential gaps, the same in every call.
 fn poisson(rate: f64) -> impl Iterator<Item = Duration> + Send {
     let mut stream = Stream::new(0, Purpose::Floor, 0);
     let mut at = 0.0;

@@ -1,5 +1,5 @@
-//! The figures of `worker generator-limit` as a table and as a JSON document. It must not know how they were
-//! measured.
+//! The figures of `worker generator-limit` as a table and as a JSON document. Must not know how
+//! they were measured.
 
 use std::fmt::{self, Display, Formatter};
 
@@ -8,17 +8,17 @@ use serde_json::{Value, json};
 
 use super::{GeneratorLimit, Pacing, Spread};
 
-/// Name of the JSON's shape; another shape gets another number.
+/// Version of the JSON's shape; another shape gets another number.
 const FORMAT: &str = "worker-floor/2";
 
-/// What was measured.
+/// All results.
 #[derive(Clone, Debug)]
 pub struct Report {
     /// The generator's limits.
     pub limit: GeneratorLimit,
-    /// Repetitions behind them.
+    /// Number of repetitions.
     pub repeats: usize,
-    /// How punctually it sends, if that was asked for.
+    /// Punctuality of sending, if requested.
     pub pacing: Option<Pacing>,
 }
 

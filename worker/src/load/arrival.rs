@@ -1,5 +1,5 @@
-//! When requests are due: an iterator of intended times, fixed beforehand or freed by requests that
-//! end. It must not know what is sent, nor whether it was sent in time.
+//! When requests are due: an iterator of intended times, fixed beforehand or released by requests
+//! that end. Must not know what is sent, nor whether it was sent in time.
 
 use std::collections::VecDeque;
 use std::time::Duration;
@@ -10,20 +10,20 @@ use contract::spec::{Level, Offer, Piece, Scenario, Share};
 use super::schedule::Schedule;
 use crate::stream::{Purpose, Stream};
 
-/// Intended times of one share, offsets from when its load begins, in order.
+/// Intended times of one share in order, as offsets from the beginning of its load.
 pub struct Arrivals {
     fixed: Box<dyn Iterator<Item = Duration> + Send>,
     next: Option<Duration>,
     freed: VecDeque<Duration>,
-    /// Of a closed loop: when fewer are to be in flight, and how many fewer. In order.
+    /// For a closed loop: times at which the number in flight decreases, and by how much, in order.
     falls: VecDeque<(Duration, u32)>,
-    /// Ends that free nothing, because fewer are to be in flight.
+    /// Number of ends that release no new request, because the number in flight decreases.
     surplus: u32,
     closed: bool,
 }
 
 impl Arrivals {
-    /// The arrivals of one share of a scenario, its run-in first. A closed loop has the share's
+    /// The arrivals of one share of a scenario, its run-in first. A closed loop gets the share's
     /// part of its concurrency.
     #[must_use]
     pub fn of(scenario: &Scenario, share: Share, seed: u64, trace: Option<&[Entry]>) -> Self {
@@ -60,14 +60,13 @@ impl Arrivals {
         }
     }
 
-    /// So many at the start.
+    /// All at the start.
     #[must_use]
     pub fn at_once(requests: u32) -> Self {
         Self::fixed(std::iter::repeat_n(Duration::ZERO, requests as usize))
     }
 
-    /// Times known beforehand: bursts and every open loop. They are not computed before they are
-    /// needed.
+    /// Times known beforehand: bursts and every open loop. Computed lazily.
     pub fn fixed(times: impl Iterator<Item = Duration> + Send + 'static) -> Self {
         let mut times = Box::new(times);
         let next = times.next();
@@ -82,7 +81,7 @@ impl Arrivals {
         }
     }
 
-    /// A fixed number in flight: the first are due at once, each further one when another ends.
+    /// A fixed number in flight: the first are due at once, each later one when another ends.
     #[must_use]
     pub fn closed(concurrency: u32) -> Self {
         let level = Level {
@@ -92,8 +91,7 @@ impl Arrivals {
         Self::levels(&[level], Share { index: 0, of: 1 }, Duration::ZERO)
     }
 
-    /// One number in flight after another; the first begins at once, the others `opens` later than
-    /// they say.
+    /// One level after another; the first begins at once, the others `opens` later than stated.
     #[must_use]
     fn levels(levels: &[Level], share: Share, opens: Duration) -> Self {
         let (mut rises, mut falls, mut before, mut most) = (Vec::new(), VecDeque::new(), 0, 0);
@@ -122,7 +120,7 @@ impl Arrivals {
         }
     }
 
-    /// When the next request is due; `None` while that is not known.
+    /// When the next request is due; `None` while unknown.
     #[must_use]
     pub fn peek(&self) -> Option<Duration> {
         match (self.next, self.freed.front()) {
@@ -141,8 +139,8 @@ impl Arrivals {
         Some(due)
     }
 
-    /// A request ended: in a closed loop that is when another is due, unless fewer are to be in
-    /// flight from then on.
+    /// A request ended. In a closed loop another one is then due, unless the number in flight
+    /// decreases.
     pub fn ended(&mut self, at: Duration) {
         if !self.closed {
             return;
@@ -223,7 +221,7 @@ mod tests {
             due(&mut arrivals, 15 * MS),
             [14 * MS, 15 * MS, 15 * MS, 15 * MS, 15 * MS]
         );
-        // Six in flight; from 25 ms on three are too many.
+        // Six in flight; from 25 ms on there are three too many.
         (0..5).for_each(|n| arrivals.ended((24 + n) * MS));
         assert_eq!(due(&mut arrivals, 30 * MS), [24 * MS, 28 * MS]);
     }

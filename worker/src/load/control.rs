@@ -1,5 +1,5 @@
-//! What other threads may do to a trial under way: cancel it, and look how far it is. It must not
-//! know how it is driven.
+//! Control of a running trial by other threads: cancel it, and read its progress. Must not know how
+//! it is driven.
 
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
@@ -9,7 +9,7 @@ use contract::id::Attempt;
 use contract::message::Progress;
 use contract::part::Outcomes;
 
-/// Shared between the driver of one attempt and whoever watches it.
+/// Shared between the driver of one attempt and its observers.
 #[derive(Debug, Default)]
 pub struct Control {
     cancelled: AtomicBool,
@@ -22,13 +22,13 @@ pub struct Control {
 }
 
 impl Control {
-    /// For one attempt: a cancelled one stays cancelled.
+    /// For one attempt; a cancelled one stays cancelled.
     #[must_use]
     pub fn new() -> Arc<Self> {
         Arc::default()
     }
 
-    /// Ends the attempt as soon as the driver has woken, which this sees to.
+    /// Ends the attempt once the driver wakes, and wakes it.
     pub fn cancel(&self) {
         self.cancelled.store(true, Ordering::Release);
         if let Some(driver) = self
@@ -41,7 +41,7 @@ impl Control {
         }
     }
 
-    /// Counts so far of the measured window; warming up does not count.
+    /// Counts of the measured window so far, without the warm-up.
     #[must_use]
     pub fn progress(&self, attempt: Attempt) -> Progress {
         let load = |counter: &AtomicU64| counter.load(Ordering::Relaxed);
@@ -61,7 +61,7 @@ impl Control {
         self.cancelled.load(Ordering::Acquire)
     }
 
-    /// The calling thread is the driver from now on.
+    /// Makes the calling thread the driver.
     pub(super) fn attach(&self) {
         *self.driver.lock().unwrap_or_else(PoisonError::into_inner) = Some(std::thread::current());
     }

@@ -1,30 +1,30 @@
-//! What one request of a scenario asks: its kind, its lengths, its group. Depends on seed and index
-//! alone, so that it is equal for every arm and number of slots. It must not know prompts' texts or
-//! when requests are sent.
+//! The content of one request of a scenario: its kind, its lengths, its group. Depends only on seed
+//! and index, so that it is the same for every arm and number of slots. Must not know prompts'
+//! texts or when requests are sent.
 
 use contract::part;
 use contract::spec::{Distribution, Length, PromptSpec, Scenario};
 
 use crate::stream::{Purpose, Stream};
 
-/// One request before it has a text.
+/// A request without its text.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub(super) struct Drawn<'a> {
-    /// Which kind of request, of the mixture's.
+    /// Index of its kind in the mix.
     pub kind: u32,
     /// Its prompts.
     pub prompt: &'a PromptSpec,
-    /// Tokens of its prompt, behind a shared beginning.
+    /// Tokens of its prompt after the shared prefix.
     pub prompt_tokens: part::Length,
-    /// Which shared beginning of its kind, where there are such.
+    /// Its group within the kind, if there are groups.
     pub group: u32,
     /// Tokens of its answer.
     pub output_tokens: part::Length,
-    /// Tokens of the longest answer that its kind may have.
+    /// Tokens of the longest answer that its kind allows.
     pub longest_answer: u32,
 }
 
-/// What request `index` asks.
+/// The content of request `index`.
 #[must_use]
 pub(super) fn request(scenario: &Scenario, seed: u64, index: u32) -> Drawn<'_> {
     let mut stream = Stream::new(seed, Purpose::Kind, index.into());
@@ -44,7 +44,7 @@ pub(super) fn request(scenario: &Scenario, seed: u64, index: u32) -> Drawn<'_> {
     }
 }
 
-/// One of the mixture, by weight.
+/// One kind of the mix, chosen by weight.
 fn kind<'a>(scenario: &'a Scenario, stream: &mut Stream) -> (u32, &'a PromptSpec, Length) {
     let total: f64 = scenario.asks().map(|(weight, ..)| weight).sum();
     let mut left = stream.uniform() * total;
@@ -72,7 +72,7 @@ fn length(length: Length, stream: &mut Stream) -> part::Length {
             (mean.ln() - variance / 2.0 + variance.sqrt() * stream.normal()).exp()
         }
     };
-    // Saturates at zero and at the greatest `u32`; the bounds are within.
+    // Saturates at zero and at the greatest `u32`; the bounds are inside that range.
     let asked = value.round() as u32;
     part::Length {
         asked,

@@ -1,7 +1,7 @@
-//! The loop that offers a phase to an engine: sends what is due, takes in what happened, ends what
-//! took too long. One clock reading a turn, so that sending, recording and stopping never disagree
-//! about now; nothing is allocated after the first turn. It must not know why load has its shape or
-//! what becomes of the figures.
+//! The loop that offers a phase to an engine: sends requests that are due, records events, and
+//! cancels requests that took too long. One clock reading for each turn, so that sending, recording
+//! and stopping never disagree about the time; nothing is allocated after the first turn. Must not
+//! know why load has its shape or how figures are used.
 
 use std::collections::VecDeque;
 use std::time::Duration;
@@ -17,24 +17,25 @@ use super::stop::{Answer, Reason, Stop, Tally};
 use crate::engine::{Ending, Engine, EngineEvent, EngineRequest, ErrorKind, WindowStart};
 use crate::measure::{Asked, Clock, Due, Ended, Pacer, Recorder, Wake};
 
-/// How long an engine may take to let go of what was cancelled.
+/// How long an engine may take to release cancelled requests.
 const SETTLE: Duration = Duration::from_secs(60);
 
-/// The window is opened so long before its first request is due: what is read then is not in it.
+/// The window is opened this long before its first request is due, so that reading the counters is
+/// not part of it.
 const LEAD: Duration = Duration::from_millis(5);
 
-/// Most events that wait between two turns of the driver without allocating.
+/// Greatest number of events that can wait between two turns of the driver without allocation.
 const INBOX: usize = 1 << 16;
 
 /// What a phase runs on.
 pub struct Bench<'a> {
     /// The engine, idle.
     pub engine: &'a mut dyn Engine,
-    /// What the engine's sink fills.
+    /// Filled by the engine's sink.
     pub inbox: &'a Inbox,
-    /// The clock the sink reads.
+    /// The clock that the sink reads.
     pub clock: &'a Clock,
-    /// Cancels and watches.
+    /// Cancels and observes.
     pub control: &'a Control,
 }
 
@@ -43,60 +44,58 @@ pub struct Bench<'a> {
 pub enum DriveEnd {
     /// As planned.
     Done,
-    /// As asked.
+    /// Cancelled.
     Cancelled,
-    /// Before its time.
+    /// Failed early.
     Failed(Reason),
 }
 
-/// What is told while a phase runs.
+/// Events reported while a phase runs.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Mark {
-    /// The first turn has sent what was due.
+    /// The first turn has sent the requests that were due.
     Began,
     /// The window opens after a run-in: its first request is about to be due.
     Opens,
 }
 
-/// A phase under way.
+/// A running phase.
 pub struct Driver<'a> {
     bench: Bench<'a>,
     pacer: Pacer,
     start: Duration,
     show: bool,
-    /// Before the window.
+    /// Requests before the window.
     run_in: Requests,
     requests: Requests,
-    /// How long after the start the window opens.
+    /// Time from the start until the window opens.
     opens: Duration,
-    /// Told to the engine when it does; unset once it was, or where there is no run-in.
+    /// Passed to the engine when the window opens; `None` afterwards, or without a run-in.
     opening: Option<WindowStart>,
     arrivals: Arrivals,
     max_in_flight: u32,
-    /// The stop rule takes nothing more.
+    /// Whether the stop rule admits nothing more.
     over: bool,
-    /// The last turn, as far as the arrivals are concerned, in which something due found no place
-    /// in flight.
+    /// Time of the last turn in which a request that was due had to wait for the in-flight limit.
     held_at: Option<Duration>,
     /// When the last request ended.
     freed_at: Duration,
     stop: Stop,
     timeout: Duration,
     recorder: Recorder,
-    /// Every request sent, by the time it must be done; those that ended are dropped when they come
-    /// up.
+    /// Every request sent, by deadline; finished ones are dropped when their turn comes.
     deadlines: VecDeque<(Duration, u32)>,
     batch: Vec<EngineRequest>,
     events: Vec<Stamped>,
-    /// Ends the engine has not told yet.
+    /// Number of ends that the engine has not reported yet.
     owed: u64,
     down: bool,
     spoilt: bool,
 }
 
 impl<'a> Driver<'a> {
-    /// Allocates all there is to allocate. The load begins at `start`, and the window as much later
-    /// as the phase says.
+    /// Allocates everything. The load begins at `start`, and the window later by the phase's
+    /// run-in.
     #[must_use]
     pub fn new(bench: Bench<'a>, phase: Phase, start: Duration) -> Self {
         let plan = crate::measure::RecordingPlan {
@@ -107,8 +106,8 @@ impl<'a> Driver<'a> {
             (plan.requests + plan.run_in) as usize,
             plan.in_flight as usize,
         );
-        // Each request brings its tokens, a start and an end; one step at most two events a
-        // sequence beyond tokens.
+        // Each request has its tokens, a start and an end; a step has at most two events for each
+        // sequence besides tokens.
         let events =
             (requests * (plan.output_tokens as usize + 2)).min(INBOX.max(8 * in_flight)) + 8;
         bench.inbox.attach(2 * events);
@@ -139,13 +138,13 @@ impl<'a> Driver<'a> {
         }
     }
 
-    /// The clock it runs by.
+    /// Its clock.
     #[must_use]
     pub fn clock(&self) -> &Clock {
         self.bench.clock
     }
 
-    /// Waits for an instant; false if the trial is cancelled first.
+    /// Waits for an instant; returns false if the trial is cancelled first.
     pub fn wait_until(&mut self, wake: Wake) -> bool {
         let (Wake::Exactly(until) | Wake::After(until)) = wake else {
             return true;
@@ -159,8 +158,8 @@ impl<'a> Driver<'a> {
         false
     }
 
-    /// Offers the whole phase. A phase that its own stop rule ends is [`DriveEnd::Failed`], and
-    /// what was in flight is cancelled.
+    /// Offers the whole phase. If its own stop rule ends it, the result is [`DriveEnd::Failed`] and
+    /// requests in flight are cancelled.
     pub fn run(&mut self, on: &mut dyn FnMut(Mark, Duration)) -> DriveEnd {
         let mut began = false;
         loop {
@@ -191,7 +190,7 @@ impl<'a> Driver<'a> {
         }
     }
 
-    /// Waits until the engine has let go of everything it was given; false if it does not.
+    /// Waits until the engine has released all requests; returns false if it does not.
     pub fn settle(&mut self) -> bool {
         let limit = self.bench.clock.now() + SETTLE;
         while self.owed > 0 && self.bench.clock.now() < limit {
@@ -201,7 +200,7 @@ impl<'a> Driver<'a> {
         self.owed == 0
     }
 
-    /// How long the requests of the window were that were sent.
+    /// Lengths of the window's requests that were sent.
     #[must_use]
     pub fn sent(&self) -> Sent {
         self.requests.sent()
@@ -240,8 +239,7 @@ impl<'a> Driver<'a> {
         }
     }
 
-    /// When the next turn is needed without being called: the next request, or whatever else time
-    /// brings.
+    /// When the next turn is needed if no event comes: for the next request, or another deadline.
     fn wake(&self) -> Wake {
         let sending = !self.over && !self.is_full() && self.requests.left() > 0;
         let due = self
@@ -275,7 +273,7 @@ impl<'a> Driver<'a> {
         }
     }
 
-    /// Takes in what has happened since the last turn.
+    /// Handles the events since the last turn.
     fn absorb(&mut self) {
         self.events.clear();
         self.bench.inbox.take(&mut self.events);
@@ -294,7 +292,8 @@ impl<'a> Driver<'a> {
         }
     }
 
-    /// In a closed loop an end is when another request is due; in any other it makes room for one.
+    /// In a closed loop an end makes another request due; in any other loop it frees a place in
+    /// flight.
     fn free(&mut self, ended: Option<Ended>) {
         if let Some(ended) = ended {
             self.freed_at = ended.at;
@@ -313,7 +312,7 @@ impl<'a> Driver<'a> {
         }
     }
 
-    /// Cancels what is not done in time.
+    /// Cancels requests past their deadline.
     fn expire(&mut self, now: Duration) {
         while let Some(&(deadline, index)) = self.deadlines.front() {
             let in_flight = self.recorder.is_in_flight(index);
@@ -329,7 +328,7 @@ impl<'a> Driver<'a> {
         }
     }
 
-    /// Sends what is due, all of it visible to the engine at once.
+    /// Sends the requests that are due, all of them visible to the engine at once.
     fn send(&mut self, now: Duration) {
         let offset = now.saturating_sub(self.start);
         while let Some((intended, request)) = self.next(offset) {
@@ -349,7 +348,7 @@ impl<'a> Driver<'a> {
         }
     }
 
-    /// The next request that is due and may be sent, and when it was intended.
+    /// The next request that is due and may be sent, with its intended time.
     fn next(&mut self, offset: Duration) -> Option<(Duration, EngineRequest)> {
         loop {
             let intended = self.arrivals.peek().filter(|at| *at <= offset)?;
@@ -371,14 +370,15 @@ impl<'a> Driver<'a> {
             };
             match source.next() {
                 Some(request) => return Some((intended, request)),
-                // More than was prepared fit before the window: this one waits for it to open.
+                // More requests than prepared would fit before the window, so this one waits until
+                // it opens.
                 None if since.is_none() => self.arrivals.ended(self.opens),
                 None => return None,
             }
         }
     }
 
-    /// What waited for a place in flight could not be sent before there was one.
+    /// A request that waited for the in-flight limit could not be sent before a place was free.
     fn due(&self, intended: Duration) -> Due {
         let held = self.held_at.is_some_and(|at| intended <= at);
         let intended = self.start + intended;

@@ -1,31 +1,31 @@
-//! Why no load can be made of an assignment.
+//! Why an assignment cannot become a load.
 
 use super::files::FileError;
 use super::prompt::PromptError;
 
-/// Why an assignment cannot be carried out as it stands. Messages complete "failed to …".
+/// Why an assignment cannot be performed. Messages complete "failed to …".
 #[derive(Debug, thiserror::Error)]
 pub enum PhaseError {
     /// The share does not exist.
     #[error("take share {index} of {of}: shares are counted from zero")]
     Share {
-        /// Index given.
+        /// The given index.
         index: u32,
-        /// Of how many.
+        /// Number of shares.
         of: u32,
     },
-    /// The scenario asks for nothing.
+    /// The scenario is empty.
     #[error("send requests without {what}: set it to one or more")]
     Nothing {
-        /// What is zero.
+        /// The value that is zero.
         what: &'static str,
     },
-    /// There would be requests that nobody may send.
+    /// Some slots would have no request in flight.
     #[error(
         "spread {concurrency} requests in flight over {slots} slots: use at most {concurrency} slots, or more in flight"
     )]
     TooManySlots {
-        /// In flight over all slots.
+        /// Number in flight over all slots.
         concurrency: u32,
         /// Slots.
         slots: u32,
@@ -35,12 +35,12 @@ pub enum PhaseError {
         "send requests of {asked} tokens to a model with a context of {limit}: shorten prompt or output"
     )]
     Context {
-        /// Prompt and output.
+        /// Prompt and output tokens.
         asked: u32,
-        /// Longest sequence.
+        /// Longest sequence, tokens.
         limit: u32,
     },
-    /// A file of it cannot be used.
+    /// One of its files cannot be used.
     #[error(transparent)]
     File(#[from] FileError),
     /// A prompt could not be made.

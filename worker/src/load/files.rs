@@ -1,6 +1,6 @@
-//! The files a load is made of, opened and held to their hashes before a trial. Owns the reading,
-//! and keeps of a file only the prompts that are sent; the formats are the contract's
-//! ([`contract::prompt_files`]). It must not know when anything is sent.
+//! The files of a load, opened and checked against their hashes before a trial. Owns the reading,
+//! and keeps only the prompts that are sent; the formats are in the contract
+//! ([`contract::prompt_files`]). Must not know when anything is sent.
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
@@ -15,15 +15,15 @@ use crate::stream::{Purpose, Stream};
 /// Why a file cannot be used. Messages complete "failed to …".
 #[derive(Debug, thiserror::Error)]
 pub enum FileError {
-    /// It is not here.
+    /// It cannot be read.
     #[error("use {path}: failed to {source}; every host needs the file at this path")]
     Read {
         /// The prompt or trace file.
         path: PathBuf,
-        /// Why not.
+        /// The reason.
         source: SourceError,
     },
-    /// It is another.
+    /// Its content differs.
     #[error(
         "use {path}: its contents differ from the file that the plan was made with; copy the file to every \
          host again"
@@ -32,7 +32,7 @@ pub enum FileError {
         /// The prompt or trace file.
         path: PathBuf,
     },
-    /// It is not what it should be.
+    /// Its content is invalid.
     #[error("use {path}: failed to {source}")]
     Listed {
         /// The prompt or trace file.
@@ -40,7 +40,7 @@ pub enum FileError {
         /// What is wrong.
         source: PromptFileError,
     },
-    /// No prompt of the set that is asked for.
+    /// No prompt is in the required set.
     #[error("find a prompt of the {set:?} set in {path}: add more prompts")]
     NoneOfSet {
         /// The prompt file.
@@ -50,18 +50,18 @@ pub enum FileError {
     },
 }
 
-/// What the files of a scenario hold.
+/// Contents of a scenario's files.
 #[derive(Debug, Default)]
 pub struct Files {
-    /// The trace that its shape replays, cut to the requests it has.
+    /// The trace of its shape, cut to the requests it has.
     pub trace: Option<Vec<Entry>>,
-    /// Where in a file of prompts the first request begins: every round of another seed begins
-    /// elsewhere.
+    /// Index in a prompt file at which the first request begins; it differs for every seed, and so
+    /// for every round.
     first: u64,
     texts: BTreeMap<(String, u32), Texts>,
 }
 
-/// The prompts of a file that are sent, by their number in their set.
+/// The prompts of a file that are sent, by index in their set.
 #[derive(Debug)]
 struct Texts {
     survey: Survey,
@@ -72,7 +72,7 @@ impl Files {
     /// Opens all files of an assignment.
     ///
     /// # Errors
-    /// When one is not there, is another, or cannot be understood.
+    /// When one cannot be read, differs from the plan's, or is invalid.
     pub fn open(of: &Assignment) -> Result<Self, FileError> {
         let scenario = &of.scenario;
         let first = Stream::new(of.seed, Purpose::File, 0).below(1 << 20) as u64;
@@ -95,8 +95,8 @@ impl Files {
         Ok(files)
     }
 
-    /// The text of a request in a set of a prompt's file, counted around; `None` where it has no
-    /// file.
+    /// The text of a request from a prompt file, wrapping around at the end of its set; `None` if
+    /// the prompt has no file.
     ///
     /// # Errors
     /// When the set is empty.
@@ -123,7 +123,7 @@ impl Files {
 }
 
 impl Texts {
-    /// Reads a file twice: how many prompts there are says which of them are sent.
+    /// Reads a file twice: the number of prompts decides which of them are sent.
     fn open(file: &FileSpec, turns: u32, numbers: std::ops::Range<u64>) -> Result<Self, FileError> {
         let pass = |take: &mut dyn FnMut(prompt_files::Text)| {
             read(file, MOST_PROMPTS, |path, text| {
@@ -155,7 +155,7 @@ fn size(survey: &Survey, set: PromptSet) -> u64 {
     }
 }
 
-/// Requests of a scenario that differ, over all slots: those of a trace all do.
+/// Number of different requests of a scenario over all slots; those of a trace all differ.
 fn different(scenario: &Scenario) -> u32 {
     match scenario.shape {
         Shape::Trace { .. } => scenario.requests().max(DIFFERENT),
@@ -163,7 +163,7 @@ fn different(scenario: &Scenario) -> u32 {
     }
 }
 
-/// What a file holds, if it is the file that the plan was made with.
+/// The contents of a file, if it is the one that the plan was made with.
 fn read<T>(
     file: &FileSpec,
     most: u64,
@@ -176,7 +176,7 @@ fn read<T>(
     };
     let mut text = Text::open(path, most).map_err(unread)?;
     let parsed = parse(path, &mut text);
-    // A copy that differs is the cause of whatever else is wrong with it.
+    // If the copy differs, that is the cause of any other error in it.
     let differs = |sha256| file.sha256.is_some_and(|wanted| wanted != sha256);
     match (parsed, text.finish().map(differs)) {
         (_, Ok(true)) => Err(FileError::Differs {

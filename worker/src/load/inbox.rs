@@ -1,6 +1,7 @@
-//! Between the engine's step thread and the driver: events are stamped on the step thread, with one
-//! clock reading a step, and handed over in a buffer that both sides swap. The driver is woken when
-//! a request has ended or the buffer is half full. It must not know what events mean.
+//! The queue between the engine's step thread and the driver. Events are stamped on the step
+//! thread, with one clock reading for each step, and handed over in a buffer that both sides swap.
+//! The driver is woken when a request has ended or the buffer is half full. Must not know what
+//! events mean.
 
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::thread::Thread;
@@ -12,9 +13,9 @@ use crate::measure::Clock;
 /// An event and its instant.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Stamped {
-    /// When the sink was told, on the load's clock.
+    /// When the sink received it, on the load's clock.
     pub at: Duration,
-    /// What the engine told.
+    /// The event.
     pub event: EngineEvent,
 }
 
@@ -46,20 +47,20 @@ impl Inbox {
         })
     }
 
-    /// Wakes the calling thread from now on, and makes room for `events`: below that nothing is
-    /// allocated.
+    /// Registers the calling thread to be woken, and reserves space for `events`; up to that number
+    /// nothing is allocated.
     pub fn attach(&self, events: usize) {
         let mut shared = self.lock();
         shared.driver = Some(std::thread::current());
         shared.events.reserve(events);
     }
 
-    /// Swaps what has come into the empty `events`.
+    /// Swaps the received events into the empty `events`.
     pub fn take(&self, events: &mut Vec<Stamped>) {
         std::mem::swap(&mut self.lock().events, events);
     }
 
-    /// A push cannot leave the buffer half-changed, so a panic elsewhere does not spoil it.
+    /// A push cannot leave the buffer in an inconsistent state, so a panic elsewhere does no harm.
     fn lock(&self) -> MutexGuard<'_, Shared> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
@@ -72,7 +73,7 @@ impl StepSink for Stamper {
 
     fn happened(&mut self, events: &[EngineEvent]) {
         let (now, began) = (self.clock.now(), self.began);
-        // Work begins when its step does; all else is known when the step ends.
+        // Work begins when its step begins; everything else is known when the step ends.
         self.stamp(events, |event| match event {
             EngineEvent::Started { .. } => began,
             _ => now,

@@ -1,6 +1,6 @@
-//! Makes requests: what a scenario draws, or its trace says, with texts that are built in or come
-//! from a file. Depends on seed, scenario and index alone, so that it is equal for every arm and
-//! number of slots. It must not know when a request is sent.
+//! Makes requests from a scenario or its trace, with texts that are built in or come from a file.
+//! Depends only on seed, scenario and index, so that requests are the same for every arm and number
+//! of slots. Must not know when a request is sent.
 
 use std::collections::BTreeMap;
 use std::rc::Rc;
@@ -25,11 +25,11 @@ pub(super) struct Maker<'a> {
     shared: BTreeMap<Beginning, Rc<[u32]>>,
 }
 
-/// Tokens that requests have in common. Equal ones are made once, and each depends on the seed and
-/// on itself alone: never on what was made before it.
+/// Prefix tokens that requests share. Equal prefixes are made once; each depends only on the seed
+/// and its own identity, never on what was made before.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 enum Beginning {
-    /// A group of one kind of requests; kinds share nothing.
+    /// A group of one kind of request; kinds share nothing.
     Group { kind: u32, group: u32 },
     /// A block that a trace names.
     Block { id: u64, set: PromptSet },
@@ -86,8 +86,8 @@ impl<'a> Maker<'a> {
         })
     }
 
-    /// As long as the measured one of this index, with a text of the training set and, if one is
-    /// given, an answer of another length.
+    /// A request as long as the measured one with this index, with a text of the training set and,
+    /// if given, another answer length.
     pub(super) fn warming(
         &mut self,
         index: u32,
@@ -106,8 +106,7 @@ impl<'a> Maker<'a> {
         .into())
     }
 
-    /// What the scenario draws; where there is a trace, it says the lengths and the drawn kind
-    /// bounds them.
+    /// What the scenario draws; a trace sets the lengths, and the drawn kind limits them.
     fn drawn(&self, index: u32) -> Drawn<'a> {
         let of: &'a Assignment = self.of;
         let drawn = draw::request(&of.scenario, of.seed, index);
@@ -132,7 +131,7 @@ impl<'a> Maker<'a> {
             .and_then(|trace| trace.get(index as usize))
     }
 
-    /// Tokens of one beginning, made once.
+    /// Tokens of one prefix, made once.
     fn shared(
         &mut self,
         set: PromptSet,
@@ -154,9 +153,9 @@ impl<'a> Maker<'a> {
         Ok(made)
     }
 
-    /// What follows the first `blocks` tokens of a prompt of the drawn length, and the length of
-    /// the whole. Of a file it is as much of the next text as fits: that text says how much was
-    /// asked, unless a trace did.
+    /// The tokens after the first `blocks` tokens of a prompt of the drawn length, and the length
+    /// of the whole. From a file, as much of the next text as fits; the text's own length is the
+    /// length asked for, unless a trace sets it.
     fn text(
         &self,
         drawn: &Drawn<'_>,

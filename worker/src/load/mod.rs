@@ -1,6 +1,6 @@
-//! Offered load from small parts: when requests are due ([`arrival`]), what they ask ([`prompt`],
-//! [`requests`]), when enough is enough ([`stop`]), one stretch of it ([`phase`]), and the loop
-//! that offers it ([`driver`]). It must not know engines beyond their border, nor sessions.
+//! Offered load from small parts: when requests are due ([`arrival`]), their content ([`prompt`],
+//! [`requests`]), when to stop ([`stop`]), one stretch of load ([`phase`]), and the loop that
+//! offers it ([`driver`]). Must not know engines beyond their trait, nor sessions.
 
 pub mod arrival;
 pub mod control;

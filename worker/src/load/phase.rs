@@ -1,5 +1,5 @@
-//! One stretch of load, prepared to the last token before it begins: warming up or the measured
-//! window. Owns what of a scenario belongs to a share. It must not know how load is offered or
+//! One stretch of load, prepared to the last token before it begins: the warm-up or the measured
+//! window. Owns how a scenario is divided into shares. Must not know how load is offered or
 //! recorded.
 
 use std::time::Duration;
@@ -20,28 +20,28 @@ use crate::measure::{RUN_IN, RecordingPlan};
 
 /// A stretch of load of one share, ready to be offered.
 pub struct Phase {
-    /// Whether it shows in [`super::control::Control::progress`].
+    /// Whether it counts in [`super::control::Control::progress`].
     pub kind: PhaseKind,
-    /// How long after the load begins the window opens: the run-in.
+    /// Duration of the run-in, from the start of the load until the window opens.
     pub opens: Duration,
-    /// What is sent until then, in this order.
+    /// Requests sent until then, in order.
     pub run_in: Requests,
-    /// What is told to the engine when the window opens after a run-in.
+    /// Passed to the engine when the window opens after a run-in.
     pub opening: Option<WindowStart>,
-    /// What is sent from then on, in this order.
+    /// Requests sent from then on, in order.
     pub requests: Requests,
-    /// When, from when the load begins.
+    /// Their times, from the start of the load.
     pub arrivals: Arrivals,
-    /// Until when.
+    /// The stop rule.
     pub stop: Stop,
-    /// How it is recorded; the start instant is filled in when it is known.
+    /// How it is recorded; the start instant is filled in once it is known.
     pub plan: RecordingPlan,
 }
 
-/// Which stretch.
+/// Kind of a phase.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum PhaseKind {
-    /// Before the window; measured only to see that it works.
+    /// Before the window; measured only to check that it works.
     WarmUp,
     /// The window.
     Measured,
@@ -64,7 +64,7 @@ impl Phase {
         let run_in = Requests::prepare(early, RUN_IN, share, DIFFERENT, |kind| {
             maker.warming(kind, None)
         })?;
-        // A trace asks what it says, to its end.
+        // A trace is replayed to its end.
         let trace = files.trace.as_deref();
         let different = if trace.is_some() { u32::MAX } else { DIFFERENT };
         let requests = Requests::prepare(total, 0, share, different, |kind| maker.measured(kind))?;
@@ -113,7 +113,7 @@ impl Phase {
         ))
     }
 
-    /// Everything at once, over when all of it has ended.
+    /// All at once; ends when every request has ended.
     #[must_use]
     pub fn simple(kind: PhaseKind, requests: Requests, plan: RecordingPlan) -> Self {
         Self {
@@ -129,7 +129,7 @@ impl Phase {
     }
 }
 
-/// How `total` requests over all slots are recorded that may all be in flight together.
+/// How to record `total` requests over all slots that may all be in flight together.
 fn plan(assignment: &Assignment, total: u32, output_tokens: u32) -> RecordingPlan {
     let share = assignment.share;
     let requests = share.count(total);
@@ -147,7 +147,7 @@ fn plan(assignment: &Assignment, total: u32, output_tokens: u32) -> RecordingPla
     }
 }
 
-/// Nothing but the plan bounds what is in flight where arrivals do not wait for answers.
+/// If arrivals do not wait for answers, only the plan limits the number in flight.
 fn in_flight(scenario: &Scenario, share: Share) -> u32 {
     match (scenario.shape.kind(), scenario.max_in_flight) {
         (ShapeKind::Open, Some(most)) => share.count(most),
@@ -158,7 +158,7 @@ fn in_flight(scenario: &Scenario, share: Share) -> u32 {
     }
 }
 
-/// Requests before the window: a closed loop sends as many as fit.
+/// Greatest number of requests before the window; a closed loop sends as many as fit.
 fn run_in_most(scenario: &Scenario) -> u32 {
     match scenario.shape.kind() {
         ShapeKind::Closed if !scenario.run_in().is_zero() => Scenario::MOST_UNCOUNTED,
@@ -166,8 +166,7 @@ fn run_in_most(scenario: &Scenario) -> u32 {
     }
 }
 
-/// When the window of an open loop is over. That of a trace is as much longer than its last arrival
-/// as a mean gap.
+/// End of an open loop's window. That of a trace is its last arrival plus the mean gap.
 fn ends(scenario: &Scenario, trace: Option<&[Entry]>) -> Option<Duration> {
     match scenario.shape.offer() {
         Offer::Along { .. } => scenario.closes(),
@@ -180,10 +179,10 @@ fn ends(scenario: &Scenario, trace: Option<&[Entry]>) -> Option<Duration> {
     }
 }
 
-/// Whether an assignment can be carried out by an engine with this context.
+/// Checks whether an engine with this context can perform an assignment.
 ///
 /// # Errors
-/// What contradicts what.
+/// The contradiction.
 pub fn check(assignment: &Assignment, max_context: u32) -> Result<(), PhaseError> {
     let (share, scenario) = (assignment.share, &assignment.scenario);
     if share.index >= share.of {

@@ -1,6 +1,5 @@
-//! Prompts of an exact length in the model's own tokens, drawn from built-in texts. Owns the
-//! drawing and the cutting; the texts are in [`super::texts`]. It must not know when a prompt is
-//! sent.
+//! Prompts of an exact length in the model's own tokens, drawn from built-in texts. Owns drawing
+//! and cutting; the texts are in [`super::texts`]. Must not know when a prompt is sent.
 
 use contract::spec::PromptSet;
 
@@ -8,22 +7,21 @@ use super::texts::{EVALUATION, TRAINING};
 use crate::engine::{Engine, EngineError};
 use crate::stream::Stream;
 
-/// Bytes of text that make a token at the least, on average; too low an estimate costs another
-/// round only.
+/// Estimated bytes of text for each token; too low an estimate only costs another round.
 const BYTES_PER_TOKEN: usize = 3;
 
-/// Why there is no prompt. Messages complete "failed to …".
+/// Why a prompt cannot be made. Messages complete "failed to …".
 #[derive(Debug, thiserror::Error)]
 pub enum PromptError {
-    /// The tokenizer refused.
+    /// The tokenizer failed.
     #[error("{0}")]
     Engine(#[from] EngineError),
-    /// The tokenizer makes nothing of ordinary text.
+    /// The tokenizer turns ordinary text into too few tokens.
     #[error("make a prompt: the tokenizer turns {bytes} bytes of text into {tokens} tokens")]
     NoTokens {
-        /// Text tried.
+        /// Bytes of text tried.
         bytes: usize,
-        /// What came of it.
+        /// Tokens obtained.
         tokens: usize,
     },
 }
@@ -40,7 +38,7 @@ pub fn sentences(set: PromptSet) -> &'static [&'static str] {
 /// A prompt of exactly `tokens` tokens: sentences drawn one after another, cut at the end.
 ///
 /// # Errors
-/// When the tokenizer cannot make enough tokens.
+/// When the tokenizer gives too few tokens.
 pub fn compose(
     set: PromptSet,
     tokens: u32,
@@ -68,10 +66,10 @@ pub fn compose(
     }
 }
 
-/// At most `tokens` tokens of a given text, and one at least; and how many all of it has.
+/// The first `tokens` tokens of a text, at least one, and the number of tokens of the whole text.
 ///
 /// # Errors
-/// When the tokenizer refuses or makes nothing of it.
+/// When the tokenizer fails or gives no tokens.
 pub fn encode(
     text: &str,
     tokens: u32,
@@ -132,7 +130,7 @@ mod tests {
         }
     }
 
-    /// The protocol's page gives them to whoever writes a worker in another language.
+    /// The protocol page lists them for workers in other languages.
     #[test]
     fn the_sentences_that_the_docs_list_are_these() {
         for (set, listed) in [

@@ -1,13 +1,13 @@
-//! What a phase sends, in order, in bounded memory: so many different requests, prepared beforehand
-//! and shared, and after them the same again. It must not know when they are sent.
+//! The requests that a phase sends, in order, in bounded memory: a limited number of different
+//! requests, prepared beforehand and shared, then repeated. Must not know when they are sent.
 
 use contract::part::{Length, Sent};
 use contract::spec::Share;
 
 use crate::engine::EngineRequest;
 
-/// Different requests of a load over all slots: request `n` asks what request `n mod DIFFERENT`
-/// asks.
+/// Number of different requests of a load over all slots: request `n` equals request `n mod
+/// DIFFERENT`.
 pub const DIFFERENT: u32 = 4096;
 
 /// One request, prepared to the last token.
@@ -34,7 +34,7 @@ pub struct Requests {
 }
 
 impl Requests {
-    /// None at all.
+    /// No requests.
     #[must_use]
     pub fn none() -> Self {
         Self {
@@ -47,10 +47,10 @@ impl Requests {
     }
 
     /// A share of `total` requests with indices from `base` on, `different` of which differ over
-    /// all slots. `make` is told which of them it is and must not depend on anything else.
+    /// all slots. `make` gets the index and must not depend on anything else.
     ///
     /// # Errors
-    /// The first of `make`.
+    /// The first error of `make`.
     pub fn prepare<E>(
         total: u32,
         base: u32,
@@ -69,13 +69,13 @@ impl Requests {
         })
     }
 
-    /// How many are left.
+    /// Number of requests left.
     #[must_use]
     pub fn left(&self) -> u32 {
         self.most - self.taken
     }
 
-    /// How long those were that are taken.
+    /// Lengths of the requests taken.
     #[must_use]
     pub fn sent(&self) -> Sent {
         let mut sent = Sent::default();
@@ -105,7 +105,7 @@ impl Iterator for Requests {
     fn next(&mut self) -> Option<EngineRequest> {
         let at = (self.taken < self.most).then_some(self.taken)?;
         self.taken += 1;
-        // What repeats over all shares repeats in each of them after as many.
+        // Requests that repeat over all shares repeat in each share after the same number.
         let kind = &self.pool[at as usize % self.pool.len()].request;
         Some(EngineRequest {
             index: self.base + self.share.index + at * self.share.of,

@@ -1,34 +1,34 @@
-//! Whether the engine falls ever further behind while a load runs: requests in flight and time to
-//! first token both rise, by far more than chance, from slice to slice of the window. It must not
-//! know what follows from that.
+//! Detects during a load whether the engine falls further and further behind: requests in flight
+//! and time to first token both rise from slice to slice of the window, by far more than chance.
+//! Must not know what follows from that.
 
 use std::time::Duration;
 
-/// Slices kept; when they are full, pairs become one.
+/// Greatest number of slices; when they are full, pairs are combined.
 const SLICES: usize = 64;
 
-/// Fewest whole slices that are judged.
+/// Fewest whole slices needed for a decision.
 const LEAST: usize = 24;
 
-/// Of the slices, the first that are left out: the engine begins idle.
+/// Leading slices that are left out, because the engine begins idle.
 const FILLING: usize = 8;
 
-/// The first length of a slice.
+/// Initial length of a slice.
 const FINEST: Duration = Duration::from_millis(100);
 
-/// How many standard errors a slope must be above zero. The window is judged again with every
-/// slice, so this is far beyond what one look would need.
+/// Standard errors by which a slope must exceed zero. The window is tested again after every slice,
+/// so this is far more than a single test would need.
 const SIGNIFICANT: f64 = 5.0;
 
-/// How many times its beginning the end of the fitted line must be.
+/// Least ratio of the end of the fitted line to its beginning.
 const GROWTH: f64 = 2.0;
 
-/// What has been seen so far. Allocates nothing.
+/// Sums over the slices so far. Allocates nothing.
 #[derive(Clone, Debug)]
 pub(super) struct Saturation {
     width: Duration,
     slices: [Slice; SLICES],
-    /// Which slice is being filled.
+    /// Index of the slice being filled.
     at: usize,
     seen: Duration,
 }
@@ -36,7 +36,7 @@ pub(super) struct Saturation {
 /// Sums over one slice.
 #[derive(Clone, Copy, Debug, Default)]
 struct Slice {
-    /// Requests in flight, integrated, request seconds.
+    /// Integral of requests in flight, request seconds.
     flight: f64,
     ttft: f64,
     answered: u32,
@@ -54,8 +54,8 @@ impl Default for Saturation {
 }
 
 impl Saturation {
-    /// So many have been in flight until this time since the window opened. True once the engine is
-    /// beyond doubt falling behind; looked at whenever a slice is complete.
+    /// Adds the number in flight until this time since the window opened. Returns true once the
+    /// engine is clearly falling behind; tested whenever a slice is complete.
     pub(super) fn see(&mut self, since: Duration, in_flight: u64) -> bool {
         let mut complete = false;
         while self.seen < since {
@@ -74,7 +74,7 @@ impl Saturation {
         complete && self.falls_behind()
     }
 
-    /// A first token came so long after its request was due.
+    /// A first token arrived this long after its request was due.
     pub(super) fn answered(&mut self, ttft: Duration) {
         let slice = &mut self.slices[self.at];
         slice.ttft += ttft.as_secs_f64();
@@ -102,8 +102,7 @@ impl Saturation {
         else {
             return false;
         };
-        // Where nothing was answered at all there is nothing to say about its waiting; errors have
-        // their own rule.
+        // Without any answer there is no waiting time to test; errors have their own rule.
         judged.iter().all(|slice| slice.answered > 0)
             && rises(judged.len(), |at| judged[at].flight)
             && rises(judged.len(), |at| {
@@ -112,9 +111,9 @@ impl Saturation {
     }
 }
 
-/// Whether a line through the values rises significantly and by much. Ordinary least squares; the
-/// standard error is widened for residuals that repeat themselves by `√((1 + r)/(1 − r))` with
-/// their lag-one correlation `r`.
+/// Whether a line through the values rises significantly and by much. Ordinary least squares; for
+/// autocorrelated residuals the standard error is widened by `√((1 + r)/(1 − r))` with their
+/// lag-one correlation `r`.
 fn rises(n: usize, value: impl Fn(usize) -> f64) -> bool {
     let count = n as f64;
     let middle = (count - 1.0) / 2.0;
@@ -135,8 +134,8 @@ mod tests {
     use super::*;
     use crate::stream::{Purpose, Stream};
 
-    /// Whether a window is stopped in which so many are in flight, and wait so long, at each of
-    /// `seconds` × 100 turns.
+    /// Whether a window is stopped, given the number in flight and the wait at each of `seconds` ×
+    /// 100 turns.
     fn stopped(seconds: u32, level: impl Fn(f64) -> f64) -> Option<f64> {
         let (mut saturation, mut noise) =
             (Saturation::default(), Stream::new(1, Purpose::Noise, 0));
@@ -153,7 +152,7 @@ mod tests {
     fn what_grows_without_end_is_stopped_and_soon() {
         let at = stopped(600, |at| 10.0 + 20.0 * at).expect("it is seen");
         assert!(at < 10.0, "{at}");
-        // The slower it grows, the longer it takes to be told from noise.
+        // The slower the growth, the longer it takes to distinguish it from noise.
         assert!(stopped(600, |at| 50.0 + at).expect("it is seen in the end") > 10.0);
     }
 

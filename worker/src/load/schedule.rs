@@ -1,6 +1,6 @@
-//! Intended times of an open loop: as many as planned, along a rate, from one seeded stream a
-//! share. The times are drawn again from the seed as they are needed, so that a share of any length
-//! takes no memory. It must not know what is sent at them.
+//! Intended times of an open loop: the planned number, along a rate, from one seeded stream for
+//! each share. The times are drawn from the seed as they are needed, so that a share of any length
+//! takes no memory. Must not know what is sent at them.
 
 use std::time::Duration;
 
@@ -11,23 +11,23 @@ use crate::stream::Stream;
 /// The times of one share, in order.
 ///
 /// With `n` requests, `n + 1` gaps are drawn and scaled so that their sum is the whole window. With
-/// exponential gaps that is a Poisson process given its count (the times are order statistics of
-/// the uniform distribution), and any number of shares with streams of their own add up to one.
-/// Even arrivals are the inverse of the rate apart, and all of them lie within the window however
-/// their number was rounded.
+/// exponential gaps this is a Poisson process conditioned on its count (the times are order
+/// statistics of the uniform distribution), and any number of shares with their own streams add up
+/// to one. Even arrivals are spaced by the inverse of the rate, and all are within the window,
+/// however their number was rounded.
 pub(super) struct Schedule {
     profile: Vec<Piece>,
-    /// What places are multiples of: what the rate comes to in the window, which need not be a
-    /// whole number.
+    /// Integral of the rate over the window, to which positions are scaled; it need not be an
+    /// integer.
     comes_to: f64,
     places: Places,
 }
 
-/// Where requests lie.
+/// Spacing of requests.
 enum Places {
-    /// Evenly over all shares together: the number of the request, whatever the window comes to.
+    /// Even over all shares together: the number of the request, whatever the integral.
     Even { share: Share, next: u32, total: u32 },
-    /// By gaps of this share's own, as shares of the window.
+    /// By this share's own gaps, as shares of the window.
     Drawn {
         stream: Stream,
         cv: f64,
@@ -38,8 +38,8 @@ enum Places {
 }
 
 impl Schedule {
-    /// The share's part of `total` requests along `profile`, with gaps of this variation
-    /// coefficient, in a window in which the profile comes to so many requests.
+    /// The share's part of `total` requests along `profile`, with gaps of this coefficient of
+    /// variation, in a window over which the profile integrates to `comes_to` requests.
     #[must_use]
     pub(super) fn new(
         profile: Vec<Piece>,
@@ -83,7 +83,7 @@ impl Iterator for Schedule {
 }
 
 impl Places {
-    /// How many requests come before the next one, along the rate.
+    /// Number of requests before the next one, along the rate.
     fn next(&mut self, comes_to: f64) -> Option<f64> {
         match self {
             Self::Even { share, next, total } => {

@@ -1,6 +1,6 @@
-//! When a phase is over, with three answers: go on, done, failed. Rules are small and hold
-//! together: a count, a time, two minimums, a bound on errors, and over-saturation. It must not
-//! know how load is offered.
+//! When a phase ends, with three answers: go on, done, failed. Rules are small and combine: a
+//! count, a time, two minimums, a limit on errors, and over-saturation. Must not know how load is
+//! offered.
 
 use std::time::Duration;
 
@@ -9,26 +9,26 @@ use contract::spec::{Planned, Scenario, ShapeKind, Share};
 
 use super::saturation::Saturation;
 
-/// With fewer ends than this the share of errors is taken of this many: the first failure alone
-/// stops nothing.
+/// With fewer ended requests, the share of errors is computed over this many, so that the first
+/// failure alone does not stop a phase.
 const LEAST_ENDED: u64 = 50;
 
-/// What a stop rule may look at.
+/// Input of a stop rule.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Tally {
-    /// Since the window opened; zero before.
+    /// Time since the window opened; zero before.
     pub since: Duration,
     /// Requests of the window that were sent.
     pub issued: u64,
-    /// Of those, that have ended, in whatever way.
+    /// Sent requests that have ended with any outcome.
     pub ended: u64,
-    /// Of those, without an answer.
+    /// Ended requests without an answer.
     pub not_ok: u64,
-    /// Requests in flight, of the window or before it.
+    /// Requests in flight, from the window or before it.
     pub in_flight: u64,
-    /// The engine has broken down.
+    /// Whether the engine has failed.
     pub engine_down: bool,
-    /// The model has computed something that is no finite number.
+    /// Whether the model has computed a value that is not finite.
     pub spoilt: bool,
 }
 
@@ -39,30 +39,30 @@ pub enum Answer {
     GoOn,
     /// Ended as planned.
     Done,
-    /// Ended before its time.
+    /// Ended early.
     Failed(Reason),
 }
 
-/// Why a phase ended before its time.
+/// Why a phase ended early.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum Reason {
-    /// Nothing it is asked can be answered any more.
+    /// The engine has failed and can answer nothing more.
     #[error("the engine failed; its message is in the worker's standard error")]
     EngineDown,
-    /// Nothing that is measured of such a model means anything.
+    /// Measurements of such a model mean nothing.
     #[error(
         "the model computed a logit that is NaN or infinite although every weight is finite, so its \
          activations overflow F32 for any request; try the model in the program it was made for, or name \
          another with --model"
     )]
     NotFinite,
-    /// It did not give back cancelled requests.
+    /// It did not release cancelled requests.
     #[error("the engine did not release cancelled requests")]
     Stuck,
     /// The load's own rule: too many requests ended without an answer.
     #[error("more requests failed than the stop rule allows")]
     Errors,
-    /// The load's own rule: the engine fell ever further behind.
+    /// The load's own rule: the engine fell further and further behind.
     #[error("requests in flight and time to first token kept growing")]
     OverSaturated,
 }
@@ -70,18 +70,18 @@ pub enum Reason {
 /// The stop rules of a phase.
 #[derive(Clone, Debug)]
 pub struct Stop {
-    /// Requests at most.
+    /// Greatest number of requests.
     most: u64,
-    /// Nothing is sent any more from here on, since the window opened.
+    /// Time since the window opened after which nothing more is sent.
     until: Option<Duration>,
-    /// Nothing is sent any more from where both are reached.
+    /// Nothing more is sent once both are reached.
     least: Option<(u64, Duration)>,
     max_error_rate: Option<f64>,
     saturation: Option<Box<Saturation>>,
 }
 
 impl Stop {
-    /// When this many requests have ended.
+    /// Ends when this many requests have ended.
     #[must_use]
     pub fn after(requests: u64) -> Self {
         Self {
@@ -102,7 +102,7 @@ impl Stop {
             saturation: stop.over_saturation.then(Box::default),
             ..Self::after(share.count(scenario.requests()).into())
         };
-        // Open loops and bursts have a number, into which everything else went.
+        // Open loops and bursts have a number that includes every other rule.
         if scenario.shape.kind() != ShapeKind::Closed
             || matches!(scenario.planned(), Planned::Exactly(_))
         {
@@ -120,7 +120,7 @@ impl Stop {
         }
     }
 
-    /// Whether a request may still be sent that is intended so long after the window opened.
+    /// Whether a request with this intended time since the window opened may still be sent.
     #[must_use]
     pub fn admits(&self, issued: u64, intended: Duration) -> bool {
         let enough = |(requests, time): (u64, Duration)| issued >= requests && intended >= time;
@@ -129,17 +129,17 @@ impl Stop {
             && !self.least.is_some_and(enough)
     }
 
-    /// When nothing will be sent any more, where time says so.
+    /// When nothing more will be sent, if time decides.
     #[must_use]
     pub fn until(&self) -> Option<Duration> {
         self.until
     }
 
-    /// Asks the rules.
+    /// Evaluates the rules.
     pub fn ask(&mut self, tally: Tally) -> Answer {
         if tally.engine_down {
-            // Even if nothing is left to do: what was in flight has failed for a reason that is not
-            // the load's.
+            // Even if nothing is left to do: requests in flight failed for a reason that is not the
+            // load's.
             return Answer::Failed(Reason::EngineDown);
         }
         if tally.spoilt {
@@ -166,7 +166,8 @@ impl Stop {
         }
     }
 
-    /// A request of the window was answered, its first token this long after its intended time.
+    /// A request of the window was answered; its first token came this long after its intended
+    /// time.
     pub fn answered(&mut self, ttft: Duration) {
         if let Some(saturation) = &mut self.saturation {
             saturation.answered(ttft);
@@ -175,7 +176,7 @@ impl Stop {
 }
 
 impl Reason {
-    /// What a part says of it; `None` where there is no part, because the engine is at fault.
+    /// The cause as recorded in a part; `None` if there is no part because the engine is at fault.
     #[must_use]
     pub fn cause(self) -> Option<StopCause> {
         match self {

@@ -1,5 +1,5 @@
-//! The sentences prompts are made of: prose, questions, code, numbers, several scripts. Two pools
-//! that share nothing, so that a profile is never trained on what is measured. Plain data.
+//! The sentences of which prompts are made: prose, questions, code, numbers, several scripts. Two
+//! sets that share nothing, so that a profile is never trained on what is measured. Plain data.
 
 /// For measurements.
 pub(crate) const EVALUATION: &[&str] = &[

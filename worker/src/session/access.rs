@@ -1,6 +1,6 @@
-//! How a process reaches its coordinator: the address, and the secrets that open a session there.
-//! Passes them from an agent to its workers by environment, never by argument: those are visible to
-//! every user of a host. It must not know what is said once a session is open.
+//! How a process reaches its coordinator: the address, and the secrets that open a session. Passes
+//! them from an agent to its workers through the environment, never as arguments, which are visible
+//! to every user of a host. Must not know what is said once a session is open.
 
 use std::net::IpAddr;
 
@@ -15,24 +15,24 @@ use crate::error::WorkerError;
 /// Address of the coordinator.
 pub const COORDINATOR: &str = "PGO_BENCH_COORDINATOR";
 
-/// Set where the token may be sent without TLS to whoever listens.
+/// Set if the token may be sent without TLS to any listener.
 const INSECURE: &str = "PGO_BENCH_INSECURE";
-/// The port of an address that names none.
+/// The default port.
 const HTTP: u16 = 80;
 
-/// Where a coordinator is, and what opens its door.
+/// The coordinator's address, and the secrets to connect.
 #[derive(Clone, Debug)]
 pub struct Access {
     /// `http://host:port` or `https://host:port`.
     pub coordinator: String,
-    /// This party's.
+    /// This party's secrets.
     pub secrets: Secrets,
-    /// The token may be sent without TLS to whoever listens.
+    /// The token may be sent without TLS to any listener.
     pub insecure: bool,
 }
 
 impl Access {
-    /// What an agent has put into the environment.
+    /// From the environment that an agent has set.
     ///
     /// # Errors
     /// When a variable is missing.
@@ -49,7 +49,7 @@ impl Access {
         })
     }
 
-    /// The same as variables.
+    /// The same as environment variables.
     #[must_use]
     pub fn environment(&self) -> Vec<(String, String)> {
         let address = (COORDINATOR.to_owned(), self.coordinator.clone());
@@ -60,13 +60,13 @@ impl Access {
             .collect()
     }
 
-    /// Refuses to send secrets in the clear over a network, and those of a fleet to whoever listens
-    /// on a port of this host.
+    /// Refuses to send secrets unencrypted over a network, and a fleet's secrets to an
+    /// unauthenticated listener on this host.
     ///
     /// # Errors
-    /// When the address is not `https`, and not on this host either; when there are credentials,
-    /// which mean that the other side must show its own. Nothing is refused where insecurity was
-    /// asked for.
+    /// When the address is neither `https` nor on this host, or when there are credentials, which
+    /// require the other side to authenticate, without `https`. Nothing is refused with
+    /// `--insecure`.
     pub fn must_be_private(&self) -> Result<(), WorkerError> {
         let endpoint =
             Endpoint::from_shared(self.coordinator.clone()).map_err(|error| self.wrong(&error))?;
@@ -84,7 +84,7 @@ impl Access {
         Ok(())
     }
 
-    /// Another user of this host who would be sent the token in the clear.
+    /// Another user of this host who would receive the token unencrypted.
     pub(super) fn stranger(&self) -> Option<u32> {
         let endpoint = Endpoint::from_shared(self.coordinator.clone()).ok()?;
         let (uri, here) = (endpoint.uri(), self.is_of_this_host());
@@ -94,8 +94,7 @@ impl Access {
             .flatten()
     }
 
-    /// Whether the address is on this host, or cannot be read; what is wrong with it is told by who
-    /// dials.
+    /// Whether the address is on this host, or invalid; connecting reports what is wrong with it.
     #[must_use]
     pub fn is_of_this_host(&self) -> bool {
         let endpoint = Endpoint::from_shared(self.coordinator.clone());
@@ -104,7 +103,7 @@ impl Access {
         })
     }
 
-    /// The connection to be made.
+    /// The endpoint to connect to.
     pub(super) fn endpoint(&self) -> Result<Endpoint, LinkError> {
         let wrong = |reason: String| LinkError::Address {
             address: self.coordinator.clone(),
@@ -150,8 +149,8 @@ fn tls(credentials: &Credentials) -> ClientTlsConfig {
         ))
 }
 
-/// What a failed handshake means, where trying again cannot help. TLS tells it by name only, in the
-/// text of an error deep below; `text` is that with all its causes.
+/// The meaning of a failed handshake that would fail again. TLS reports it only in the text of an
+/// inner error; `text` is that with all its causes.
 pub(super) fn distrust(text: &str) -> Option<&'static str> {
     let has = |names: &[&str]| names.iter().any(|name| text.contains(name));
     if has(&["CertificateRequired"]) {

@@ -2,13 +2,13 @@
 
 use std::time::Duration;
 
-/// Why there is no session, or no longer one. Messages complete "failed to …".
+/// Why there is no session, or it was lost. Messages complete "failed to …".
 #[derive(Debug, thiserror::Error)]
 pub enum LinkError {
-    /// The address is no address.
+    /// The address is invalid.
     #[error("use the coordinator's address `{address}`: {reason}")]
     Address {
-        /// As given.
+        /// The given address.
         address: String,
         /// What is wrong with it.
         reason: String,
@@ -19,40 +19,40 @@ pub enum LinkError {
          user nor root, and would get the token; use https:// with --credentials DIR, or give --insecure"
     )]
     ToAnotherUser {
-        /// As given.
+        /// The given address.
         address: String,
-        /// Whose the port is.
+        /// The user who owns the port.
         user: u32,
     },
-    /// The coordinator does not want this peer, and trying again cannot help.
+    /// The coordinator refuses this peer for good.
     #[error("join the coordinator at {address}: {message}")]
     Refused {
-        /// Of the coordinator.
+        /// Address of the coordinator.
         address: String,
         /// Its sentence.
         message: String,
     },
-    /// Nobody answered within the patience.
+    /// The coordinator could not be reached in time.
     #[error("reach the coordinator at {address} within {} s: {reason}", patience.as_secs_f64())]
     Unreachable {
-        /// Of the coordinator.
+        /// Address of the coordinator.
         address: String,
         /// How long it was tried.
         patience: Duration,
         /// The last failure.
         reason: String,
     },
-    /// No word for the length of the lease.
+    /// Nothing was received for the length of the lease.
     #[error("hear from the coordinator: it sent nothing for {} s, so this process \
              stops", lease.as_secs_f64())]
     Silent {
-        /// The lease it gave.
+        /// The coordinator's lease.
         lease: Duration,
     },
     /// The stream ended or broke.
     #[error("keep the session with the coordinator: {reason}")]
     Broken {
-        /// What the transport says.
+        /// The transport's error.
         reason: String,
     },
 }

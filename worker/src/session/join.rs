@@ -1,5 +1,5 @@
-//! A worker process: one session, one measuring thread, and the loop that passes between them what
-//! the machine decides. Owns the names of the environment variables an agent hands over; decides
+//! A worker process: one session, one measuring thread, and the loop that passes the machine's
+//! decisions between them. Owns the names of the environment variables that an agent sets; decides
 //! nothing itself.
 
 use std::time::Duration;
@@ -22,39 +22,38 @@ use crate::measure::{self, ColdStart};
 use crate::profile;
 use crate::signals::Signals;
 
-/// The number that ties this process to its slot.
+/// The ticket that links this process to its slot.
 pub const TICKET: &str = "PGO_BENCH_TICKET";
-/// Workers that may run on this host at a time, this one included; one if unset.
+/// Number of workers that may run on this host at a time, including this one; default one.
 pub const SLOTS: &str = "PGO_BENCH_SLOTS";
-/// Which of them this one is, from zero.
+/// Slot of this worker, from zero.
 pub const SLOT: &str = "PGO_BENCH_SLOT";
-/// Digest over every byte of the model that the worker is to open, where the agent was to compute
-/// it.
+/// Digest over every byte of the model to open, if the agent was to compute it.
 pub const MODEL: &str = "PGO_BENCH_MODEL_SHA256";
 
-/// How long to dial: the coordinator has just asked for this process.
+/// How long to try to connect: the coordinator has just ordered this process.
 const PATIENCE: Duration = Duration::from_secs(10);
 
-/// What an agent hands over to a worker.
+/// What an agent passes to a worker.
 #[derive(Clone, Debug)]
 pub struct Handover {
     access: Access,
     ticket: Ticket,
     slot: u32,
     slots: u32,
-    /// The host's processors are divided among its slots.
+    /// Whether the host's processors are divided among its slots.
     own_processors: bool,
     model: Option<Sha256>,
 }
 
-/// What is left to say when a worker has ended as it should.
+/// Summary of a worker that ended normally.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Summary {
-    /// Messages of older attempts that were ignored.
+    /// Number of messages of older attempts that were ignored.
     pub ignored: u64,
 }
 
-/// One worker while its session lasts.
+/// One worker during its session.
 struct Worker {
     link: Link,
     machine: Machine,
@@ -78,18 +77,17 @@ pub(crate) fn environment(
     access.environment().into_iter().chain(own).collect()
 }
 
-/// The variable that tells a worker what its agent has found its model to be.
+/// The variable with the model digest that the agent computed.
 #[cfg(feature = "native")]
 pub(crate) fn verified(model: Sha256) -> (String, String) {
     (MODEL.to_owned(), model.to_string())
 }
 
 impl Handover {
-    /// From the environment an agent has prepared.
+    /// From the environment that an agent has set.
     ///
     /// # Errors
-    /// When a variable is missing or is not what it should be: this command is for agents, not for
-    /// hands.
+    /// When a variable is missing or invalid: this command is for agents, not for users.
     pub fn from_env(variable: impl Fn(&str) -> Option<String>) -> Result<Self, WorkerError> {
         let get = |name| variable(name).ok_or(WorkerError::Environment { name });
         let ticket = get(TICKET)?
@@ -120,13 +118,13 @@ impl Handover {
 ///
 /// # Errors
 /// When it is refused, cannot reach the coordinator, loses the session, or the measuring thread
-/// breaks down.
+/// panics.
 pub async fn run(
     handover: &Handover,
     cold: ColdStart,
     engines: Engines,
 ) -> Result<Summary, WorkerError> {
-    // Before any other thread is there: those to come stay where this one is.
+    // Before any other thread is started, because later threads inherit the processors of this one.
     let processors = match handover.own_processors {
         true => Processors::take(handover.slot, handover.slots),
         false => Processors::Shared,
@@ -166,8 +164,8 @@ pub async fn run(
     .await
 }
 
-/// Makes a hello on another thread: that hashes the program and reads what the host is, while the
-/// runtime's only thread serves signals.
+/// Makes a hello on another thread, because that hashes the program and reads the host's facts,
+/// while the runtime's only thread serves signals.
 ///
 /// # Errors
 /// When it panics.
@@ -223,7 +221,7 @@ impl Worker {
                 },
                 done = results.recv() => match done {
                     Some(done) => Input::Did(done),
-                    // The thread is gone; joining it says why.
+                    // The thread has ended; joining it tells why.
                     None => break Ok(()),
                 },
                 () = signals.next() => Input::Terminate,
@@ -243,7 +241,7 @@ impl Worker {
         self.link.send(FromPeer::Beat(progress));
     }
 
-    /// Carries out what the machine decides; true when it is time to leave.
+    /// Performs the machine's decisions; returns true when it is time to leave.
     fn take(&mut self, input: Input) -> bool {
         let mut leave = false;
         for action in self.machine.on(input) {
@@ -251,7 +249,7 @@ impl Worker {
                 Action::Send(up) => self.link.send(up),
                 Action::Command(command) => self.measuring.command(command),
                 Action::Interrupt => self.measuring.interrupt(),
-                // Writing takes a while, and the coordinator's pings are answered meanwhile.
+                // Writing takes a while, and the coordinator's pings must be answered meanwhile.
                 Action::Flush(attempt) => {
                     let say = self.link.voice();
                     drop(tokio::task::spawn_blocking(move || say(flush(attempt))));
@@ -262,8 +260,8 @@ impl Worker {
         leave
     }
 
-    /// An engine that is being opened cannot be cut short: until the thread has ended the session
-    /// is kept alive.
+    /// Opening an engine cannot be cancelled, so the session is kept alive until the thread has
+    /// ended.
     async fn end(self, ended: Result<(), LinkError>) -> Result<Summary, WorkerError> {
         let Self {
             mut link,
@@ -330,7 +328,7 @@ mod tests {
     async fn the_runtime_goes_on_while_a_hello_is_made() {
         let (sender, receiver) = std::sync::mpsc::channel();
         let made = introduce(move || receiver.recv_timeout(Duration::from_secs(60)));
-        // Polled second: a hello that kept the runtime's thread would wait for it in vain.
+        // Polled second: a hello that blocked the runtime's thread would wait for it in vain.
         let beside = async { sender.send(7).expect("the hello waits") };
         let (made, ()) = tokio::join!(made, beside);
         assert!(matches!(made, Ok(Ok(7))), "{made:?}");

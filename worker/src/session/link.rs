@@ -1,6 +1,6 @@
-//! One session with the coordinator: dials in, introduces itself, answers pings, and notices
-//! silence. It must not know what the messages in between ask for. The only file of the worker that
-//! touches generated types.
+//! One session with the coordinator: connects, introduces itself, answers pings, and notices
+//! silence. Must not know what other messages ask for. The only file of the worker that uses
+//! generated types.
 //!
 //! ```text
 //! dialling ─connected→ greeting ─Welcome→ open ─stream ended | error | silence longer than the lease→ lost
@@ -25,17 +25,17 @@ use crate::measure::Clock;
 
 /// Longest wait for a connection, and then for the answer to the hello.
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
-/// Longest wait for the coordinator to take what was said last.
+/// Longest wait for the coordinator to receive the last messages.
 const CLOSE_TIMEOUT: Duration = Duration::from_millis(250);
 const FIRST_PAUSE: Duration = Duration::from_millis(50);
 const LONGEST_PAUSE: Duration = Duration::from_secs(2);
 
-/// What a session brings.
+/// An event of a session.
 #[derive(Debug)]
 pub(crate) enum Event {
-    /// The coordinator said something other than a ping.
+    /// The coordinator sent a message other than a ping.
     Said(ToPeer),
-    /// It is time for a sign of life.
+    /// A keep-alive is due.
     BeatDue,
 }
 
@@ -47,21 +47,21 @@ pub(crate) struct Link {
     welcome: Welcome,
     heard: Instant,
     beat: Instant,
-    /// The clock that start instants are told on.
+    /// The clock of start instants.
     clock: Clock,
-    /// Of the coordinator.
+    /// Address of the coordinator.
     address: String,
 }
 
-/// Why one try failed.
+/// Why one attempt failed.
 enum Miss {
     Final(LinkError),
     Transient(String),
 }
 
 impl Link {
-    /// Dials until the coordinator welcomes this peer, it refuses it for good, or the patience is
-    /// over (`None`: never).
+    /// Tries to connect until the coordinator accepts this peer, refuses it for good, or the
+    /// patience is over (`None`: never).
     pub(crate) async fn dial(
         access: &Access,
         hello: &Hello,
@@ -72,7 +72,7 @@ impl Link {
         let began = Instant::now();
         let mut pause = FIRST_PAUSE;
         loop {
-            // At every try: who listens changes.
+            // At every attempt, because the listener may change.
             if let Some(user) = access.stranger() {
                 return Err(LinkError::ToAnotherUser {
                     address: address.to_owned(),
@@ -132,7 +132,7 @@ impl Link {
         })
     }
 
-    /// What happens next. Pings are answered at once, here. May be dropped and called again at any
+    /// The next event. Pings are answered here at once. May be dropped and called again at any
     /// await.
     pub(crate) async fn next(&mut self) -> Result<Event, LinkError> {
         loop {
@@ -187,19 +187,19 @@ impl Link {
         }
     }
 
-    /// Queues a message. A session that has ended is noticed by [`Link::next`], not here.
+    /// Queues a message. [`Link::next`] notices a session that has ended, not this.
     pub(crate) fn send(&self, up: FromPeer) {
         let _ = self.up.send(up.into());
     }
 
-    /// A way to say something later, from another thread.
+    /// A function that sends a message later, from another thread.
     pub(crate) fn voice(&self) -> impl FnOnce(FromPeer) + Send + use<> {
         let up = self.up.clone();
         move |said| drop(up.send(said.into()))
     }
 
-    /// Ends the session and waits, for a bounded time, until the coordinator has taken what was
-    /// said.
+    /// Ends the session and waits, for a bounded time, until the coordinator has received the last
+    /// messages.
     pub(crate) async fn close(self) {
         let Self { up, mut down, .. } = self;
         drop(up);
@@ -211,7 +211,7 @@ impl Link {
     }
 }
 
-/// A handshake that fails for want of trust fails every time; everything else may pass.
+/// A handshake that fails for lack of trust fails every time; other failures may be temporary.
 fn distrusted(address: &str, reason: String) -> Miss {
     match distrust(&reason) {
         Some(message) => Miss::Final(LinkError::Refused {
@@ -253,7 +253,7 @@ fn welcome(address: &str, first: Option<ToPeerItem>) -> Result<Welcome, Miss> {
     }
 }
 
-/// Whether a gRPC status says that the next try would end the same way.
+/// Whether a gRPC status means that the next attempt would fail in the same way.
 fn miss(address: &str, status: &Status) -> Miss {
     match status.code() {
         Code::Unimplemented
@@ -265,7 +265,7 @@ fn miss(address: &str, status: &Status) -> Miss {
             address: address.to_owned(),
             message: sentence(status),
         }),
-        // The other side checks a certificate only after this one has begun to speak.
+        // The other side checks a certificate only after this side has begun to send.
         _ => distrusted(address, with_causes(status)),
     }
 }

@@ -1,14 +1,14 @@
-//! Who listens on a port of this host. Anybody may bind a free port of loopback and be sent a token
-//! that is meant for a coordinator; so a token goes in the clear to this user and to root alone,
-//! who can read it in this process anyway. Reads `/proc/net`; must not know what is sent.
+//! Finds the user who listens on a port of this host. Any user may bind a free loopback port and
+//! receive a token meant for a coordinator, so a token is sent unencrypted only to this user and
+//! root, who can read it in this process anyway. Reads `/proc/net`; must not know what is sent.
 
 use std::os::unix::fs::MetadataExt;
 
-/// The state of a socket that listens, as the kernel writes it.
+/// The kernel's code for a listening socket.
 const LISTENING: &str = "0A";
 
-/// The number of another user who listens on this port of this host; `None` where that is this user
-/// or root, or where nobody does.
+/// The id of another user who listens on this port of this host; `None` if it is this user or root,
+/// or if nobody does.
 pub(super) fn stranger(port: u16) -> Option<u32> {
     let own = std::fs::metadata("/proc/self").map(|own| own.uid()).ok()?;
     let tables = ["/proc/net/tcp", "/proc/net/tcp6"]
@@ -19,7 +19,7 @@ pub(super) fn stranger(port: u16) -> Option<u32> {
         .find(|owner| *owner != own && *owner != 0)
 }
 
-/// Users who listen on a port, of a table of sockets.
+/// Users who listen on a port, from a table of sockets.
 fn owners(table: &str, port: u16) -> impl Iterator<Item = u32> {
     table.lines().filter_map(move |line| {
         let mut words = line.split_ascii_whitespace();

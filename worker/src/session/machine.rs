@@ -1,5 +1,5 @@
-//! What a worker does next. Pure: no socket, no thread, no clock; words of the coordinator and
-//! results of the measuring thread go in, actions come out.
+//! Decides what a worker does next. Pure: no socket, no thread, no clock. Messages of the
+//! coordinator and results of the measuring thread go in, actions come out.
 //!
 //! ```text
 //!           ┌───────────────────────────── PartStored ──────────────────────────────┐
@@ -12,9 +12,9 @@
 //! Loading, Arming, Running ─illegal→ Stopping ─the thread is free→ Idle or Ready
 //! any ─Drain, signal→ draining: what runs is finished (Drain) or stopped (signal), then Left
 //! ```
-//! The measuring thread has at most one command, and every command has exactly one result, so a
-//! result needs no number. Attempts never decrease within a session: what belongs to an older one,
-//! or to one that is already over, is ignored and counted.
+//! The measuring thread has at most one command, and every command has exactly one result, so
+//! results need no number. Attempts never decrease within a session: messages of an older attempt,
+//! or of one that is already over, are ignored and counted.
 
 use std::time::Duration;
 
@@ -24,14 +24,14 @@ use contract::message::{
 };
 use contract::spec::{Assignment, Demand, EngineSpec};
 
-/// Where a worker stands.
+/// State of a worker.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum State {
     /// No engine.
     Idle,
     /// The engine is being opened.
     Loading,
-    /// The engine is open, nothing to do.
+    /// The engine is open and idle.
     Ready,
     /// Warming up.
     Arming,
@@ -39,26 +39,26 @@ pub enum State {
     Armed,
     /// Requests are being sent, or will be at the start instant.
     Running,
-    /// The part is on its way and not yet durable.
+    /// The part is being sent and is not durable yet.
     Reporting,
-    /// Waiting for the measuring thread to let go.
+    /// Waiting until the measuring thread is free.
     Stopping,
-    /// Nothing will happen any more.
+    /// Final state.
     Left,
 }
 
-/// Something happened.
+/// An event.
 #[derive(Debug)]
 pub enum Input {
-    /// The coordinator spoke.
+    /// The coordinator sent a message.
     Said(ToPeer),
-    /// The measuring thread did something.
+    /// The measuring thread has a result.
     Did(Done),
     /// A signal asks the process to end.
     Terminate,
 }
 
-/// A result of the measuring thread: it ends the command that it answers.
+/// A result of the measuring thread, which ends its command.
 #[derive(Debug, PartialEq)]
 pub enum Done {
     /// The engine is open.
@@ -67,50 +67,50 @@ pub enum Done {
     Warm,
     /// Measured: the part in its envelope.
     Sealed(Vec<u8>),
-    /// Interrupted as asked.
+    /// Interrupted on request.
     Cancelled,
-    /// It cannot go on.
+    /// It failed.
     Failed(Failure),
 }
 
-/// What the measuring thread is to do.
+/// A command to the measuring thread.
 #[derive(Debug, PartialEq)]
 pub enum Command {
     /// Open the engine.
     Load {
-        /// What to open.
+        /// The engine to open.
         engine: EngineSpec,
-        /// What will be asked of it.
+        /// The demand that it must meet.
         demand: Demand,
     },
     /// Warm up for this share.
     Arm {
-        /// Which try.
+        /// Attempt.
         attempt: Attempt,
         /// The share.
         assignment: Box<Assignment>,
     },
     /// Measure the share.
     Run {
-        /// When, on the worker's own monotonic clock.
+        /// The start instant, on the worker's own monotonic clock.
         at: Duration,
-        /// How well that is known.
+        /// Its uncertainty.
         uncertainty: Duration,
     },
 }
 
-/// Something is to be done.
+/// An action to perform.
 #[derive(Debug, PartialEq)]
 pub enum Action {
-    /// Tell the coordinator.
+    /// Send to the coordinator.
     Send(FromPeer),
     /// Give to the measuring thread, which is free.
     Command(Command),
-    /// Have the measuring thread end its command early.
+    /// Interrupt the measuring thread's command.
     Interrupt,
-    /// Write the profile and tell the coordinator; this is the latest attempt.
+    /// Write the profile and report to the coordinator; this is the latest attempt.
     Flush(Attempt),
-    /// Leave: nothing runs any more.
+    /// Leave: nothing is running any more.
     Leave,
 }
 
@@ -142,25 +142,25 @@ impl Default for Machine {
 }
 
 impl Machine {
-    /// Where it stands.
+    /// Its current state.
     #[must_use]
     pub fn state(&self) -> State {
         self.state
     }
 
-    /// The attempt that is being worked on.
+    /// The attempt in progress.
     #[must_use]
     pub fn attempt(&self) -> Option<Attempt> {
         (!self.over).then_some(self.attempt)
     }
 
-    /// Messages of older or finished attempts so far.
+    /// Number of messages of older or finished attempts.
     #[must_use]
     pub fn ignored(&self) -> u64 {
         self.ignored
     }
 
-    /// Takes one input and says what to do about it, in this order.
+    /// Handles one input and returns the actions to perform, in order.
     pub fn on(&mut self, input: Input) -> Vec<Action> {
         if self.state == State::Left {
             return Vec::new();
@@ -231,7 +231,7 @@ impl Machine {
         match (self.state, done) {
             (State::Stopping, _) => self.rest(),
             (State::Loading, Done::Opened(report)) => {
-                // Loaded and waiting: the attempt goes on with an arm.
+                // Loaded and waiting: an arm order continues the attempt.
                 self.state = State::Ready;
                 vec![Action::Send(FromPeer::Loaded {
                     attempt: self.attempt,
@@ -264,7 +264,7 @@ impl Machine {
         vec![Action::Command(command)]
     }
 
-    /// Finish and leave: what is being measured is finished, what is only being prepared is not.
+    /// Drain: a running measurement is completed, preparations are stopped.
     fn drain(&mut self) -> Vec<Action> {
         self.draining = true;
         match self.state {
@@ -282,7 +282,7 @@ impl Machine {
         }
     }
 
-    /// Ends whatever is done.
+    /// Stops whatever is running.
     fn stop(&mut self) -> Vec<Action> {
         match self.state {
             State::Loading | State::Arming | State::Running => {
@@ -294,14 +294,15 @@ impl Machine {
         }
     }
 
-    /// Nothing more is expected of the attempt, and there is nothing to do about it.
+    /// Nothing more is expected of the attempt, and nothing has to be done.
     fn rest(&mut self) -> Vec<Action> {
         self.over = true;
         self.state = if self.open { State::Ready } else { State::Idle };
         Vec::new()
     }
 
-    /// Tells what is wrong and gives the attempt up: the two sides do not agree on where it stands.
+    /// Reports the illegal message and gives the attempt up, because the two sides disagree about
+    /// its state.
     fn illegal(&mut self, state: State, down: &ToPeer) -> Vec<Action> {
         let attempt = attempt_of(down).unwrap_or(self.attempt);
         let message = format!(
@@ -317,7 +318,7 @@ impl Machine {
         actions
     }
 
-    /// Whether a message belongs to an attempt that is older or of which nothing more is expected.
+    /// Whether a message belongs to an older attempt, or to one of which nothing more is expected.
     fn is_late(&self, down: &ToPeer) -> bool {
         let Some(attempt) = attempt_of(down) else {
             return false;

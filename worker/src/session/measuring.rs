@@ -1,6 +1,5 @@
 //! The one thread that owns the engine and measures. Takes commands from the session and gives each
-//! exactly one final result; it must not know the session, and nothing it does waits for the
-//! network.
+//! exactly one final result. Must not know the session, and never waits for the network.
 
 use std::sync::Arc;
 use std::sync::mpsc::{self, Receiver, Sender};
@@ -21,27 +20,27 @@ use crate::measure::{Clock, ColdStart};
 use crate::profile;
 use crate::trial::{Control, OpenEngine, StartAt, TrialEnd};
 
-/// The session's hold on the measuring thread.
+/// The session's handle on the measuring thread.
 #[derive(Debug)]
 pub(super) struct Measuring {
     orders: Sender<Job>,
-    /// Of the attempt that was armed last.
+    /// Control of the attempt that was armed last.
     control: Arc<Control>,
     thread: JoinHandle<()>,
 }
 
-/// What does not change while a process lives.
+/// Facts that do not change during a process.
 #[derive(Clone, Debug)]
 pub(super) struct Identity {
-    /// Where parts come from; the variant is told with the assignment.
+    /// Origin of the parts; the assignment gives the variant.
     pub origin: Origin,
-    /// What starting the process cost so far.
+    /// Cold start so far.
     pub cold: ColdStart,
     /// Workers that may run on this host at a time.
     pub slots: u32,
-    /// What it runs on.
+    /// Its processors.
     pub processors: Processors,
-    /// Digest over every byte of the model, as the agent found it.
+    /// Digest over every byte of the model, computed by the agent.
     pub model: Option<Sha256>,
     /// Engines that the program links.
     pub engines: Engines,
@@ -52,7 +51,7 @@ struct Job {
     control: Arc<Control>,
 }
 
-/// What the thread holds on to between commands.
+/// State that the thread keeps between commands.
 struct Bench {
     identity: Identity,
     engine: Option<OpenEngine>,
@@ -61,8 +60,7 @@ struct Bench {
 }
 
 impl Measuring {
-    /// Starts the thread; its results come through the receiver, which ends if the thread breaks
-    /// down.
+    /// Starts the thread. Its results come through the receiver, which ends if the thread panics.
     pub(super) fn start(identity: Identity) -> std::io::Result<(Self, UnboundedReceiver<Done>)> {
         let (orders, incoming) = mpsc::channel();
         let (results, outgoing) = unbounded_channel();
@@ -88,18 +86,18 @@ impl Measuring {
     /// Gives a command; the thread must be free.
     pub(super) fn command(&mut self, command: Command) {
         if matches!(command, Command::Arm { .. }) {
-            // A new one for every attempt, so that no interruption and no count of an older one is
-            // left in it.
+            // A new one for every attempt, so that no interruption and no count of an older one
+            // remains.
             self.control = Control::new();
         }
-        // If the thread is gone, the end of its results says so.
+        // If the thread has ended, the end of its results shows it.
         let _ = self.orders.send(Job {
             command,
             control: Arc::clone(&self.control),
         });
     }
 
-    /// Has the current command end early, where it can.
+    /// Interrupts the current command, if possible.
     pub(super) fn interrupt(&self) {
         self.control.cancel();
     }
@@ -109,7 +107,7 @@ impl Measuring {
         self.control.progress(attempt)
     }
 
-    /// Ends the thread and waits for it; the command at hand is cut short.
+    /// Ends the thread and waits for it; the current command is interrupted.
     ///
     /// # Errors
     /// When the thread has panicked.
@@ -174,7 +172,7 @@ impl Bench {
         if !engine.warm_up(&assignment, control)? {
             return Ok(Done::Cancelled);
         }
-        // The profile is of the measured load; what loading and warming up did is not part of it.
+        // The profile covers only the measured load, without loading and warm-up.
         profile::reset();
         self.share = Some((attempt, assignment));
         Ok(Done::Warm)

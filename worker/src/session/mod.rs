@@ -1,6 +1,6 @@
-//! The worker's side of the session: the way to the coordinator ([`access`]), the [`link`] to it,
-//! the pure [`machine`] that decides, and the loop of a worker process that joins them with the
-//! measuring thread ([`join`]). It must not know how load is generated or measured.
+//! The worker's side of the session: access to the coordinator ([`access`]), the [`link`] to it,
+//! the pure [`machine`] that decides, and the loop of a worker process that connects them with the
+//! measuring thread ([`join`]). Must not know how load is generated or measured.
 
 pub mod access;
 mod error;

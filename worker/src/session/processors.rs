@@ -1,6 +1,6 @@
-//! Processors of a worker's own: where workers are measured side by side, those of a host are
-//! divided among its slots, core by core, so that no two share one. Owns the division; must not
-//! know who runs beside it.
+//! Dedicated processors: if workers are measured at the same time, a host's processors are divided
+//! among its slots, core by core, so that no two share one. Owns the division; must not know what
+//! runs on the other slots.
 
 use std::collections::BTreeMap;
 use std::num::NonZero;
@@ -11,22 +11,21 @@ use contract::spec::EngineSpec;
 
 use crate::os;
 
-/// What a worker may run on.
+/// Processors of a worker.
 #[derive(Clone, Debug)]
 pub(super) enum Processors {
-    /// Whatever the host's slots share.
+    /// Shared with the host's other slots.
     Shared,
-    /// Its own alone, with so many engine threads where the plan leaves them open.
+    /// Dedicated, with this many engine threads if the plan leaves them open.
     Own { threads: u32 },
     /// There are too few to divide, or the system refuses.
     Refused(Failure),
 }
 
 impl Processors {
-    /// Takes the calling thread, and with it every thread it starts from now on, to this slot's own
-    /// processors.
+    /// Pins the calling thread, and every thread it starts from now on, to this slot's processors.
     pub(super) fn take(slot: u32, slots: u32) -> Self {
-        // Counts quotas too, which the list of processors does not.
+        // Includes quotas, which the list of processors does not.
         let cores = available_parallelism().map_or(1, NonZero::get);
         let own = match divided(&cores_of(&os::process_processors()), slot, slots) {
             Ok(own) => own,
@@ -41,10 +40,10 @@ impl Processors {
         }
     }
 
-    /// The engine to open on them.
+    /// The engine spec adapted to these processors.
     ///
     /// # Errors
-    /// When there is nothing to open it on.
+    /// When there are no processors for it.
     pub(super) fn fitted(&self, engine: EngineSpec) -> Result<EngineSpec, Failure> {
         match (self, engine) {
             (Self::Refused(failure), _) => Err(failure.clone()),
@@ -61,8 +60,7 @@ impl Processors {
     }
 }
 
-/// The processors of each core, in the order of packages and cores: neighbours share more than
-/// strangers.
+/// The processors of each core, in the order of packages and cores, because neighbours share more.
 fn cores_of(processors: &[u32]) -> Vec<Vec<u32>> {
     let mut cores: BTreeMap<(u32, u32), Vec<u32>> = BTreeMap::new();
     for &processor in processors {
@@ -70,7 +68,7 @@ fn cores_of(processors: &[u32]) -> Vec<Vec<u32>> {
             let path = format!("/sys/devices/system/cpu/cpu{processor}/topology/{name}");
             std::fs::read_to_string(path).ok()?.trim().parse().ok()
         };
-        // Where the system does not say, every processor is a core.
+        // If the system does not say, every processor is a core.
         let core = (
             fact("physical_package_id").unwrap_or(0),
             fact("core_id").unwrap_or(processor),
@@ -80,8 +78,8 @@ fn cores_of(processors: &[u32]) -> Vec<Vec<u32>> {
     cores.into_values().collect()
 }
 
-/// As many whole cores for every slot; what is left over stays idle, so that no slot has more than
-/// another.
+/// The same number of whole cores for every slot; the remainder stays idle, so that no slot has
+/// more than another.
 fn divided(cores: &[Vec<u32>], slot: u32, slots: u32) -> Result<Vec<u32>, String> {
     let each = cores.len() / slots.max(1) as usize;
     if each == 0 {
@@ -140,7 +138,7 @@ mod tests {
 
     #[test]
     fn threads_that_the_plan_leaves_open_are_the_slot_s_own() {
-        // On a thread of its own: the test's other threads stay where they are.
+        // On a separate thread, so that the test's other threads are not pinned.
         let run = std::thread::spawn(|| (Processors::take(0, 1), Processors::take(0, 100_000)));
         let (own, none) = run.join().expect("ran");
         let sim = EngineSpec::Sim(contract::spec::SimSpec::default());

@@ -1,4 +1,4 @@
-//! One phase of load, driven on a bench, and its failures.
+//! Drives one phase of load, and maps its failures.
 
 use std::time::Duration;
 
@@ -15,7 +15,7 @@ use crate::measure::{self, Meter, Wake};
 use crate::os;
 use crate::stream::{Purpose, Stream};
 
-/// From before the start instant until everything sent has ended, with the counters read around it.
+/// From before the start instant until every request has ended, with the counters read around it.
 pub(super) fn drive(
     mut driver: Driver<'_>,
     start: Duration,
@@ -66,8 +66,8 @@ pub(super) fn drive(
     })
 }
 
-/// Fates and tokens of simulated requests are the same for every arm; the noise of each slot and
-/// arm is its own.
+/// Outcomes and tokens of simulated requests are the same for every arm; the noise differs for each
+/// slot and arm.
 pub(super) fn window_start(assignment: &Assignment, at: Duration) -> WindowStart {
     let stream = u64::from(assignment.slot) << 8 | u64::from(assignment.arm().number());
     let noise_seed = Stream::new(assignment.seed, Purpose::Noise, stream).bits();
@@ -109,7 +109,7 @@ pub(super) fn bad_assignment(error: PhaseError) -> Failure {
 
 pub(super) fn broken(reason: Reason) -> Failure {
     let kind = match reason {
-        // It would end the same way again.
+        // It would fail in the same way again.
         Reason::NotFinite => FailureKind::ModelInvalid,
         _ => FailureKind::Engine,
     };

@@ -1,5 +1,4 @@
-//! What an agent does with the processes it is asked to start, and what becomes of them when it
-//! ends.
+//! What an agent does with the processes it starts, and what happens to them when it ends.
 //!
 //! One process each, asserted case by case: longer than other files.
 
@@ -17,7 +16,7 @@ use crate::programs::{
 };
 use crate::workers::running;
 
-/// Has a worker started; its session and process id.
+/// Has a worker started; returns its session and process id.
 pub(crate) async fn spawned(
     coordinator: &mut Coordinator,
     agent: &mut Session,
@@ -52,7 +51,7 @@ fn exited(ticket: u64, code: Option<i32>, signal: Option<i32>) -> FromPeer {
     }
 }
 
-/// Puts a worker into the middle of a trial.
+/// Brings a worker into the middle of a trial.
 async fn busy(worker: &mut Session) {
     worker.say(load(slow()));
     assert!(matches!(worker.hear().await, Some(FromPeer::Loaded { .. })));
@@ -159,14 +158,15 @@ async fn what_must_not_or_cannot_be_started_is_refused_with_a_sentence() {
     assert!(message.contains("second process for ticket 4"), "{message}");
 }
 
-/// This worker with a byte more: another build that runs.
+/// This worker plus one byte: a different build that runs.
 fn other_build() -> Vec<u8> {
     let mut bytes = std::fs::read(WORKER).expect("the worker program");
     bytes.push(b'\n');
     bytes
 }
 
-/// Answers for pieces of this build until it has come; gives whether it replaced another.
+/// Answers requests for pieces of this build until it is complete; returns whether it replaced
+/// another.
 async fn supply(session: &mut Session, build: &[u8]) -> bool {
     loop {
         match session.hear().await {
@@ -418,8 +418,7 @@ async fn silence_longer_than_the_lease_ends_an_agent_and_its_workers() {
     });
     let process = agent(&coordinator, &[]);
     let mut session = coordinator.session().await;
-    // Starting a worker may take longer than the lease; words that ask for nothing renew it
-    // meanwhile.
+    // Starting a worker may take longer than the lease; messages without effect renew it meanwhile.
     let words = session.words_for_nothing();
     let (_worker, pid) = spawned(&mut coordinator, &mut session, spawn(1)).await;
     words.abort();
@@ -444,7 +443,7 @@ async fn an_agent_that_is_to_keep_dials_again_with_all_its_slots_free() {
 
 #[tokio::test]
 async fn a_coordinator_that_is_not_there_is_given_up_after_the_patience() {
-    // Bound and never served: it accepts no session.
+    // Bound but never served: it accepts no session.
     let listener = std::net::TcpListener::bind("127.0.0.1:0").expect("a free port");
     let address = format!("http://{}", listener.local_addr().expect("it is bound"));
     drop(listener);

@@ -1,5 +1,5 @@
-//! What an agent sees to before it starts anything, open files and models, and how it goes when it
-//! is not wanted.
+//! What an agent checks before it starts anything (open files and models), and how it ends when
+//! refused.
 
 use std::process::Stdio;
 
@@ -33,7 +33,7 @@ async fn who_is_turned_away_after_the_welcome_ends_with_the_code_that_says_wheth
     }
 }
 
-/// An agent of 400 slots that was started under this limit of open files.
+/// An agent of 400 slots, started with this limit of open files.
 fn limited(coordinator: &Coordinator, limit: &str) -> Child {
     let line = format!("ulimit {limit} && exec \"$0\" \"$@\"");
     Command::new("sh")

@@ -1,5 +1,5 @@
-//! A coordinator small enough to see through: accepts sessions, hands every message to the test,
-//! and sends what the test wants said. Decides nothing but the answer to a hello.
+//! A minimal coordinator: accepts sessions, passes every message to the test, and sends what the
+//! test says. Decides only the answer to a hello.
 
 use std::collections::VecDeque;
 use std::future::Future;
@@ -20,8 +20,8 @@ use tonic::transport::Server;
 use tonic::transport::server::TcpIncoming;
 use tonic::{Request, Response, Status, Streaming};
 
-/// Longest wait for anything that must happen: far above what it takes on a busy machine, so that
-/// only a defect reaches it.
+/// Longest wait for anything that must happen: far longer than on a busy machine, so that only a
+/// defect reaches it.
 pub(crate) const DEADLINE: Duration = Duration::from_secs(60);
 pub(crate) const TOKEN: &str = "secret of the test";
 
@@ -34,7 +34,7 @@ pub(crate) struct Coordinator {
     sessions: UnboundedReceiver<Session>,
 }
 
-/// One session as the coordinator sees it.
+/// One session from the coordinator's side.
 pub(crate) struct Session {
     pub(crate) hello: Hello,
     down: UnboundedSender<Result<ToPeerItem, Status>>,
@@ -56,7 +56,7 @@ pub(crate) fn welcome(lease: Duration) -> ToPeer {
 }
 
 impl Coordinator {
-    /// Welcomes everybody who knows the token, with a lease that no test outlives.
+    /// Accepts every peer with the token, with a lease that no test outlives.
     pub(crate) fn start() -> Self {
         Self::greeting(|hello| {
             if hello.token.expose() == TOKEN {
@@ -87,7 +87,7 @@ impl Coordinator {
         Self { address, sessions }
     }
 
-    /// The next peer that says hello.
+    /// The next peer that sends a hello.
     pub(crate) async fn session(&mut self) -> Session {
         within(self.sessions.recv()).await.expect("the server runs")
     }
@@ -100,7 +100,7 @@ impl Session {
             .expect("the session is open");
     }
 
-    /// Keeps telling an agent to stop what is not there, until aborted.
+    /// Repeatedly tells an agent to stop a process that does not exist, until aborted.
     pub(crate) fn words_for_nothing(&self) -> JoinHandle<()> {
         let down = self.down.clone();
         tokio::spawn(async move {
@@ -114,7 +114,8 @@ impl Session {
         })
     }
 
-    /// The next message; `None` when the peer has ended the session. Signs of life are kept aside.
+    /// The next message; `None` when the peer has ended the session. Keep-alives are kept
+    /// separately.
     pub(crate) async fn hear(&mut self) -> Option<FromPeer> {
         loop {
             let item = within(self.up.message()).await.ok().flatten()?;
@@ -125,7 +126,7 @@ impl Session {
         }
     }
 
-    /// The next sign of life.
+    /// The next keep-alive.
     pub(crate) async fn beat(&mut self) -> FromPeer {
         if let Some(beat) = self.beats.pop_front() {
             return beat;
@@ -137,7 +138,7 @@ impl Session {
         FromPeer::try_from(item).expect("a message that means something")
     }
 
-    /// Hears until the peer ends the session.
+    /// Receives until the peer ends the session.
     pub(crate) async fn rest(mut self) -> Vec<FromPeer> {
         let mut heard = Vec::new();
         while let Some(up) = self.hear().await {
@@ -184,7 +185,7 @@ impl Bench for Service {
     }
 }
 
-/// Fails the test when something that must happen does not.
+/// Fails the test if something that must happen does not.
 pub(crate) async fn within<T>(future: impl Future<Output = T>) -> T {
     timeout(DEADLINE, future)
         .await

@@ -1,5 +1,5 @@
-//! An agent beside those who would misuse it: a coordinator that asks for more than it may, a
-//! listener that is none, and secrets that others can read.
+//! An agent and those who would misuse it: a coordinator that sends orders that are not allowed, a
+//! listener that is not a coordinator, and secrets that other users can read.
 
 use std::net::TcpListener;
 use std::os::unix::fs::PermissionsExt;
@@ -13,7 +13,7 @@ use tokio::process::Command;
 use crate::coordinator::{Coordinator, within};
 use crate::programs::{WORKER, agent, agent_at, ended, signal, spawn, until};
 
-/// Tells an agent of an order that it must not carry out; gives its sentence.
+/// Sends an agent an order that it must refuse; returns its sentence.
 async fn refused(flags: &[&str], name: &str, value: &str) -> String {
     let home = tempfile::tempdir().unwrap();
     let mut coordinator = Coordinator::start();
@@ -60,7 +60,7 @@ fn credentials(dir: &Path, mode: u32) {
     std::fs::set_permissions(dir.join(KEY_FILE), std::fs::Permissions::from_mode(mode)).unwrap();
 }
 
-/// Exit code and standard error of an agent with credentials that dials in vain.
+/// Exit code and standard error of an agent with credentials that cannot connect.
 async fn dialled(address: &str, dir: &Path, flags: &[&str]) -> (Option<i32>, String) {
     let mut command = Command::new(WORKER);
     command

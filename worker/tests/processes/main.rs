@@ -1,5 +1,4 @@
-//! Agents and workers as real processes on loopback, against a coordinator small enough to see
-//! through.
+//! Agents and workers as real processes on loopback, against a minimal coordinator.
 #![expect(clippy::unwrap_used, reason = "tests")]
 
 mod agents;

@@ -1,4 +1,4 @@
-//! The model verbs on the command line: what they write, print and refuse.
+//! The model commands: what they write, print and refuse.
 
 use std::path::Path;
 use std::process::{Command, Output};
@@ -33,7 +33,7 @@ pub(crate) fn digest(dir: &Path) -> String {
         .to_owned()
 }
 
-/// Over every byte.
+/// Digest over every byte.
 pub(crate) fn full_digest(dir: &Path) -> String {
     let output = model(&["digest", "--full", dir.to_str().expect("a plain path")]);
     assert!(output.status.success());

@@ -1,4 +1,4 @@
-//! Starting agents and workers as the processes they are, and the orders a test gives them.
+//! Starts agents and workers as real processes, and builds the orders that tests send.
 
 use std::path::Path;
 use std::process::Stdio;
@@ -24,7 +24,7 @@ pub(crate) fn agent(coordinator: &Coordinator, flags: &[&str]) -> Child {
     agent_at(coordinator, Path::new(env!("CARGO_TARGET_TMPDIR")), flags)
 }
 
-/// An agent of two slots, at home here.
+/// An agent with two slots and this home directory.
 pub(crate) fn agent_at(coordinator: &Coordinator, home: &Path, flags: &[&str]) -> Child {
     Command::new(WORKER)
         .args([
@@ -87,7 +87,7 @@ pub(crate) fn signal(pid: u32, name: &str) {
     assert!(done.success());
 }
 
-/// Whether the process runs: one that only waits to be reaped does not.
+/// Whether the process is running; a zombie is not.
 pub(crate) fn runs(pid: u32) -> bool {
     std::fs::read_to_string(format!("/proc/{pid}/stat")).is_ok_and(|stat| {
         stat.rsplit_once(')')
@@ -95,12 +95,12 @@ pub(crate) fn runs(pid: u32) -> bool {
     })
 }
 
-/// Waits until the process runs no more.
+/// Waits until the process is no longer running.
 pub(crate) async fn gone(pid: u32) {
     until(|| !runs(pid)).await;
 }
 
-/// Waits until it is so.
+/// Waits until the condition holds.
 pub(crate) async fn until(is_so: impl Fn() -> bool) {
     within(async {
         while !is_so() {
@@ -137,7 +137,7 @@ pub(crate) fn load(sim: SimSpec) -> ToPeer {
     }
 }
 
-/// A second's worth of load: quick to do, slow enough to be caught at it.
+/// A second's worth of load: short, but long enough to be interrupted.
 pub(crate) fn slow() -> SimSpec {
     SimSpec {
         step_base_ns: 50_000_000,
@@ -145,7 +145,7 @@ pub(crate) fn slow() -> SimSpec {
     }
 }
 
-/// A burst of 30 requests, of which this worker has 15.
+/// A burst of 30 requests, 15 of them for this worker.
 pub(crate) fn assignment(output_tokens: u32, warmup_tokens: u32) -> Box<Assignment> {
     Box::new(Assignment {
         run: RunId::new(1_700_000_000_000, [1; 10]),

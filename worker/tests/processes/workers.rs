@@ -1,4 +1,4 @@
-//! What a worker process does, from joining to its exit code.
+//! A worker process, from joining to its exit code.
 
 use std::path::Path;
 use std::time::Duration;
@@ -16,7 +16,7 @@ use crate::programs::{
 };
 
 const HOUR: Duration = Duration::from_secs(3600);
-/// Long enough for a busy machine to keep it, short enough to wait for its end.
+/// Long enough for a busy machine to keep it, short enough for a test to wait for its end.
 const LEASE: Duration = Duration::from_secs(3);
 
 pub(crate) fn native(model: &Path) -> ToPeer {
@@ -57,7 +57,7 @@ async fn armed(session: &mut Session, sim: SimSpec) {
     assert_eq!(session.hear().await, Some(FromPeer::Armed(ONE)));
 }
 
-/// The worker's own clock, by a ping.
+/// The worker's own clock, from a ping.
 async fn clock(session: &mut Session) -> Duration {
     session.say(ToPeer::Ping { seq: 9 });
     let Some(FromPeer::Pong { seq: 9, mono }) = session.hear().await else {
@@ -72,7 +72,7 @@ async fn started(session: &mut Session, sim: SimSpec) {
     session.say(start(now));
 }
 
-/// The part, put together from its pieces.
+/// The part, assembled from its pieces.
 async fn part(session: &mut Session) -> Part {
     let mut bytes = Vec::new();
     for expected in 0.. {
@@ -210,7 +210,7 @@ async fn a_start_of_an_attempt_that_is_over_is_ignored_and_the_next_attempt_work
     );
 }
 
-/// Until requests of a long trial are under way.
+/// Waits until requests of a long trial are in flight.
 pub(crate) async fn running(session: &mut Session) {
     crate::coordinator::within(async {
         while !matches!(session.beat().await, FromPeer::Beat(Some(now)) if now.issued > 0) {}
@@ -255,11 +255,11 @@ async fn a_signal_ends_a_worker_in_every_state_and_the_exit_is_clean() {
         if state == "running" {
             running(&mut session).await;
         }
-        // Its messages are taken in order: what was said before is known to it.
+        // Messages are handled in order, so everything sent before is known to it.
         clock(&mut session).await;
         signal(process.id().expect("it runs"), "TERM");
         let told = session.rest().await;
-        // What was done before the signal came.
+        // Messages from before the signal.
         let fine = |m: &FromPeer| matches!(m, FromPeer::Loaded { .. } | FromPeer::Armed(ONE));
         assert!(told.iter().all(fine), "{state}: {told:?}");
         assert_eq!(ended(process).await, (Some(0), String::new()), "{state}");

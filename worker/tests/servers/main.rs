@@ -3,5 +3,6 @@
 
 mod conformance;
 mod hostile;
+mod program;
 mod referee;
 mod rig;

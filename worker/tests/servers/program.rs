@@ -12,15 +12,22 @@ fn the_program_says_where_it_listens_and_writes_its_log_at_its_end() {
     let dir = tempfile::tempdir().expect("a directory");
     let log = dir.path().join("truth.jsonl");
     let mut child = Command::new(env!("CARGO_BIN_EXE_worker"))
-        .args(["referee", "--ttft", "5", "--itl", "1", "--chunk", "2", "--log"])
+        .args([
+            "referee", "--ttft", "5", "--itl", "1", "--chunk", "2", "--log",
+        ])
         .arg(&log)
         .stdout(Stdio::piped())
         .spawn()
         .expect("it starts");
     let mut line = String::new();
     let out = child.stdout.take().expect("it is piped");
-    BufReader::new(out).read_line(&mut line).expect("it says something");
-    let address = line.trim().strip_prefix("http://").expect("it is an address");
+    BufReader::new(out)
+        .read_line(&mut line)
+        .expect("it says something");
+    let address = line
+        .trim()
+        .strip_prefix("http://")
+        .expect("it is an address");
     let mut rig = Rig::new(address.parse().expect("it is an address"));
     assert_eq!((rig.one(), rig.one()), (Ending::Finished, Ending::Finished));
     drop(rig);

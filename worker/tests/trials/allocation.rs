@@ -31,22 +31,22 @@ thread_local! {
 #[global_allocator]
 static ALLOCATOR: Counting = Counting;
 
-// SAFETY: both calls are passed on unchanged to the system's allocator.
+// SAFETY: both calls are forwarded unchanged to the system's allocator.
 unsafe impl GlobalAlloc for Counting {
     unsafe fn alloc(&self, layout: Layout) -> *mut u8 {
         ALLOCATIONS.with(|n| n.set(n.get() + 1));
-        // SAFETY: passed on.
+        // SAFETY: forwarded.
         unsafe { System.alloc(layout) }
     }
 
     unsafe fn dealloc(&self, at: *mut u8, layout: Layout) {
-        // SAFETY: passed on.
+        // SAFETY: forwarded.
         unsafe { System.dealloc(at, layout) }
     }
 }
 
-/// Allocations of a whole phase in virtual time, where the engine runs on the driver's thread too;
-/// `waste` is called once within it.
+/// Allocations of a whole phase in virtual time, in which the engine also runs on the driver's
+/// thread; `waste` is called once during it.
 fn allocations(shape: Shape, waste: fn()) -> u64 {
     allocations_of(rig::scenario(shape), waste)
 }
@@ -86,8 +86,7 @@ fn allocations_of(scenario: Scenario, waste: fn()) -> u64 {
     counted
 }
 
-/// Allocations while 300 requests of 64 tokens are answered at once, by an engine with room for
-/// `events`.
+/// Allocations while an engine with room for `events` answers 300 requests of 64 tokens at once.
 fn allocations_of_floor(events: usize) -> u64 {
     let (clock, inbox, control) = (Clock::monotonic(), Inbox::default(), Control::new());
     let mut engine = engine::null(inbox.sink(&clock), events);

@@ -1,4 +1,4 @@
-//! What the driver does when an engine breaks down or keeps what it should let go of.
+//! How the driver reacts if an engine fails or does not release its requests.
 
 use std::time::Duration;
 
@@ -16,7 +16,7 @@ use worker::measure::{Clock, Recorder};
 
 use super::rig::{MS, scenario, whole};
 
-/// Takes requests and never answers one.
+/// Accepts requests and never answers.
 struct Mute {
     sink: Box<dyn StepSink>,
     breaks_at: Option<Duration>,

@@ -1,5 +1,5 @@
-//! What is sent is what was asked for, whatever the seed, the number of slots and the order of
-//! requests; what is cut is counted; and a window is as long as it was asked for.
+//! Requests are sent as asked, for any seed, number of slots and order of requests; cuts are
+//! counted; and a window has the requested length.
 
 use std::collections::BTreeSet;
 use std::time::Duration;
@@ -24,7 +24,7 @@ fn prompts(work: &Assignment) -> Vec<Vec<u32>> {
     )
 }
 
-/// Two kinds that differ by the length of their beginning alone.
+/// Two kinds that differ only in the length of their prefix.
 fn two_lengths(groups: u32) -> Scenario {
     let kind = |tokens| {
         let prompt = PromptSpec {
@@ -64,7 +64,7 @@ fn beginnings_of_two_lengths_are_sent_at_their_length_by_any_seed_and_number_of_
                 "{seed}, {of} slots: {lengths:?}"
             );
             let tokens: usize = lengths.iter().sum();
-            // Half of 200 are long, give or take four standard deviations.
+            // Half of 200 are long, ± four standard deviations.
             assert!(
                 (22_000..=35_600).contains(&tokens),
                 "{seed}, {of} slots: {tokens}"
@@ -185,7 +185,7 @@ fn what_is_cut_is_counted_wherever_it_comes_from() {
     both.add(&halves[1]);
     assert_eq!(both, of_trace, "slots add up");
 
-    // A text says itself how long it is.
+    // A text determines its own length.
     let path = dir.path().join("p.txt");
     let text: String = (0..200)
         .map(|n| format!("prompt {n} of this file\n"))

@@ -1,5 +1,5 @@
 //! Open loops in virtual time: every shape sends what it planned when it planned it, whatever the
-//! engine does, and the slices of a window say the same as its counts.
+//! engine does, and the slices of a window agree with its counts.
 
 use std::time::Duration;
 
@@ -15,7 +15,7 @@ use super::rig::{assignment, check, scenario, simulated, whole};
 
 const SECOND: Duration = Duration::from_secs(1);
 
-/// A loop that sends for so long.
+/// A loop that sends for this long.
 fn lasting(shape: Shape, seconds: u32) -> Scenario {
     let stop = StopSpec {
         duration: Some(SECOND * seconds),
@@ -62,7 +62,7 @@ fn every_open_shape() -> Vec<(Scenario, u64)> {
     ]
 }
 
-/// Of the slices of a part: offered, issued, ended, and answered tokens.
+/// Sums over a part's slices: offered, issued, ended, and answered tokens.
 fn sums(part: &Part) -> [u64; 4] {
     part.series
         .buckets
@@ -155,8 +155,8 @@ fn a_stall_counts_from_the_intended_time_of_all_it_delayed() {
         simulated(SimSpec::default(), &load),
     );
     check(&with, 1000);
-    // A hundred and forty of the thousand were due while nothing moved; a tenth of the thousand
-    // waited 0.4 s or more.
+    // A hundred and forty of the thousand were due during the stall; a tenth of the thousand waited
+    // 0.4 s or more.
     assert!(
         p90(&with) > 200_000_000 && p90(&without) < 50_000_000,
         "{} {}",

@@ -1,5 +1,5 @@
 //! Whole trials on the monotonic clock: the native engine on a small synthetic model, and the
-//! simulated one. Nothing here asserts how long something takes.
+//! simulated one. No durations are asserted here.
 
 use std::time::Duration;
 

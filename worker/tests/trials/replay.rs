@@ -1,4 +1,4 @@
-//! Traces and files of prompts: what they list is what is sent, when they say, and a copy that
+//! Traces and files of prompts: what they list is sent, at the listed times, and a copy that
 //! differs is refused.
 
 use std::path::Path;

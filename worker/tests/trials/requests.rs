@@ -42,7 +42,7 @@ fn files(work: &Assignment) -> Files {
     Files::open(work).expect("they can be used")
 }
 
-/// What every request of the window asks.
+/// The prompts of the window's requests.
 pub(super) fn prompts(work: &Assignment, spec: &EngineSpec, clock: &Clock) -> Vec<Vec<u32>> {
     let demand = Demand {
         concurrency: 4,

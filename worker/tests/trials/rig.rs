@@ -1,4 +1,4 @@
-//! What tests of trials share: scenarios, assignments, and a trial from opening to part in one
+//! Helpers for tests of trials: scenarios, assignments, and a trial from opening to part in one
 //! call.
 
 use std::time::Duration;
@@ -141,7 +141,7 @@ pub(super) fn simulated(spec: SimSpec, assignment: &Assignment) -> Part {
     trial(&EngineSpec::Sim(spec), assignment, &Clock::simulated())
 }
 
-/// What the coordinator would say of a part.
+/// The coordinator's check of a part.
 pub(super) fn vetted(part: &Part, of: &Assignment) -> Result<(), PartFault> {
     let place = PartKey {
         run: of.run,
@@ -168,7 +168,7 @@ pub(super) fn vetted(part: &Part, of: &Assignment) -> Result<(), PartFault> {
     vet::assigned(part, &to)
 }
 
-/// What must hold of every part whatever happened.
+/// Checks that hold for every part.
 pub(super) fn check(part: &Part, planned: u64) {
     assert_eq!(part.outcomes.planned, planned);
     assert_eq!(part.outcomes.ended(), planned);
@@ -198,7 +198,7 @@ pub(super) fn check(part: &Part, planned: u64) {
     }
 }
 
-/// Every metric but ITL can be had from the single requests too, and must be the same to the
+/// Every metric except ITL follows from the single requests too, and must be the same to the
 /// nanosecond.
 pub(super) fn recompute(part: &Part) {
     let mut again = contract::part::Histograms::default();

@@ -1,5 +1,5 @@
-//! What ends a window and what comes before it, in virtual time: loops that time ends, ladders,
-//! run-ins, rules that fail a window, and a bound on requests in flight.
+//! How a window ends and what precedes it, in virtual time: loops ended by time, ladders, run-ins,
+//! rules that fail a window, and a limit on requests in flight.
 
 use std::time::Duration;
 
@@ -56,7 +56,7 @@ fn p99(part: &Part, metric: Metric) -> Duration {
     )
 }
 
-/// Mean number in flight in `from..to` seconds.
+/// Mean number in flight from `from` to `to` seconds.
 fn in_flight(part: &Part, from: u32, to: u32) -> f64 {
     let slice = |seconds: u32| {
         (SECOND * seconds)
@@ -254,8 +254,8 @@ fn an_engine_that_falls_behind_fails_its_window() {
     assert!(over.in_time.expect("an open loop") < over.offered);
 }
 
-/// wrk2's demonstration: a server stands still for 1.4 s, and clients that wait for their answers
-/// hardly notice.
+/// wrk2's demonstration: a server stalls for 1.4 s, and clients that wait for their answers hardly
+/// notice.
 #[test]
 fn a_stall_shows_from_the_intended_time_and_not_in_the_service_time() {
     let mut load = with_run_in(lasting(Shape::Poisson { rate: 500.0 }, 20), SECOND);

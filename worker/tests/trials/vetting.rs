@@ -1,5 +1,5 @@
-//! Every field of a part that a worker measured, changed: it is not believed any more, or the field
-//! is one that nobody else knows and that is listed as such.
+//! Every field of a part that a worker measured is changed: the part is then rejected, or the field
+//! is one that only the worker knows and is listed as such.
 //!
 //! One list of fields, case by case: longer than other files.
 
@@ -24,7 +24,7 @@ use super::rig::{MS, burst, open, part, run, scenario, simulated, vetted, whole}
 const SECOND: Duration = Duration::from_secs(1);
 const LIE: u64 = 1 << 62;
 
-/// One change of a field, by its name.
+/// A change of one field, with its name.
 type Lie = (&'static str, fn(&mut Part));
 
 fn faulty() -> SimSpec {
@@ -58,7 +58,7 @@ fn open_loop() -> (Part, Assignment) {
     (simulated(faulty(), &work), work)
 }
 
-/// A first request that was answered, and one that was not.
+/// The first request that was answered, or that was not.
 fn of(part: &mut Part, ok: bool) -> &mut RequestRecord {
     let like = |request: &&mut RequestRecord| (request.outcome == Outcome::Ok) == ok;
     part.requests.iter_mut().skip(5).find(like).unwrap()
@@ -238,7 +238,7 @@ const LIES: &[Lie] = &[
     }),
 ];
 
-/// Changes that stay unseen, as [`UNCHECKED`] says.
+/// Undetected changes, as listed in [`UNCHECKED`].
 const UNSEEN: &[Lie] = &[
     ("sent.asked", |p| {
         let prompts = &mut p.sent.as_mut().unwrap().prompts;
@@ -328,7 +328,7 @@ fn every_histogram_is_held_against_the_requests() {
         let exact = other.histograms.get(metric).exact();
         *other.histograms.get_mut(metric) = contract::histogram::LatencyHistogram::default();
         (0..exact.count).for_each(|_| other.histograms.get_mut(metric).record_ns(100));
-        // Virtual time is never late: a lateness of 100 ns is as much of a lie as latencies of it.
+        // In virtual time nothing is late: a lateness of 100 ns is as false as a latency of 100 ns.
         assert!(
             vetted(&other, &work).is_err(),
             "{}: all at 100 ns",
@@ -361,8 +361,7 @@ fn what_nobody_else_knows_is_listed() {
     assert_eq!(listed.iter().copied().find(|field| stray(field)), None);
 }
 
-/// A field that is added to a part does not compile here: it needs a lie above, or a line in the
-/// list.
+/// A new field of a part does not compile here: it needs a change above, or a line in the list.
 #[test]
 fn no_field_is_forgotten() {
     let Part {
@@ -434,8 +433,7 @@ fn no_field_is_forgotten() {
     } = answered().0;
 }
 
-/// Whatever the load, the engine and what goes wrong: what was measured is believed.
-/// [`super::rig::run`] vets it.
+/// With any load, engine and fault, a real measurement is accepted. [`super::rig::run`] checks it.
 #[test]
 fn what_a_worker_measures_is_believed() {
     let mut state = 7_u64;

@@ -1,5 +1,5 @@
-//! Whole trials in virtual time: what a load shape, a fault or a stall does to a part, exactly and
-//! twice the same.
+//! Whole trials in virtual time: the effect of a load shape, a fault or a stall on a part, exact
+//! and reproducible.
 
 use super::rig::{self, MS, assignment, burst, check, open, origin, scenario, simulated, whole};
 use std::time::Duration;
@@ -11,7 +11,7 @@ use contract::spec::{EngineSpec, Shape, Share, SimSpec, Stall};
 use worker::measure::Clock;
 use worker::trial::{Control, StartAt, TrialEnd};
 
-/// One step a millisecond whatever is in it, without noise.
+/// One step in each millisecond, whatever is in it, without noise.
 fn even() -> SimSpec {
     SimSpec {
         step_base_ns: 1_000_000,

@@ -1,4 +1,4 @@
-//! One measure of one cell, estimated from its rounds and not yet decided.
+//! Estimates one measure of one cell from its rounds, before any decision.
 
 use contract::id::Arm;
 use hdrhistogram::Histogram;
@@ -51,8 +51,7 @@ pub(super) fn estimate(
     }
 }
 
-/// Whether enough values of every arm lie beyond the quantile, all rounds together
-/// (docs/validity.md).
+/// Whether enough values of every arm lie beyond the quantile over all rounds (docs/validity.md).
 pub(super) fn pooled_enough(
     measure: Measure,
     rounds: &[&Round],
@@ -82,8 +81,7 @@ pub(super) fn missing(reason: &str) -> Estimated {
     })
 }
 
-/// What people see on a plot: the ratio of the pooled quantiles, with the delete-one-round
-/// interval.
+/// The ratio of the pooled quantiles, which a plot shows, with the delete-one-round interval.
 pub(super) fn pooled(measure: Measure, rounds: &[&Round], alpha: f64) -> Option<Pooled> {
     with_pools(measure, rounds, |pools, q| jackknife(pools, q, alpha).ok())
 }
@@ -105,7 +103,7 @@ pub(super) fn resampled(
     Some(Resampled { mean, pooled, seed })
 }
 
-/// Does something with the histograms of every arm and round; `None` for rates and where an arm is
+/// Applies a function to the histograms of every arm and round; `None` for rates and if an arm is
 /// missing.
 pub(super) fn with_pools<T>(
     measure: Measure,

@@ -1,5 +1,5 @@
-//! One measure round by round on every host and in every slot: what a place's own requests showed.
-//! What follows from it is derived in [`places`](super::super::places).
+//! The primary measure in each round on every host and in every slot, from that place's own
+//! requests. [`places`](super::super::places) derives what follows from it.
 
 use super::super::metrics::RoundValues;
 use super::super::part_summary::PartSummary;
@@ -10,11 +10,11 @@ use crate::compare::Measure;
 /// One host, or one slot.
 #[derive(Clone, Debug)]
 pub struct Spot {
-    /// The slot of the fleet that was measured.
+    /// The host or slot.
     pub place: SlotOrHost,
-    /// What its own requests showed, round by round.
+    /// Values of its own requests in each round.
     pub rounds: Vec<RoundValues>,
-    /// B against A here alone; `None` where nothing can be compared.
+    /// B against A in this place alone; `None` if nothing can be compared.
     pub effect: Option<SlotEffect>,
 }
 

@@ -1,6 +1,5 @@
-//! The inside of a measured window, piece by piece: throughput, requests in flight, time to first
-//! token; the average over an arm's trials. From the slices that parts keep; of parts without them
-//! nothing is said.
+//! The course of a measured window: throughput, requests in flight, time to first token, averaged
+//! over an arm's trials. Uses the slices that parts keep; parts without slices are left out.
 
 use std::time::Duration;
 
@@ -10,7 +9,7 @@ use contract::part::{Bucket, Series};
 use super::super::slices;
 use super::super::trials::{Round, Trial};
 
-/// Pieces of a window at most.
+/// Greatest number of pieces of a window.
 const PIECES: usize = 64;
 
 /// An arm's window in pieces of equal length, from the common start.
@@ -18,18 +17,18 @@ const PIECES: usize = 64;
 pub struct Timeline {
     /// Length of a piece.
     pub width: Duration,
-    /// In order.
+    /// Pieces in order.
     pub slices: Vec<Slice>,
 }
 
 /// One piece.
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
 pub struct Slice {
-    /// Output tokens of the requests that were answered in it, per second.
+    /// Output tokens per second of the requests that were answered in it.
     pub tokens_per_second: f64,
-    /// Requests in flight on average.
+    /// Mean number of requests in flight.
     pub in_flight: f64,
-    /// Mean time to first token of the answered requests due in it, nanoseconds.
+    /// Mean time to first token of the answered requests that were due in it, nanoseconds.
     pub ttft: Option<f64>,
 }
 
@@ -47,7 +46,7 @@ pub(super) fn of(rounds: &[&Round]) -> Vec<(Arm, Timeline)> {
     Arm::ALL.into_iter().filter_map(of_arm).collect()
 }
 
-/// `None` without slices.
+/// The average over `trials`; `None` without slices.
 fn timeline(all: &Series, trials: usize) -> Option<Timeline> {
     let size = all.buckets.len().div_ceil(PIECES).max(1);
     let width = all.width * u32::try_from(size).unwrap_or(u32::MAX);

@@ -1,5 +1,5 @@
-//! Who is let in: agents of hosts like those the run began on, and workers that were ordered.
-//! Decides at the first word of a session, and when one ends.
+//! Admits agents whose hosts match those the run began on, and workers that were ordered. Decides
+//! at the first message of a session, and when a session ends.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
@@ -12,16 +12,16 @@ use super::super::event::{Effect, PeerEnd, PeerId, ProgressEvent, Reason};
 use super::super::vet;
 use super::{Core, Phase};
 
-/// What became of callers so far.
+/// Record of admitted and refused peers.
 #[derive(Debug, Default)]
 pub(super) struct Admission {
-    /// Agents that were not let in, and what is unlike of their hosts.
+    /// Agents that were refused, and how their hosts differ.
     pub refused: BTreeMap<String, String>,
-    /// Agents that were told to wait for a place.
+    /// Agents that were told to wait for a free slot.
     pub waiting: BTreeSet<String>,
-    /// Agents that came under a name that was taken.
+    /// Agents that used a name already in use.
     duplicates: u64,
-    /// Workers that came with a ticket that nobody waits for.
+    /// Workers whose ticket was not, or no longer, expected.
     uninvited: u64,
 }
 
@@ -44,7 +44,7 @@ impl Core {
         }
     }
 
-    /// A session is over.
+    /// A session has ended.
     pub(super) fn left(
         &mut self,
         now: Duration,
@@ -85,8 +85,8 @@ impl Core {
         }
     }
 
-    /// Somebody came who does not belong here. The run goes on; once is worth a note, however often
-    /// it is tried.
+    /// A host that does not match the run was refused. The run continues. One notice per host is
+    /// enough, however often it tries.
     fn host_refused(&mut self, peer: PeerId, name: String, why: String, effects: &mut Vec<Effect>) {
         let message = format!(
             "this host does not match the hosts that the run began on ({why}), and their rounds cannot be \
@@ -107,7 +107,7 @@ impl Core {
         }
     }
 
-    /// Who has the name may be about to go.
+    /// The holder of the name may be about to leave, so the caller may try again.
     fn duplicate(&mut self, peer: PeerId, name: &str, effects: &mut Vec<Effect>) {
         let message =
             format!("an agent named `{name}` has already joined: give each its own --name");
@@ -160,8 +160,8 @@ impl Core {
         self.worker_joined(now, ticket, effects);
     }
 
-    /// Not one that was ordered, or not any more. The first is told of, and then whenever their
-    /// number has doubled.
+    /// Refuses a worker that was not ordered, or no longer is. Reports the first, and then whenever
+    /// their number has doubled.
     fn uninvited(&mut self, peer: PeerId, why: &str, effects: &mut Vec<Effect>) {
         effects.push(Effect::Refuse {
             peer,
@@ -176,7 +176,7 @@ impl Core {
         }
     }
 
-    /// Notes every host that has no place, once.
+    /// Notes every host that has no slot, once.
     pub(super) fn note_waiting(&mut self, effects: &mut Vec<Effect>) {
         for name in self.slots.waiting() {
             if self.admission.waiting.insert(name.clone()) {
@@ -191,7 +191,7 @@ impl Core {
         }
     }
 
-    /// Who would have had slots, in words.
+    /// Names the agents that were refused, for the error message.
     pub(super) fn not_let_in(&self) -> String {
         let each = self
             .admission

@@ -12,7 +12,7 @@ use super::super::trial::{TrialWorker, WorkerState};
 use super::{Core, Phase, Unwritten};
 use crate::record::Expected;
 
-/// How long a start waits for somebody's first answer to a ping.
+/// How long a start waits for a worker's first answer to a ping.
 const CLOCK_PATIENCE: Duration = Duration::from_secs(5);
 
 impl Core {
@@ -67,12 +67,11 @@ impl Core {
         for (ticket, why) in unfit {
             self.spawn_failed(now, ticket, why, effects);
         }
-        // Workers that were kept are ready at once; those that cannot be started are gone at once.
+        // Resident workers are ready at once; workers that cannot be started are gone at once.
         self.advance(now, effects);
     }
 
-    /// Between blocks, slots without a host take a free place, and whoever measures from here on is
-    /// on record.
+    /// Between blocks: moves slots without a host to free slots, and records every new host.
     fn take_places(&mut self, effects: &mut Vec<Effect>) {
         let first = !self.slots.is_assigned();
         for moved in self.slots.assign() {
@@ -86,7 +85,7 @@ impl Core {
                     .is_some_and(|run| !run.knows(name, facts))
             };
             let host = host.filter(unknown);
-            // The places that a run begins in are its header's.
+            // The hosts that a run begins on are in its header.
             if first && host.is_none() {
                 continue;
             }
@@ -165,7 +164,7 @@ impl Core {
         });
     }
 
-    /// No second try would find it.
+    /// A second attempt would not find the variant either.
     fn unknown_variant(&mut self, now: Duration, variant: &str, effects: &mut Vec<Effect>) {
         let message =
             format!("this run has no build of the variant `{variant}`: run `coordinator build`");
@@ -178,7 +177,7 @@ impl Core {
         self.advance(now, effects);
     }
 
-    /// Why a build cannot run on a worker's host, if so.
+    /// Why a build cannot run on a worker's host, if it cannot.
     fn unfit(&self, worker: &TrialWorker, binary: &Binary) -> Option<String> {
         let name = self.slots.name(worker.seat.agent)?;
         let facts = self.slots.facts(name)?;
@@ -198,7 +197,7 @@ impl Core {
         })
     }
 
-    /// Everybody is armed: one instant for all, once all clocks are known.
+    /// All workers are armed: sets one start instant for all, once all clocks are known.
     pub(super) fn start(&mut self, now: Duration, effects: &mut Vec<Effect>) {
         if self.clockless().is_some() {
             if !self.clock_awaited {
@@ -222,7 +221,7 @@ impl Core {
         });
     }
 
-    /// The first worker on whose clock no instant can be told.
+    /// The first worker whose clock is not known.
     pub(super) fn clockless(&self) -> Option<Ticket> {
         self.workers
             .tickets()
@@ -230,7 +229,7 @@ impl Core {
             .find(|ticket| !self.peers.has_clock(*ticket))
     }
 
-    /// Makes durable what was remembered.
+    /// Makes pending notices durable.
     pub(super) fn write_notes(&mut self, effects: &mut Vec<Effect>) {
         if self.unwritten != Unwritten::Nothing {
             self.unwritten = Unwritten::Nothing;
@@ -238,7 +237,7 @@ impl Core {
         }
     }
 
-    /// The next try of the current block.
+    /// Begins the next attempt of the current block.
     pub(super) fn next_attempt(&mut self) {
         self.tries += 1;
         self.attempt = Attempt(self.attempt.0 + 1);

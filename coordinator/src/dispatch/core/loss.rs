@@ -1,5 +1,5 @@
-//! What follows from losses, overdue steps and Ctrl-C: repeat the block, or let every worker go and
-//! end the run.
+//! Handles losses, overdue steps and Ctrl-C: repeats the block, or lets every worker go and ends
+//! the run.
 
 use std::time::Duration;
 
@@ -13,7 +13,7 @@ use super::super::reason::INTERRUPTED;
 use super::super::trial::{TrialWorker, WorkerState};
 use super::{Core, Next, Phase};
 
-/// Has an agent stop a worker: at once, or after the grace.
+/// Asks an agent to stop a worker, at once or after the grace period.
 pub(super) fn stop(worker: &TrialWorker, grace: Duration, effects: &mut Vec<Effect>) {
     let message = ToPeer::Stop {
         ticket: worker.ticket,
@@ -87,7 +87,8 @@ impl Core {
         }
     }
 
-    /// Start instants and latencies are told on that clock.
+    /// Start instants and latencies are measured on the worker's monotonic clock, so a jump loses
+    /// its part.
     pub(super) fn clock_jumped(
         &mut self,
         now: Duration,
@@ -137,15 +138,14 @@ impl Core {
             worker.seat.agent == agent && worker.step != WorkerState::Gone
         };
         for worker in self.workers.all.iter_mut().filter(here) {
-            // Who was leaving anyway has done what it had to do.
+            // A worker that is leaving has already finished its work.
             if worker.step < WorkerState::Leaving {
                 hit.push(worker.ticket);
             }
             worker.step = WorkerState::Gone;
         }
         let measuring = self.phase == Phase::Trial;
-        // The block's later arms would run after the death of a host that its earlier ones ran
-        // before.
+        // Earlier arms of the block ran with this host, later ones would run without it.
         let later = measuring && !self.script.shrink && self.turn + 1 < self.current().turns();
         let workers = match hit.len() {
             0 if later => self.slots.held_by(&host),
@@ -156,14 +156,13 @@ impl Core {
         if measuring && workers > 0 {
             self.lost(now, &hit, reason, effects);
         } else if !self.is_ending() {
-            // Its workers were missed before: why their slots are empty from here on must be told
-            // all the same.
+            // The workers were counted as lost before, but the reason why their slots are empty
+            // from here on must be recorded as well.
             self.note(reason, effects);
         }
     }
 
-    /// Without all its agents a run cannot go on, however long it is waited for, unless it may
-    /// shrink.
+    /// Without all its agents a run cannot continue, unless it may shrink. Waiting does not help.
     pub(super) fn agent_ended(
         &mut self,
         now: Duration,
@@ -192,8 +191,8 @@ impl Core {
         self.end(now, Cause::Losses, sentence, effects);
     }
 
-    /// These workers' parts of the block are lost: the block goes on without their slots, is run
-    /// again whole, or the run ends.
+    /// These workers' parts of the block are lost. The block continues without their slots, is
+    /// repeated as a whole, or the run ends.
     pub(super) fn lost(
         &mut self,
         now: Duration,
@@ -232,8 +231,8 @@ impl Core {
         }
     }
 
-    /// Lets every worker go, then ends the run. The first cause stands: what follows from it is no
-    /// cause of its own.
+    /// Lets every worker go, then ends the run. The first cause is kept: later ones are
+    /// consequences of it.
     pub(super) fn end(
         &mut self,
         now: Duration,
@@ -265,8 +264,7 @@ impl Core {
         self.interrupts += 1;
         effects.push(Effect::Show(ProgressEvent::Stopping));
         match &self.phase {
-            // What is being made durable stays, and an end that is decided stays: the run ends
-            // right after.
+            // A commit in progress is completed, and a decided end stays: the run ends right after.
             Phase::Committing | Phase::Clearing(Next::End(_)) if self.interrupts == 1 => {}
             _ if self.interrupts == 1 => {
                 self.note(Reason::Interrupted, effects);
@@ -302,8 +300,7 @@ impl Core {
                 self.end(now, Cause::Losses, reason, effects);
             }
             Phase::Trial => self.overdue(now, effects),
-            // They were told to leave and did not: the kernel has the last word, and nothing waits
-            // any longer.
+            // The workers were told to leave and did not: kill them and wait no longer.
             _ => {
                 self.kill_all(effects);
                 self.workers.move_all(WorkerState::Gone);
@@ -316,7 +313,7 @@ impl Core {
             return;
         };
         if late.step >= WorkerState::Leaving {
-            // Its part is kept; only the process lingers.
+            // The part is kept; only the process has not ended.
             self.kill_all(effects);
             self.workers.move_all(WorkerState::Gone);
             return;

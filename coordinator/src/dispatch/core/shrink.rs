@@ -1,6 +1,6 @@
-//! Going on without lost slots. Nobody else sends what they would have sent: the load on every
-//! other slot stays what it was. A slot that is out stays out until the block's end, so that all
-//! later arms run in the same places, and what it did not send is counted.
+//! Continues a block without lost slots. The other slots keep their load: nobody takes over the
+//! requests of a lost slot. A lost slot stays out until the block ends, so that all later arms run
+//! in the same slots, and the requests it did not send are counted.
 
 use contract::id::Ticket;
 
@@ -9,13 +9,13 @@ use super::super::trial::{TrialWorker, WorkerState};
 use super::Core;
 
 impl Core {
-    /// Every slot may take part again.
+    /// Lets every slot take part again.
     pub(super) fn make_whole(&mut self) {
         self.out.clear();
         self.lost_requests = 0;
     }
 
-    /// A slot takes no part in this trial, nor in the rest of the block.
+    /// Leaves a slot out of this trial and the rest of the block.
     pub(super) fn leave_out(&mut self, slot: u32, effects: &mut Vec<Effect>) {
         let share = self.current().share(slot, self.script.slots);
         let most = self.script.requests[self.current().scenario as usize].most();
@@ -26,8 +26,8 @@ impl Core {
         }
     }
 
-    /// Lets the lost workers' slots go, if the run may shrink and others are left. False when it
-    /// cannot go on so.
+    /// Continues without the lost workers' slots if the run may shrink and other slots are left.
+    /// Returns false otherwise.
     pub(super) fn shrunk(&mut self, lost: &[Ticket], effects: &mut Vec<Effect>) -> bool {
         let is_lost = |worker: &TrialWorker| lost.contains(&worker.ticket);
         let others = self
@@ -46,7 +46,7 @@ impl Core {
                 let grace = self.script.limits.leave / 2;
                 super::loss::stop(&worker, grace, effects);
             }
-            // A worker whose part is here has sent all it had to send; only its later turns are
+            // A worker whose part has arrived has sent all its requests; only its later turns are
             // lost.
             if worker.reported {
                 self.out.insert(worker.slot);

@@ -1,5 +1,5 @@
-//! Whose turn it is: the block, the trial that each slot takes part in, what its worker is told of
-//! them, and notes that name them.
+//! Which block and trial are current, which trial each slot takes part in, the orders that workers
+//! get, and notices that name a trial.
 
 use contract::id::{Ticket, TrialKey};
 use contract::identity::HostFacts;
@@ -12,13 +12,13 @@ use super::{Core, Unwritten};
 use crate::schedule::Block;
 
 impl Core {
-    /// The block whose turn it is; the last one once all are done.
+    /// The current block; the last one once all are done.
     pub(super) fn current(&self) -> &Block {
         &self.script.blocks[self.block.min(self.script.blocks.len() - 1)]
     }
 
-    /// The trial whose turn it is, of a duet that of the first slot; the block's last one once all
-    /// are done.
+    /// The current trial (in a duet that of the first slot); the block's last one once all are
+    /// done.
     pub(super) fn key(&self) -> TrialKey {
         self.key_in(0)
     }
@@ -29,8 +29,8 @@ impl Core {
         block.key(block.arm(self.turn.min(block.turns() - 1), slot))
     }
 
-    /// Why the arms of a duet would not share what disturbs their hosts: the first pair of slots
-    /// that lies on two.
+    /// In a duet both slots of a pair must be on one host, so that both arms meet the same
+    /// disturbance. Describes the first pair that is on two hosts.
     pub(super) fn parted(&self, seats: &[Option<AgentSlot>]) -> Option<String> {
         let pairs = seats
             .chunks_exact(2)
@@ -61,7 +61,7 @@ impl Core {
         }
     }
 
-    /// Has a worker warm up; from here on its part must be that of this trial.
+    /// Tells a worker to warm up. From here on its part must belong to this trial.
     pub(super) fn arm(&mut self, ticket: Ticket, effects: &mut Vec<Effect>) {
         let Some(slot) = self.workers.get(ticket).map(|worker| worker.slot) else {
             return;
@@ -86,7 +86,7 @@ impl Core {
         }
     }
 
-    /// Tells a worker, while it has a session.
+    /// Sends an order to a worker that has a session.
     pub(super) fn tell(&self, ticket: Ticket, order: &WorkerOrder, effects: &mut Vec<Effect>) {
         if let Some(peer) = self.peers.session(ticket) {
             effects.push(Effect::Send {
@@ -96,12 +96,12 @@ impl Core {
         }
     }
 
-    /// Notes what costs nobody a part.
+    /// Notes an event that costs no part.
     pub(super) fn note(&mut self, reason: Reason, effects: &mut Vec<Effect>) {
         self.note_in(0, 0, reason, None, effects);
     }
 
-    /// Notes that a host is on record from here on, if it was not.
+    /// Records a host, if it is not on record yet.
     pub(super) fn note_host(
         &mut self,
         reason: Reason,
@@ -111,7 +111,7 @@ impl Core {
         self.note_in(0, 0, reason, host, effects);
     }
 
-    /// Notes that so many workers' parts are lost, the first of which is this slot's.
+    /// Notes that the parts of several workers are lost; `slot` is the first one's.
     pub(super) fn note_loss(
         &mut self,
         slot: u32,
@@ -122,8 +122,8 @@ impl Core {
         self.note_in(slot, workers, reason, None, effects);
     }
 
-    /// Messages of given up attempts are noted like those of strangers: the first, and whenever
-    /// their number has doubled.
+    /// Notes a message of an attempt that was given up: the first, and then whenever their number
+    /// has doubled.
     pub(super) fn late(&mut self, reason: impl FnOnce(u64) -> Reason, effects: &mut Vec<Effect>) {
         self.late += 1;
         if self.late.is_power_of_two() {

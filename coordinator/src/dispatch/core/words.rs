@@ -1,4 +1,4 @@
-//! What peers say, and what follows while all goes well.
+//! Handles messages of peers while nothing is lost.
 
 use std::time::Duration;
 
@@ -13,7 +13,7 @@ use super::super::trial::WorkerState;
 use super::super::vet;
 use super::{Core, Phase};
 
-/// What a worker says about its attempt.
+/// A worker's message about its attempt.
 enum WorkerMessage {
     Loaded(LoadReport),
     Armed,
@@ -75,7 +75,7 @@ impl Core {
                     return;
                 };
                 match message {
-                    // It is asked for after the part and belongs to no attempt.
+                    // The profile is requested after the part and belongs to no attempt.
                     FromPeer::Flushed(_) => self.flushed(ticket, effects),
                     FromPeer::Loaded { attempt, report } => {
                         self.said(now, ticket, attempt, WorkerMessage::Loaded(report), effects);
@@ -107,8 +107,8 @@ impl Core {
         }
     }
 
-    /// Who joins while every worker is let go has been told to leave, and changes nothing of when
-    /// that must be done.
+    /// A worker that joins while all workers are let go has been told to leave. It does not extend
+    /// the deadline.
     pub(super) fn worker_joined(
         &mut self,
         now: Duration,
@@ -141,7 +141,7 @@ impl Core {
         effects: &mut Vec<Effect>,
     ) {
         if attempt != self.attempt {
-            // A part comes in many pieces and counts once.
+            // A part arrives in many pieces and counts once.
             if !matches!(&message, WorkerMessage::Piece(chunk) if !chunk.last) {
                 let during = self.attempt;
                 self.late(
@@ -181,9 +181,9 @@ impl Core {
         }
     }
 
-    /// An engine that is not what the run began with, or that the plan does not fit, is a failure
-    /// of its worker. The first that is open is when a run begins to exist: before, nothing was
-    /// measured and nothing is stored.
+    /// If the engine differs from the one the run began with, or the plan does not fit it, its
+    /// worker has failed. The first engine that opens creates the run: before that, nothing is
+    /// measured or stored.
     fn loaded(
         &mut self,
         now: Duration,
@@ -241,8 +241,8 @@ impl Core {
         }
     }
 
-    /// What a worker sent cannot be what it measured: it is told so, and lost to the block as any
-    /// other that fails.
+    /// A part failed its checks. The worker is told why, and is lost to the block like any other
+    /// that fails.
     fn refuse_part(&mut self, now: Duration, ticket: Ticket, why: &str, effects: &mut Vec<Effect>) {
         if self.workers.get(ticket).is_none() {
             return;

@@ -1,5 +1,5 @@
-//! Hands pieces of a run's builds to agents that lack them. Only what this run is about to start,
-//! and only by its hash.
+//! Sends pieces of builds to agents that lack them. Serves only builds that this run uses,
+//! addressed by hash.
 
 use std::collections::BTreeMap;
 use std::io;
@@ -49,7 +49,7 @@ pub(super) async fn piece(
     }
 }
 
-/// At most [`PART_CHUNK`] bytes, and whether the file ends with them.
+/// Reads at most [`PART_CHUNK`] bytes, and says whether they reach the end of the file.
 fn read(path: &Path, offset: u64) -> io::Result<(Vec<u8>, bool)> {
     let file = contract::files::open(path)?;
     let left = file.metadata()?.len().saturating_sub(offset);

@@ -1,11 +1,11 @@
-//! Agents that run already: a service of their hosts, a batch job of the user's. Nothing is started
-//! and nothing stopped.
+//! Agents that already run: a service of their hosts, or a batch job of the user's. Starts and
+//! stops nothing.
 
 use std::time::Duration;
 
 use super::{Launched, Lost, Task};
 
-/// Other people's agents.
+/// Agents that others started.
 #[derive(Debug)]
 pub(super) struct Attach;
 

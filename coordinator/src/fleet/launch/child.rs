@@ -1,5 +1,5 @@
-//! A child process that lives as long as its standard input stays open. Secrets go in there as its
-//! first line, never into arguments.
+//! A child process that lives as long as its standard input stays open. Secrets go through standard
+//! input as its first line, never through arguments.
 
 use std::fs::File;
 use std::io::Write;
@@ -15,22 +15,22 @@ use tokio::task::JoinHandle;
 
 use super::LaunchError;
 
-/// Bytes kept of what a child says last.
+/// Bytes kept of the end of a child's standard error.
 const TAIL: usize = 2048;
 
 /// A started child.
 #[derive(Debug)]
 pub(super) struct Leashed {
     child: Child,
-    /// Held apart: waiting for a child closes what it still holds of it.
+    /// Kept separately, because waiting for a child closes the standard input that it still holds.
     stdin: Option<File>,
     stderr: Option<JoinHandle<String>>,
     told: bool,
 }
 
 impl Leashed {
-    /// Starts it and hands it the secrets. Its standard error is this process's own, or kept as its
-    /// last words.
+    /// Starts the child and sends it the secrets. Its standard error is this process's own, or its
+    /// end is kept for the error message.
     pub(super) fn start(
         mut command: Command,
         secrets: &Secrets,
@@ -45,7 +45,7 @@ impl Leashed {
             } else {
                 Stdio::inherit()
             })
-            // The terminal's Ctrl-C is for the coordinator, which then tells its agents.
+            // The terminal's Ctrl-C must reach only the coordinator, which then tells its agents.
             .process_group(0)
             .kill_on_drop(true);
         let mut child = command
@@ -67,8 +67,8 @@ impl Leashed {
         })
     }
 
-    /// Waits until it ends without having been told to. May be dropped and called again; its end is
-    /// told once, and who asks again waits for ever instead of hearing it over and over.
+    /// Waits until the child ends unasked. May be dropped and called again. The end is reported
+    /// once; later calls never complete.
     pub(super) async fn ended(&mut self) -> Exit {
         if self.told {
             return std::future::pending().await;
@@ -83,21 +83,21 @@ impl Leashed {
         Exit { code, signal, tail }
     }
 
-    /// Lets it end by itself, then insists.
+    /// Waits for the grace period until the child has ended, then kills it.
     pub(super) async fn stop(mut self, grace: Duration) {
         drop(self.stdin.take());
         if tokio::time::timeout(grace, self.child.wait())
             .await
             .is_err()
         {
-            // It is gone or about to be; there is nobody left to tell.
+            // The child has ended or is about to; there is nobody to report an error to.
             drop(self.child.kill().await);
         }
     }
 }
 
-/// Writes the secrets into the pipe and gives it back. A pipe that was just made takes so little at
-/// once; a child that is gone by now is noticed elsewhere.
+/// Writes the secrets into the pipe and returns it. A new pipe has room for them, so the write does
+/// not block. A child that has ended by then is noticed elsewhere.
 fn handed_over(pipe: ChildStdin, secrets: &Secrets) -> std::io::Result<File> {
     let mut pipe = File::from(pipe.into_owned_fd()?);
     let line = serde_json::to_string(secrets).expect("secrets are text") + "\n";

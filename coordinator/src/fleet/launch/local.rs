@@ -1,5 +1,5 @@
-//! One agent as a child on this host. It lives as long as its standard input stays open, so that it
-//! ends with the coordinator however that ends.
+//! One agent as a child on this host. It lives as long as its standard input stays open, so it ends
+//! with the coordinator, however the coordinator ends.
 
 use std::time::Duration;
 

@@ -1,7 +1,6 @@
-//! Agents by Slurm. Outside of an allocation: one array job, an element for each agent, placed
-//! whenever and wherever Slurm decides. Inside of one: one step with a task on each node. Nothing
-//! is queued again by itself (`--no-requeue`): an agent that was started a second time would be
-//! another one.
+//! Agents started by Slurm. Outside an allocation: one array job with an element for each agent,
+//! placed when and where Slurm decides. Inside an allocation: one step with a task on each node.
+//! `--no-requeue` prevents a second start, because a restarted agent would be a different one.
 //!
 //! ```text
 //! queued ─(Slurm has room)→ running ─(told to leave, or by its lease)→ gone
@@ -20,24 +19,24 @@ use tokio::time::sleep;
 use super::child::Leashed;
 use super::{AgentSettings, LaunchError, Launched, Lost, Task};
 
-/// Between two looks at the queue.
+/// Interval between polls of the queue.
 const LOOK: Duration = Duration::from_secs(2);
 
-/// How Slurm is asked.
+/// Settings of the Slurm launcher.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Slurm {
-    /// How many agents.
+    /// Number of agents.
     pub agents: u32,
-    /// Further words for `sbatch` or `srun`: partition, account, exclusiveness.
+    /// More arguments for `sbatch` or `srun`: partition, account, exclusive use.
     pub arguments: Vec<String>,
-    /// Whether this process runs inside of an allocation.
+    /// Whether this process runs inside an allocation.
     pub inside: bool,
 }
 
 /// An array job.
 struct Job {
     id: String,
-    /// Looks that did not show it: the last one that did may have been too early or too late.
+    /// Consecutive polls that did not show the job. One may be too early or too late.
     unseen: u32,
 }
 
@@ -53,7 +52,7 @@ impl Slurm {
         }
     }
 
-    /// Standard input goes to every task, and so does its end.
+    /// `srun` passes standard input, and its end, to every task.
     fn step(&self, settings: &AgentSettings) -> Result<Box<dyn Launched>, LaunchError> {
         let mut command = Command::new("srun");
         let count = self.agents.to_string();
@@ -65,7 +64,7 @@ impl Slurm {
             &count,
             "--ntasks-per-node=1",
         ]);
-        // One that ends takes no other along.
+        // A task that ends must not end the others.
         command
             .args([
                 "--kill-on-bad-exit=0",
@@ -132,21 +131,21 @@ impl Slurm {
             let message = String::from_utf8_lossy(&output.stderr).trim().to_owned();
             return Err(LaunchError::Batch { message });
         }
-        // `JOB` or `JOB;CLUSTER`.
+        // Output format: `JOB` or `JOB;CLUSTER`.
         let text = String::from_utf8_lossy(&output.stdout);
         let id = text.trim().split(';').next().unwrap_or_default().to_owned();
         Ok(Box::new(Job { id, unseen: 0 }))
     }
 }
 
-/// What `squeue --json` says, as far as it matters here.
+/// The fields of `squeue --json` that are used.
 #[derive(Deserialize)]
 struct Queue {
     jobs: Vec<Element>,
 }
 
-/// One element of an array job. A state is a word in older versions and a list of words in newer
-/// ones; a number is plain in older and within an object in newer ones.
+/// One element of an array job. Older versions of Slurm write a state as a string and a number as a
+/// number; newer ones write a list of strings and an object.
 #[derive(Deserialize)]
 struct Element {
     job_state: serde_json::Value,
@@ -159,7 +158,7 @@ struct Element {
 }
 
 impl Element {
-    /// Whether it is one of this job.
+    /// Whether the element belongs to this job.
     fn is_of(&self, job: &str) -> bool {
         let number =
             |value: &serde_json::Value| value.as_u64().or_else(|| value.get("number")?.as_u64());
@@ -170,7 +169,7 @@ impl Element {
                 .any(|id| number(id) == wanted)
     }
 
-    /// The word for an end that nobody asked for.
+    /// The state of an element that ended unasked.
     fn bad_end(&self) -> Option<String> {
         let word = match &self.job_state {
             serde_json::Value::Array(words) => words.first().and_then(|word| word.as_str()),
@@ -199,7 +198,7 @@ impl Job {
             .kill_on_drop(true);
         let output = command.output().await.ok()?;
         let mut jobs = serde_json::from_slice::<Queue>(&output.stdout).ok()?.jobs;
-        // `squeue --json` of Slurm 22.05 shows every job there is, whichever was asked for.
+        // `squeue --json` of Slurm 22.05 ignores the job filter and shows every job.
         jobs.retain(|job| job.is_of(&self.id));
         Some(jobs)
     }
@@ -249,8 +248,8 @@ impl Launched for Job {
         Box::pin(self.watch())
     }
 
-    /// The agents have been told to leave; whatever is left of the job, or not yet begun, is
-    /// cancelled.
+    /// The agents have been told to leave. Cancels what is left of the job, including elements that
+    /// have not begun.
     fn stop(self: Box<Self>, grace: Duration) -> Task<'static, ()> {
         Box::pin(async move {
             let gone = async {
@@ -262,7 +261,7 @@ impl Launched for Job {
                     sleep(LOOK / 10).await;
                 }
             };
-            // Those that run leave by themselves; those that wait for room never need to begin.
+            // Running agents leave by themselves; queued ones need not begin.
             drop(tokio::time::timeout(grace.min(LOOK), gone).await);
             let mut command = Command::new("scancel");
             drop(

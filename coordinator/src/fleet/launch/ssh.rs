@@ -1,7 +1,7 @@
-//! One agent on each of several hosts, over the user's own ssh: keys, jump hosts and certificates
-//! are ssh's business. An agent ends when its standard input does, and by its lease when the way to
-//! it is cut. Where the coordinator listens on loopback only, each connection carries its own way
-//! back (`-R`), and no port need be open anywhere.
+//! One agent on each of several hosts, over the user's own ssh, which handles keys, jump hosts and
+//! certificates. An agent ends with its standard input, or when its lease expires because the
+//! connection is cut. If the coordinator listens on loopback only, each connection forwards a port
+//! back to it (`-R`), so no port need be open.
 //!
 //! ```text
 //! started ─(ended within FIRST, or refused)→ lost: it never worked here
@@ -22,26 +22,26 @@ use tokio::time::{Instant, sleep, timeout};
 use super::child::Leashed;
 use super::{AgentSettings, LaunchError, Launched, Lost, Task};
 
-/// An agent that ends sooner was never at work.
+/// An agent that ends sooner than this has never worked.
 const FIRST: Duration = Duration::from_secs(8);
-/// Before an agent that was at work is started again.
+/// Pause before an agent that has worked is started again.
 const PAUSE: Duration = Duration::from_secs(1);
-/// The agent's exit code when the coordinator does not want it.
+/// The agent's exit code if the coordinator refused it.
 const REFUSED: i32 = 3;
 
-/// Which hosts, and how to get there.
+/// The hosts, and how to reach them.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Ssh {
-    /// As ssh knows them; also the agents' names.
+    /// Host names for ssh; also the agents' names.
     pub hosts: Vec<String>,
-    /// Another configuration file than the user's.
+    /// An ssh configuration file other than the user's.
     pub config: Option<PathBuf>,
-    /// The coordinator's port on loopback, to be made reachable from each host; `None` where it is
-    /// reachable.
+    /// The coordinator's port on loopback that is forwarded from each host; `None` if hosts reach
+    /// it directly.
     pub dial_back: Option<u16>,
 }
 
-/// Agents that are kept running.
+/// Agents that are restarted when they end.
 struct Kept {
     stop: watch::Sender<Option<Duration>>,
     lost: mpsc::Receiver<Lost>,
@@ -49,7 +49,7 @@ struct Kept {
 }
 
 impl Ssh {
-    /// Starts them all.
+    /// Starts all agents.
     pub(super) fn start(
         &self,
         settings: &AgentSettings,
@@ -74,7 +74,7 @@ impl Ssh {
     }
 }
 
-/// Keeps one host's agent running.
+/// Restarts one host's agent when it ends.
 struct Keeper {
     ssh: Ssh,
     host: String,
@@ -87,7 +87,7 @@ impl Keeper {
         if let Some(config) = &self.ssh.config {
             command.arg("-F").arg(config);
         }
-        // No questions, no terminal; a connection that is dead is to be noticed.
+        // No questions, no terminal; a dead connection must be noticed.
         for option in [
             "BatchMode=yes",
             "ServerAliveInterval=5",
@@ -103,7 +103,7 @@ impl Keeper {
                 .arg(format!("127.0.0.1:{port}:127.0.0.1:{port}"));
         }
         command.args(["-T", "--", &self.host]);
-        // The other side's shell reads this.
+        // The remote shell parses this.
         let program = self.settings.program.display().to_string();
         let words = std::iter::once(program).chain(self.settings.arguments(Some(&self.host)));
         command.arg(
@@ -160,7 +160,8 @@ impl Keeper {
     }
 }
 
-/// The grace, once agents are to stop. A coordinator that is gone gives none.
+/// Waits until agents are to stop, and returns the grace period. It is zero if the coordinator is
+/// gone.
 async fn asked(stopped: &mut watch::Receiver<Option<Duration>>) -> Duration {
     let grace = stopped
         .wait_for(Option::is_some)
@@ -175,7 +176,7 @@ impl Launched for Kept {
         Box::pin(async {
             match self.lost.recv().await {
                 Some(lost) => lost,
-                // Every keeper has given up and has been told of.
+                // Every keeper has given up, and each was reported.
                 None => std::future::pending().await,
             }
         })
@@ -191,7 +192,8 @@ impl Launched for Kept {
             let all = async { while keepers.join_next().await.is_some() {} };
             tokio::select! {
                 () = all => {}
-                // Each keeper insists after its grace; this is for the unforeseen.
+                // Each keeper kills its agent after the grace period; this limit covers a keeper
+                // that hangs.
                 () = sleep(grace + PAUSE) => {}
             }
         })

@@ -1,13 +1,12 @@
-//! Who may come as far as the desk: accepts connections, does the TLS handshake, and bounds how
-//! many callers may be inside without having introduced themselves, and for how long. Must not know
-//! what a hello says.
+//! Accepts connections, does the TLS handshake, and limits how many callers may be connected
+//! without having introduced themselves, and for how long. Must not know what a hello says.
 //!
 //! ```text
-//! connected ─(TLS handshake)→ inside ─(the desk has accepted a hello)→ admitted: no limit any more
-//!     └──────────┴─(too long | pushed out by newer callers)→ refused
+//! connected ─(TLS handshake)→ inside ─(the service has accepted a hello)→ admitted: no limit any more
+//!     └──────────┴─(too long | evicted for newer callers)→ refused
 //! ```
-//! When too many wait, the *oldest* goes: an honest peer introduces itself within milliseconds, so
-//! a crowd that only waits cannot keep it out.
+//! If too many wait, the *oldest* is evicted: an honest peer introduces itself within milliseconds,
+//! so a crowd that only waits cannot keep it out.
 
 use std::collections::VecDeque;
 use std::net::SocketAddr;
@@ -25,18 +24,18 @@ use super::conn::ConnState;
 use super::guarded::{GuardedConn, Wire};
 use super::refusal::{Refusal, Refusals};
 
-/// Guests that may wait for the server to take them.
+/// Accepted connections that may wait for the server to take them.
 const READY: usize = 64;
-/// Between two tries to accept when the system refuses: it is out of descriptors or memory, and
-/// both may come back.
+/// Pause before the next accept when the system refuses: it is out of descriptors or memory, and
+/// both may recover.
 const ACCEPT_RETRY: Duration = Duration::from_millis(50);
 
-/// The bounds at the door.
+/// Limits on callers.
 #[derive(Clone, Copy, Debug)]
 pub struct AcceptLimits {
-    /// From the connection until an accepted hello.
+    /// Time from the connection until an accepted hello.
     pub introduce: Duration,
-    /// Callers that may be inside without one.
+    /// Callers that may be connected without an accepted hello.
     pub waiting: usize,
     /// Connections in all.
     pub connections: usize,
@@ -47,13 +46,15 @@ struct Acceptor {
     tls: Option<TlsAcceptor>,
     limits: AcceptLimits,
     refusals: Refusals,
-    /// Callers that have not introduced themselves, oldest first, and the way to throw each out.
+    /// Callers that have not introduced themselves, oldest first, with the channel that evicts
+    /// each.
     waiting: VecDeque<(Weak<ConnState>, oneshot::Sender<()>)>,
     seats: Arc<Semaphore>,
     ready: mpsc::Sender<std::io::Result<GuardedConn>>,
 }
 
-/// Opens the door. Guests come as they are ready; it closes when the stream is dropped.
+/// Starts to accept connections. They come through the stream when they are ready; dropping the
+/// stream stops accepting.
 #[must_use]
 pub fn open(
     listener: TcpListener,
@@ -103,7 +104,7 @@ impl Acceptor {
         let (evict, evicted) = oneshot::channel();
         self.make_room();
         self.waiting.push_back((Arc::downgrade(&pass), evict));
-        // Small messages both ways, each of which somebody waits for.
+        // Messages are small in both directions, and a peer waits for each.
         drop(stream.set_nodelay(true));
         tokio::spawn(handshake(Caller {
             stream,
@@ -116,7 +117,8 @@ impl Acceptor {
         }));
     }
 
-    /// Forgets who is admitted or gone; of the others the oldest goes when there are too many.
+    /// Forgets callers that are admitted or gone, and evicts the oldest of the others if there are
+    /// too many.
     fn make_room(&mut self) {
         if self.waiting.len() < self.limits.waiting {
             return;
@@ -127,13 +129,13 @@ impl Acceptor {
             let Some((_, evict)) = self.waiting.pop_front() else {
                 return;
             };
-            // One that has just gone by itself needs no throwing out.
+            // A caller that has just left needs no eviction.
             let _ = evict.send(());
         }
     }
 }
 
-/// A connection on its way in.
+/// A connection that is being accepted.
 struct Caller {
     stream: TcpStream,
     pass: Arc<ConnState>,
@@ -188,7 +190,8 @@ mod tests {
     use super::*;
     use crate::fleet::session::{Incoming, SessionEvent};
 
-    /// What is told of a caller that begins so, piece by piece; everybody begins well in the end.
+    /// What is reported of a caller that begins with these bytes, piece by piece; every caller
+    /// completes a good start in the end.
     async fn told_of(words: &[&[u8]]) -> Vec<String> {
         let (events, mut told) = mpsc::channel(8);
         let listener = TcpListener::bind("127.0.0.1:0").await.expect("a port");
@@ -242,8 +245,8 @@ mod tests {
     #[tokio::test]
     async fn who_is_still_unknown_when_the_gate_closes_breaks_nothing() {
         let (mut caller, mut guest) = met().await;
-        // The stream of connections and its gate are gone by now, and with them whoever could throw this
-        // one out.
+        // The stream of connections and its acceptor are dropped by now, so nothing can evict this
+        // one.
         tokio::task::yield_now().await;
         for word in [&b"PRI * HT"[..], b"TP/2.0\r\n"] {
             caller.write_all(word).await.expect("sent");
@@ -260,8 +263,8 @@ mod tests {
         let sent =
             tokio::spawn(async move { caller.write_all(&vec![0xff; 16 * UNKNOWN_LIMIT]).await });
         let (mut taken, mut buffer) = (0, vec![0; 0x1000]);
-        // However slow the machine is, never more than this; that there could be more is shown
-        // below.
+        // However slow the machine is, never more than this is read; that more could be read is
+        // shown below.
         while let Ok(read) = timeout(Duration::from_millis(300), guest.read(&mut buffer)).await {
             taken += read.expect("it goes on");
         }
@@ -294,7 +297,7 @@ mod tests {
         sent.await.expect("it ended").expect("all was sent");
     }
 
-    /// A caller and the guest that it is, whose gate is closed.
+    /// A caller and its guarded connection, whose acceptor is closed.
     async fn met() -> (TcpStream, GuardedConn) {
         let (events, _) = mpsc::channel(8);
         let listener = TcpListener::bind("127.0.0.1:0").await.expect("a port");

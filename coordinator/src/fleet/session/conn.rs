@@ -1,5 +1,5 @@
-//! What is known of one connection: whether its session is admitted, and who waits for that. Must
-//! not know what a hello says.
+//! The state of one connection: whether its session is admitted, and which reader waits for that.
+//! Must not know what a hello says.
 
 use std::net::SocketAddr;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -8,14 +8,14 @@ use std::task::Waker;
 
 use tokio::sync::OwnedSemaphorePermit;
 
-/// One connection's standing.
+/// State of one connection.
 #[derive(Debug)]
 pub(super) struct ConnState {
     pub from: SocketAddr,
     pub admitted: AtomicBool,
-    /// A hello is awaited on one of its streams.
+    /// Whether a hello is awaited on one of its streams.
     pub greeting: AtomicBool,
-    /// Who reads on once it is admitted.
+    /// The reader that continues once the connection is admitted.
     pub reader: Mutex<Option<Waker>>,
     pub _permit: OwnedSemaphorePermit,
 }
@@ -23,7 +23,7 @@ pub(super) struct ConnState {
 /// A stream on which a hello is awaited.
 pub(super) struct Greeting(Option<Arc<ConnState>>);
 
-/// The desk's hold on the connection that a session came over.
+/// The service's handle on the connection that a session came over.
 #[derive(Clone, Debug)]
 pub struct Admission(pub(super) Arc<ConnState>);
 
@@ -36,8 +36,8 @@ impl Drop for Greeting {
 }
 
 impl ConnState {
-    /// Lets a stream introduce itself: of a connection that has not one at a time, or each would
-    /// cost a message's room.
+    /// Lets a stream introduce itself. A connection that is not admitted may have one such stream
+    /// at a time, because each costs a message buffer.
     pub(super) fn greet(self: &Arc<Self>) -> Option<Greeting> {
         if self.is_admitted() {
             return Some(Greeting(None));
@@ -56,10 +56,11 @@ impl ConnState {
         reader.into_iter().for_each(Waker::wake);
     }
 
-    /// Whether it is admitted; who asks is woken when it is.
+    /// Whether the connection is admitted; if not, the reader is woken when it is.
     pub(super) fn is_admitted_or_wakes(&self, reader: &Waker) -> bool {
         *self.reader.lock().unwrap_or_else(PoisonError::into_inner) = Some(reader.clone());
-        // After the reader is known: an admission in between would wake nobody.
+        // Checked again after the reader is registered: an admission in between would have woken
+        // nobody.
         self.admitted.load(Ordering::SeqCst)
     }
 

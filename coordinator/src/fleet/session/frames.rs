@@ -1,34 +1,35 @@
-//! What a caller sends as HTTP/2 frames, counted by their headers alone: who sends far more frames
-//! than bytes asks for work and says nothing (floods of PRIORITY, PING, SETTINGS, RST_STREAM, of
-//! empty DATA). Owns the allowance; must not know what is in a frame, nor who sends it.
+//! Limits the HTTP/2 frames that a caller may send, counted by their headers alone. A caller that
+//! sends far more frames than bytes causes work without saying anything (floods of PRIORITY, PING,
+//! SETTINGS, RST_STREAM, or empty DATA). Owns the allowance; must not know what is in a frame, nor
+//! who sends it.
 //!
-//! Every frame costs one; time, bytes that came and bytes that were sent give allowance back: who
-//! is told much answers with window updates.
+//! Every frame costs one. Time, received bytes and sent bytes add allowance: a peer that receives
+//! much answers with window updates.
 
 use std::time::Duration;
 
-/// Frames that may come at once: a trial of a thousand slots begins and ends at once.
+/// Frames that may arrive at once: a trial of a thousand slots begins and ends at once.
 const BURST: u64 = 16_384;
-/// Frames a second beside those that carry something.
+/// Frames a second allowed in addition to those that carry data.
 const RATE: f64 = 1024.0;
-/// Bytes, either way, that allow one frame more.
+/// Bytes, sent or received, that allow one more frame.
 const BYTES: u64 = 1024;
-/// What every connection begins with, before its first frame.
+/// Length of the preface that precedes the first frame, bytes.
 const PREFACE: usize = 24;
-/// A frame's header: three bytes of length, and six that do not matter here.
+/// Length of a frame's header, bytes: three bytes of payload length, and six that are ignored.
 const HEADER: usize = 9;
 
-/// Reads the headers of frames as their bytes come by.
+/// Finds the headers of frames in the byte stream.
 #[derive(Debug)]
 pub(super) struct Frames {
-    /// Bytes that are no header: the rest of the preface, or of a frame's payload.
+    /// Bytes to skip: the rest of the preface, or of a frame's payload.
     skip: usize,
     header: [u8; HEADER],
-    /// Of the header, so far.
+    /// Bytes of the current header read so far.
     filled: usize,
-    /// Frames that may still come.
+    /// Frames that are still allowed.
     left: f64,
-    /// When that was reckoned last, since the connection began.
+    /// When the allowance was last updated, since the connection began.
     at: Duration,
 }
 
@@ -45,8 +46,8 @@ impl Default for Frames {
 }
 
 impl Frames {
-    /// Takes the bytes that came, at this time since the connection began; `false` once there were
-    /// too many frames.
+    /// Counts received bytes at this time since the connection began. Returns `false` once there
+    /// are too many frames.
     pub(super) fn came(&mut self, bytes: &[u8], at: Duration) -> bool {
         self.earn(
             at.saturating_sub(self.at).as_secs_f64() * RATE + bytes.len() as f64 / BYTES as f64,
@@ -56,7 +57,7 @@ impl Frames {
         self.left >= 0.0
     }
 
-    /// Notes that so many bytes were sent.
+    /// Counts sent bytes.
     pub(super) fn sent(&mut self, bytes: usize) {
         self.earn(bytes as f64 / BYTES as f64);
     }
@@ -65,7 +66,7 @@ impl Frames {
         self.left = (self.left + frames).min(BURST as f64);
     }
 
-    /// How many headers of frames end in these bytes.
+    /// Number of frame headers that end in these bytes.
     fn begun(&mut self, mut bytes: &[u8]) -> u64 {
         let mut frames = 0;
         while !bytes.is_empty() {
@@ -135,7 +136,7 @@ mod tests {
     #[test]
     fn what_honest_peers_send_is_let_through() {
         let mut frames = begun();
-        // A part of 32 MiB in the smallest pieces that a library makes, with a window update now
+        // A part of 32 MiB in the smallest pieces that a library sends, with a window update now
         // and then.
         for piece in 0..32 * 1024 {
             assert!(frames.came(&frame(0, 1024), Duration::ZERO), "{piece}");
@@ -145,8 +146,7 @@ mod tests {
             let at = Duration::from_secs(10 * trial);
             assert!(frames.came(&frame(0, 30).repeat(8000), at), "{trial}");
         }
-        // A build of a gigabyte on its way to a peer that tells of every 16 KiB that it has taken,
-        // twice.
+        // A build of a gigabyte sent to a peer that acknowledges every 16 KiB twice.
         let mut frames = begun();
         for piece in 0..64 * 1024 {
             frames.sent(16 << 10);

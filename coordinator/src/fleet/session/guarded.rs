@@ -1,7 +1,7 @@
-//! A connection that is inside: a stream that breaks off by itself unless its session is admitted
-//! in time, and when it floods. Of a caller that is not admitted no more is read than a hello could
-//! be: the rest waits in the system's own buffers, and costs nothing here. Must not know what is
-//! said over it.
+//! An accepted connection: a stream that closes itself unless its session is admitted in time, and
+//! when the caller floods it. Until the session is admitted, no more is read than a hello can need;
+//! the rest waits in the system's buffers and costs nothing here. Must not know what is said over
+//! it.
 
 use std::future::Future;
 use std::io;
@@ -21,7 +21,7 @@ use super::conn::{Admission, ConnState};
 use super::frames::Frames;
 use super::refusal::{Refusal, Refusals, UNKNOWN_LIMIT};
 
-/// What the bytes go over.
+/// The transport of a connection: plain or TLS.
 pub(super) enum Wire {
     Plain(TcpStream),
     Tls(Box<TlsStream<TcpStream>>),
@@ -38,18 +38,18 @@ pub struct GuardedConn {
     watch: Option<Watch>,
 }
 
-/// What may end a connection that is not admitted.
+/// The conditions that may end a connection before it is admitted.
 struct Watch {
     deadline: Pin<Box<Sleep>>,
-    /// `None` once nobody can throw it out any more: the gate is closed.
+    /// `None` once nothing can evict the connection any more: the acceptor is closed.
     evicted: Option<oneshot::Receiver<()>>,
-    /// Bytes of the preface that have come.
+    /// Bytes of the preface received.
     begun: usize,
-    /// Bytes that have come.
+    /// Bytes received.
     heard: usize,
 }
 
-/// What every HTTP/2 connection begins with.
+/// The preface of every HTTP/2 connection.
 const PREFACE: &[u8] = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n";
 
 impl GuardedConn {
@@ -78,8 +78,8 @@ impl GuardedConn {
         }
     }
 
-    /// Tells of a caller that begins with something else than HTTP/2; the server hangs up on it in
-    /// its own way.
+    /// Reports a caller that begins with something other than HTTP/2. The server then closes the
+    /// connection in its own way.
     fn listen(&mut self, bytes: &[u8]) {
         let Some(watch) = &mut self.watch else { return };
         let due = &PREFACE[watch.begun..];
@@ -92,7 +92,8 @@ impl GuardedConn {
         }
     }
 
-    /// Why the connection must end now, if it must. Wakes the task when that may change.
+    /// Why the connection must end now, if it must. Registers the task to be woken when that may
+    /// change.
     fn overdue(&mut self, context: &mut Context<'_>) -> Option<Refusal> {
         let watch = self.watch.as_mut()?;
         if self.pass.is_admitted() {
@@ -114,7 +115,7 @@ impl GuardedConn {
         Some(why)
     }
 
-    /// Why these bytes were one too many, if they were.
+    /// Why these bytes exceed a limit, if they do.
     fn too_many(&mut self, bytes: &[u8]) -> Option<Refusal> {
         if !self.frames.came(bytes, self.began.elapsed()) {
             return Some(Refusal::Flood);
@@ -125,7 +126,7 @@ impl GuardedConn {
         None
     }
 
-    /// Whether nothing more is read until the session is admitted. Wakes the task when it is.
+    /// Whether reading pauses until the session is admitted. Registers the task to be woken then.
     fn is_held(&self, context: &Context<'_>) -> bool {
         let held = self
             .watch
@@ -134,7 +135,7 @@ impl GuardedConn {
         held && !self.pass.is_admitted_or_wakes(context.waker())
     }
 
-    /// Ends the connection: whoever reads it is told so, and the caller is counted.
+    /// Ends the connection: the reader gets an error, and the refusal is counted.
     fn broken(&self, why: Refusal) -> Poll<io::Result<()>> {
         self.refusals.count(why, Some(self.pass.from.ip()));
         Poll::Ready(Err(io::Error::new(io::ErrorKind::ConnectionAborted, why)))
@@ -149,7 +150,7 @@ impl Watch {
         let Poll::Ready(order) = Pin::new(order).poll(context) else {
             return false;
         };
-        // It is not to be asked again.
+        // A completed receiver must not be polled again.
         self.evicted = None;
         order.is_ok()
     }

@@ -1,5 +1,5 @@
-//! Why somebody was not let in, as one enum with one sentence each, and how often. Must not know
-//! what follows from it.
+//! Why a caller was refused: one enum with one sentence each, and counts. Must not know what
+//! follows from a refusal.
 
 use std::collections::BTreeMap;
 use std::net::IpAddr;
@@ -13,69 +13,69 @@ use tonic::{Code, Status};
 
 use super::{Incoming, SessionEvent};
 
-/// Bytes of an agent's name at most: what a host's name may have.
+/// Greatest length of an agent's name, bytes: that of a host name.
 pub(super) const NAME_LIMIT: usize = 255;
 
-/// Bytes that a caller may send before it has introduced itself: far above any hello.
+/// Bytes that a caller may send before it has introduced itself: far more than any hello needs.
 pub(super) const UNKNOWN_LIMIT: usize = 64 * 1024;
 
-/// Why a caller was turned away. Sentences complete "it …".
+/// Why a caller was refused. The sentences complete "it …".
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, thiserror::Error)]
 pub enum Refusal {
-    /// TLS was expected.
+    /// No TLS where it is required.
     #[error("does not speak TLS: it must connect to https:// with --credentials")]
     Plaintext,
-    /// Mutual TLS means that both sides show a certificate.
+    /// No client certificate where mutual TLS is required.
     #[error("showed no certificate")]
     NoCertificate,
-    /// Another authority's certificate.
+    /// A certificate of another authority.
     #[error("showed a certificate of another authority")]
     UnknownAuthority,
-    /// A certificate that is too old.
+    /// An expired certificate.
     #[error("showed a certificate that has expired")]
     Expired,
-    /// The caller broke the handshake off.
+    /// The caller aborted the handshake.
     #[error("does not trust this coordinator's certificate")]
     Distrustful,
-    /// Something else than gRPC: a browser, or TLS where none is spoken.
+    /// Something other than gRPC: a browser, or TLS where none is expected.
     #[error(
         "does not speak HTTP/2 here: agents connect to http:// without --credentials, and to https:// with \
          them"
     )]
     NoHttp2,
-    /// One session is enough to introduce oneself.
+    /// A second hello while one is awaited on the same connection.
     #[error("opened a second session before its hello in the first")]
     Twice,
-    /// A name that would spoil what is printed.
+    /// A name that would corrupt printed output.
     #[error(
         "has a name that is not 1 to {NAME_LIMIT} printable characters: give it another --name"
     )]
     Name,
-    /// Anything else that can go wrong in a handshake.
+    /// Any other handshake failure.
     #[error("aborted the TLS handshake")]
     Handshake,
-    /// A connection, or a stream, on which nobody introduces himself.
+    /// A connection, or a stream, without a hello in time.
     #[error("did not send its hello in time")]
     Silent,
-    /// More callers at a time than may wait.
+    /// More waiting callers than allowed.
     #[error("connected while too many others had not sent their hello")]
     Crowded,
-    /// The first message is no hello.
+    /// The first message is not a hello.
     #[error("did not begin with a hello")]
     NoHello,
-    /// A hello that cannot be read is older or newer than every protocol number.
+    /// A hello that cannot be decoded: its protocol is older or newer than every protocol number.
     #[error("speaks a protocol that is not understood: build both sides from the same sources")]
     Foreign,
-    /// Larger than any message that the protocol has.
+    /// A message larger than any of the protocol.
     #[error("sent a message larger than {MESSAGE_LIMIT} bytes")]
     TooLarge,
-    /// More than any hello, before there was one.
+    /// More bytes than any hello, before there was one.
     #[error("sent more than {UNKNOWN_LIMIT} bytes before its hello")]
     TooMuch,
-    /// Frames without end that say nothing.
+    /// Too many frames that carry nothing.
     #[error("flooded its connection with empty frames")]
     Flood,
-    /// Not the fleet's secret.
+    /// A wrong token.
     #[error("does not know this coordinator's token")]
     Token,
     /// Its protocol is older than ours.
@@ -86,8 +86,8 @@ pub enum Refusal {
     TooNew,
 }
 
-/// Counts refusals and tells of the first of each kind, and then whenever their number has doubled,
-/// so that a flood of callers is no flood of lines.
+/// Counts refusals. Reports the first of each kind, and then whenever their number has doubled, so
+/// that a flood of callers does not flood the output.
 #[derive(Clone, Debug)]
 pub struct Refusals {
     counts: Arc<Mutex<BTreeMap<Refusal, u64>>>,
@@ -95,7 +95,7 @@ pub struct Refusals {
 }
 
 impl Refusal {
-    /// What a failed handshake was about.
+    /// The refusal for a failed handshake.
     pub(super) fn of_handshake(error: &std::io::Error) -> Self {
         let cause = error
             .get_ref()
@@ -114,7 +114,7 @@ impl Refusal {
 }
 
 impl Refusals {
-    /// Tells of them through `events`.
+    /// Reports refusals through `events`.
     #[must_use]
     pub fn new(events: mpsc::Sender<Incoming>) -> Self {
         Self {
@@ -138,17 +138,17 @@ impl Refusals {
                 String::new()
             };
             let what = SessionEvent::Refused(format!("refused {whence}: it {why}{so_far}"));
-            // A queue that is full has more important things in it.
+            // If the queue is full, its other events matter more.
             drop(self.events.try_send(Incoming { session: 0, what }));
         }
     }
 }
 
-/// Why a message cannot be read; `None` where it never came, for the connection broke.
+/// Why a message cannot be read; `None` if it never arrived because the connection broke.
 pub(super) fn unreadable(status: &Status) -> Option<Refusal> {
     match (status.code(), std::error::Error::source(status)) {
         (Code::OutOfRange, _) => Some(Refusal::TooLarge),
-        // Without a cause below it is the message itself.
+        // An internal error without a cause means that the message itself is malformed.
         (Code::Internal, None) => Some(Refusal::Foreign),
         _ => None,
     }

@@ -1,4 +1,4 @@
-//! The service itself: who may come in.
+//! The gRPC service itself: which peers may open a session.
 
 use std::cmp::Ordering;
 use std::net::IpAddr;
@@ -26,27 +26,27 @@ use super::{Incoming, Peer, SessionEvent};
 
 /// Messages that may wait for one peer.
 const DOWN_QUEUE: usize = 64;
-/// Further messages that may wait for an agent, for each of its slots: a whole trial begins or ends
-/// at once.
+/// More messages that may wait for an agent, for each of its slots, because a whole trial begins or
+/// ends at once.
 const QUEUE_PER_SLOT: usize = 4;
-/// Slots beyond which a queue grows no further, whatever an agent says of itself.
+/// Greatest number of slots that a queue is sized for, whatever an agent reports.
 const QUEUED_SLOTS: u32 = 1024;
 
-/// The bounds on every session.
+/// Limits on every session.
 #[derive(Clone, Copy, Debug)]
 pub struct SessionLimits {
-    /// Until the first message.
+    /// Time until the first message.
     pub hello: Duration,
-    /// Without a word for this long either side gives the other up.
+    /// Time without a message after which either side gives the other up.
     pub lease: Duration,
-    /// How often each side gives a sign of life.
+    /// Interval at which each side sends a keep-alive.
     pub beat: Duration,
 }
 
-/// Accepts sessions and hands their messages on.
+/// Accepts sessions and passes their messages on.
 #[derive(Clone)]
 pub struct SessionService {
-    /// Any of them opens the door.
+    /// Accepted tokens; any one is enough.
     tokens: Vec<Token>,
     refusals: Refusals,
     limits: SessionLimits,
@@ -76,20 +76,21 @@ impl SessionService {
         }
     }
 
-    /// The same service, which takes this token as well.
+    /// The same service, accepting this token as well.
     #[must_use]
     pub fn and_also(mut self, token: Option<Token>) -> Self {
         self.tokens.extend(token);
         self
     }
 
-    /// Where refusals are counted, for the gate to count with.
+    /// The counter of refusals, shared with the acceptor.
     #[must_use]
     pub fn refusals(&self) -> Refusals {
         self.refusals.clone()
     }
 
-    /// The hello, or why there is none; nobody is to blame when the connection breaks.
+    /// The hello, or why there is none. `None` as the reason: the connection broke, which is no
+    /// refusal.
     async fn greet(&self, stream: &mut Streaming<FromPeerItem>) -> Result<Hello, Option<Refusal>> {
         let first = tokio::time::timeout(self.limits.hello, stream.next())
             .await
@@ -132,7 +133,7 @@ fn queue(role: &Role) -> usize {
     }
 }
 
-/// Why a peer is turned away for good, if it is.
+/// Why a peer is refused for good, if it is.
 fn reject_reason(hello: &Hello, tokens: &[Token]) -> Option<Refusal> {
     match hello.protocol.cmp(&contract::PROTOCOL) {
         Ordering::Less => Some(Refusal::TooOld),
@@ -142,7 +143,7 @@ fn reject_reason(hello: &Hello, tokens: &[Token]) -> Option<Refusal> {
     }
 }
 
-/// Names are printed and stored.
+/// Whether a name can be printed and stored safely.
 fn presentable(role: &Role) -> bool {
     let Role::Agent { name, .. } = role else {
         return true;
@@ -150,14 +151,14 @@ fn presentable(role: &Role) -> bool {
     (1..=NAME_LIMIT).contains(&name.len()) && !name.chars().any(text::is_harmful)
 }
 
-/// Compares with all of them, so that it takes as long whichever it is.
+/// Compares with all tokens, so that the time does not reveal which one matched.
 fn one_of(token: &Token, tokens: &[Token]) -> bool {
     tokens
         .iter()
         .fold(false, |known, one| known | same(token, one))
 }
 
-/// Compares in time that depends on the lengths alone.
+/// Compares in time that depends only on the lengths.
 fn same(a: &Token, b: &Token) -> bool {
     a.expose().as_bytes().ct_eq(b.expose().as_bytes()).into()
 }

@@ -1,5 +1,5 @@
-//! Moves one accepted session's messages, pings the peer, and notices when it falls silent. A
-//! silent peer is fenced: it is told so, and what it still says is dropped and counted.
+//! Passes on one accepted session's messages, pings the peer, and notices when it falls silent. A
+//! silent peer is fenced: it is told so, and what it still sends is dropped and counted.
 
 use std::collections::BTreeMap;
 use std::net::IpAddr;
@@ -15,23 +15,24 @@ use tonic::{Status, Streaming};
 use super::refusal::{Refusal, Refusals, unreadable};
 use super::{Incoming, Peer, SessionEvent};
 
-/// Pings sent in quick succession when a session opens, so that the first trial already knows the
-/// clock well; from then on each pause is twice the one before, up to the beat: a peer that was
-/// busy loading is asked again after it.
+/// Pings sent in quick succession when a session opens, so that the clock is well known before the
+/// first trial. From then on each pause is twice the one before, up to the beat, so that a peer
+/// that was busy loading is pinged again soon after.
 const OPENING_PINGS: u32 = 8;
 const OPENING_PAUSE: Duration = Duration::from_millis(5);
-/// Pings whose answers may be outstanding; older ones are forgotten.
+/// Pings that may be outstanding; older ones are forgotten.
 const OUTSTANDING: usize = 16;
-/// A process that has died is told of twice: by the end of its session, and by its agent, who knows
-/// how it died. The agent goes first if it comes so soon.
+/// A process that has died is reported twice: by the end of its session, and by its agent, which
+/// knows how it died. The end of the session waits this long for the agent's report.
 const AGENT_FIRST: Duration = Duration::from_secs(1);
-/// Leases for which a fenced peer is still listened to, so that what comes late is counted.
+/// Number of leases for which a fenced peer is still listened to, so that late messages are
+/// counted.
 const LINGER: u32 = 10;
 
 pub(super) struct SessionTask {
     pub session: u64,
     pub from: Option<IpAddr>,
-    /// The only thing that holds the session open.
+    /// The only sender that keeps the session open.
     pub down: mpsc::Sender<ToPeer>,
     pub peer: Peer,
     pub events: mpsc::Sender<Incoming>,
@@ -45,18 +46,19 @@ pub(super) struct SessionTask {
 enum End {
     /// The stream ended or broke.
     Left,
-    /// It said something that cannot be read.
+    /// The peer sent a message that cannot be read.
     Unreadable(Refusal),
-    /// Nothing came for the length of the lease.
+    /// Nothing was received for the length of the lease.
     Silent,
-    /// It does not take what it is told.
+    /// The peer does not read its messages.
     Unread,
-    /// Nobody listens any more.
+    /// The coordinator no longer listens.
     Deaf,
 }
 
 impl SessionTask {
-    /// Runs until the stream ends, the peer is silent for its lease, or nobody listens any more.
+    /// Runs until the stream ends, the peer is silent for its lease, or the coordinator no longer
+    /// listens.
     pub(super) async fn run(self, mut stream: Streaming<FromPeerItem>) {
         match self.carry(&mut stream).await {
             End::Deaf => {}
@@ -80,8 +82,8 @@ impl SessionTask {
         let mut sent = BTreeMap::new();
         let mut seq = 0;
         let mut heard = Instant::now();
-        // What was said and waits until the coordinator has time for it; nothing more is heard
-        // until then.
+        // A message that waits until the coordinator has room for it. Nothing more is read until
+        // then.
         let mut waiting = None;
         loop {
             tokio::select! {
@@ -99,8 +101,8 @@ impl SessionTask {
                 }
                 () = self.peer.full.notified() => return End::Unread,
                 () = sleep_until(due) => {
-                    // Who stood still itself, or did not listen, has no right to call the other
-                    // silent for that time.
+                    // If this task stood still, or did not read, that time must not count as the
+                    // peer's silence.
                     if waiting.is_some() {
                         heard = Instant::now();
                     } else if due.elapsed() > self.beat {
@@ -118,7 +120,7 @@ impl SessionTask {
                     if sent.len() > OUTSTANDING {
                         sent.pop_first();
                     }
-                    // One that does not fit is asked again after the next pause.
+                    // A ping that does not fit is sent again after the next pause.
                     drop(self.down.try_send(ToPeer::Ping { seq }));
                 }
             }
@@ -144,8 +146,8 @@ impl SessionTask {
         );
     }
 
-    /// Ends the session from this side. The peer may only be cut off: it learns of it when the way
-    /// is free again.
+    /// Ends the session from this side. The peer may only be cut off; it is told once the
+    /// connection works again.
     async fn fence(self, mut stream: Streaming<FromPeerItem>, what: SessionEvent) {
         let Self {
             session,
@@ -160,7 +162,7 @@ impl SessionTask {
              its work",
             lease.as_secs_f64()
         );
-        // It may come back under a new session. Into a queue that is full nothing more goes.
+        // The peer may return with a new session. Nothing is sent if its queue is full.
         peer.send(ToPeer::Refused {
             message,
             last: false,
@@ -195,7 +197,7 @@ impl SessionTask {
         jump.or(first.then_some(SessionEvent::ClockKnown))
     }
 
-    /// Keeps pongs for the clock; everything else is to be handed on.
+    /// Uses pongs for the clock and returns every other message.
     fn take(&self, up: FromPeer, sent: &mut BTreeMap<u32, Duration>) -> Option<Incoming> {
         let what = match up {
             FromPeer::Pong { seq, mono } => self.tick(sent.remove(&seq)?, mono)?,

@@ -9,10 +9,10 @@ use tokio_rustls::rustls::pki_types::{CertificateDer, PrivateKeyDer};
 use tokio_rustls::rustls::server::{VerifierBuilderError, WebPkiClientVerifier};
 use tokio_rustls::rustls::{self, RootCertStore, ServerConfig, crypto, version};
 
-/// Credentials that cannot be used.
+/// Why credentials cannot be used.
 #[derive(Debug, thiserror::Error)]
 pub enum TlsError {
-    /// A file is not PEM, or lacks what it should hold.
+    /// A file is not PEM, or lacks a required section.
     #[error("use the credentials: {0}; {WAY_OUT}")]
     Pem(#[from] pem::Error),
     /// The certificate, its key and the authority do not fit together.
@@ -25,10 +25,10 @@ pub enum TlsError {
 
 const WAY_OUT: &str = "`coordinator certs init` writes new ones";
 
-/// Shows `own` and lets only those in who show a certificate of its authority.
+/// A TLS acceptor that presents `own` and admits only peers with a certificate of its authority.
 ///
 /// # Errors
-/// When the PEM texts are not what they should be, or do not fit together.
+/// When the PEM texts are malformed or do not fit together.
 pub fn acceptor(own: &Credentials) -> Result<TlsAcceptor, TlsError> {
     let mut roots = RootCertStore::empty();
     for authority in certificates(&own.authority)? {
@@ -44,7 +44,7 @@ pub fn acceptor(own: &Credentials) -> Result<TlsAcceptor, TlsError> {
         .with_client_cert_verifier(verifier)
         .with_single_cert(certificates(&own.certificate)?, key)?;
     config.alpn_protocols = vec![b"h2".to_vec()];
-    // Nobody resumes a session here; nothing is kept for that.
+    // Sessions are never resumed, so no tickets are kept.
     config.send_tls13_tickets = 0;
     Ok(TlsAcceptor::from(Arc::new(config)))
 }

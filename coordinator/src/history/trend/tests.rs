@@ -1,4 +1,4 @@
-//! Trends of made-up histories.
+//! Trends of constructed histories.
 
 use super::*;
 
@@ -73,8 +73,8 @@ fn a_flat_series_has_no_step() {
     assert_eq!(steps(&flat[..1], false), []);
 }
 
-/// A rate that falls to nothing has no logarithm and is a step all the same; back from nothing
-/// nothing is a share.
+/// A rate that falls to zero has no logarithm but is a step nevertheless. On the way back there is
+/// no relative change.
 #[test]
 fn a_fall_to_zero_is_a_step() {
     let level = |at: u64| {

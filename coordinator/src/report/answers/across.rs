@@ -1,5 +1,5 @@
-//! What `compare --against` says: runs of different times side by side, and one measure of them
-//! laid open. Must not decide anything.
+//! Output of `compare --against`: runs of different times side by side, and the explanation of one
+//! measure. Must not decide anything.
 
 use std::io;
 
@@ -18,11 +18,11 @@ use crate::report::tables;
 use crate::report::tables::table::Table;
 use crate::report::{Answer, Tool, json};
 
-/// How the answer about one measure over runs came about.
+/// The explanation of one measure over several runs.
 pub struct AcrossExplained<'a> {
     /// The runs.
     pub across: &'a Across,
-    /// What is laid open.
+    /// The lines to explain.
     pub lines: &'a [&'a AcrossLine],
 }
 
@@ -44,7 +44,7 @@ impl Answer for Across {
         to.answer("across", json::history::across(self))
     }
 
-    /// One line a scenario and variant: the verdict of the primary measure.
+    /// One line for each scenario and variant: the verdict of the primary measure.
     fn quiet(&self) -> Vec<String> {
         let line = |line: &AcrossLine| {
             format!(
@@ -94,7 +94,7 @@ impl Answer for AcrossExplained<'_> {
         to.answer("across", whole)
     }
 
-    /// One line a scenario and variant: the metric and its verdict.
+    /// One line for each scenario and variant: the metric and its verdict.
     fn quiet(&self) -> Vec<String> {
         let line = |line: &&AcrossLine| {
             let (metric, verdict) = (line.measure.name(), line.decision.verdict.name());
@@ -133,7 +133,7 @@ fn open(page: &mut Page, lines: &[AcrossLine]) {
     }
 }
 
-/// Lays a line open.
+/// Explains a line.
 fn explain(page: &mut Page, across: &Across, line: &AcrossLine) {
     let (label, verdict) = (line.measure.label(), line.decision.verdict.name());
     let (scenario, variant) = (&line.scenario, &line.variant);
@@ -163,7 +163,7 @@ fn explain(page: &mut Page, across: &Across, line: &AcrossLine) {
     page.sentence(&format!("→ {verdict}{needed}"), 2, 4);
 }
 
-/// What each run comes down to.
+/// The figures of each run.
 fn runs(across: &Across, line: &AcrossLine) -> Table {
     let sides = [
         ("old", &across.old, &line.means.0),

@@ -1,5 +1,5 @@
-//! What `build` says: the variants, their profiles, and what deserves attention. Must not know how
-//! anything is built.
+//! Output of `build`: the variants, their profiles, and warnings. Must not know how anything is
+//! built.
 
 use std::io;
 
@@ -14,7 +14,7 @@ use crate::report::render::json::Json;
 use crate::report::render::text::Page;
 use crate::report::tables::table::Table;
 
-/// What a build left: of the working tree, or of each revision.
+/// The builds of the working tree, or of each revision.
 pub struct Built<'a>(pub &'a [BuiltSource]);
 
 impl Answer for Built<'_> {
@@ -71,7 +71,7 @@ impl Answer for Built<'_> {
     }
 }
 
-/// What the build of one source left.
+/// The builds of one source.
 fn source(page: &mut Page, outcome: &BuiltSource) {
     let manifest = &outcome.manifest;
     if outcome.done.is_empty() {

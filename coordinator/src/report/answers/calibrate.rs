@@ -1,4 +1,4 @@
-//! What `calibrate` says: a table and one sentence. Must not judge.
+//! Output of `calibrate`: a table and one sentence. Must not judge.
 
 use std::io;
 
@@ -58,7 +58,7 @@ impl Answer for Calibration {
         to.answer("calibration", json::history::calibration(self))
     }
 
-    /// One line a scenario and measure: the noise floor as a share.
+    /// One line for each scenario and measure: the noise floor as a share.
     fn quiet(&self) -> Vec<String> {
         let line = |row: &Calibrated| format!("{} {} {:.6}", row.scenario, row.measure, row.floor);
         self.rows.iter().map(line).collect()

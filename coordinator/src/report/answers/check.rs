@@ -1,4 +1,4 @@
-//! What `plan check` says: a plan in a few lines, then with every default written out.
+//! Output of `plan check`: a plan in a few lines, then with every default written out.
 
 use std::io;
 
@@ -13,11 +13,11 @@ use crate::report::render::json::Json;
 use crate::report::render::text::Page;
 use crate::report::{Answer, json as documents};
 
-/// A plan with what is known of its requests ahead.
+/// A plan with what is known of its requests before the run.
 pub struct Checked<'a> {
     /// The plan.
     pub plan: &'a Plan,
-    /// What its scenarios will send.
+    /// Requests that its scenarios will send.
     pub ahead: &'a [Ahead],
 }
 

@@ -1,4 +1,4 @@
-//! What `doctor` says: what the machine has and lacks, and what brings it.
+//! Output of `doctor`: what the machine has and lacks, and how to install it.
 
 use std::io;
 
@@ -10,7 +10,7 @@ use crate::report::phrases::words::count;
 use crate::report::render::json::Json;
 use crate::report::render::text::Page;
 
-/// What the machine has and lacks.
+/// The checks of the machine.
 pub struct Checks<'a>(pub &'a [Check]);
 
 impl Answer for Checks<'_> {

@@ -1,5 +1,5 @@
-//! What `compare --explain` says: one metric's answer laid open: the rounds, every sum on the way to
-//! the interval, the checks, and the path through the decision table.
+//! Output of `compare --explain`: the rounds of one metric, every sum up to the interval, the
+//! checks, and the path through the decision table.
 
 use std::io;
 
@@ -23,11 +23,11 @@ use crate::report::tables::comparison::{Depth, of_arm};
 use crate::report::tables::table::Table;
 use crate::report::{Answer, json as documents};
 
-/// How the answer about one metric came about, in every scenario.
+/// The explanation of one metric in every scenario.
 pub struct Explained<'a> {
     /// The run.
     pub findings: &'a Findings,
-    /// One a scenario and candidate.
+    /// One for each scenario and candidate.
     pub explanations: &'a [Explanation<'a>],
 }
 
@@ -37,7 +37,7 @@ impl Answer for Explained<'_> {
         self.explanations
             .iter()
             .for_each(|explanation| print(page, explanation));
-        // Of layouts alone there is no answer to lay open, only their spread.
+        // A run that has only layouts has no answer to explain, only their spread.
         if self.explanations.is_empty() {
             layout_control(page, self.findings, Depth::Full);
         }
@@ -57,7 +57,7 @@ impl Answer for Explained<'_> {
         )
     }
 
-    /// One line a scenario: its name, the metric, the verdict.
+    /// One line for each scenario: its name, the metric, the verdict.
     fn quiet(&self) -> Vec<String> {
         let line = |explanation: &Explanation<'_>| {
             let metric = explanation.metric.measure.name();
@@ -152,7 +152,7 @@ fn uncompared(page: &mut Page, metric: &MetricComparison) {
 }
 
 fn rounds(metric: &MetricComparison, derivation: &Derivation<'_>, duet: bool) -> Table {
-    // Of a duet the first arm has the even slots.
+    // In a duet the first arm has the even slots.
     let order = if duet { "slots" } else { "order" };
     let row = |(at, round): (usize, &RoundValues)| {
         let mut order: Vec<_> = round
@@ -216,7 +216,7 @@ fn spread<'a>(metric: &MetricComparison, found: &'a Estimate, settings: &Setting
     }
 }
 
-/// The effect and its standard error, with the covariate or without it.
+/// The effect and its standard error, with or without the covariate.
 fn slope(page: &mut Page, metric: &MetricComparison, found: &Estimate, sums: &Sums, unit: &str) {
     let [delta, se] = [found.delta, found.correction.plain_se].map(figure);
     let (said, df) = (
@@ -243,7 +243,7 @@ fn slope(page: &mut Page, metric: &MetricComparison, found: &Estimate, sums: &Su
     fact(page, "SE", &format!("s·√(1/R + x̄²/Σ(x−x̄)²) = {se}, {df}"));
 }
 
-/// What floor and guard did.
+/// The corrections by error floor and guard.
 fn corrections(page: &mut Page, metric: &MetricComparison, correction: &Correction) {
     let formula = match metric.scale.is_log() {
         true => "of ties, 0.000977 ÷ √(6R)",
@@ -297,7 +297,7 @@ fn exact(page: &mut Page, test: &PermutationTest, effect: &Paired) {
     fact(page, "exact", &share);
 }
 
-/// What stands beside the answer and decides nothing.
+/// Figures shown beside the answer that do not affect it.
 fn beside(page: &mut Page, metric: &MetricComparison) {
     let (pooled, resampled) = match &metric.outcome {
         ComparisonResult::Compared {
@@ -333,7 +333,8 @@ fn beside(page: &mut Page, metric: &MetricComparison) {
     }
 }
 
-/// What layouts of the baseline did, and how the difference compares; a label that decides nothing.
+/// Effect of the layouts of the baseline, and how the difference compares with it; a label that
+/// decides nothing.
 fn layouts(page: &mut Page, metric: &MetricComparison, noise: &LayoutNoise) {
     page.heading("Layout control: the baseline's functions shuffled (a label, not a verdict)");
     for effect in &noise.counted {

@@ -1,5 +1,5 @@
-//! What `run`, `compare` and `report` say: verdict first, then tables, at most 80 columns. Changes
-//! in sentences have words, columns have signs. Owns the order of the page.
+//! Output of `run`, `compare` and `report`: verdict first, then tables, at most 80 columns. Changes
+//! are words in sentences and signs in columns. Owns the order of the page.
 
 use std::io;
 
@@ -20,10 +20,10 @@ use crate::report::tables::{arms, checks, layouts as layout_tables, places};
 use crate::report::{Answer, Tool, json};
 use crate::schedule;
 
-/// What `run` and `compare` show.
+/// Output of `run` and `compare`.
 pub struct Short<'a>(pub &'a Findings);
 
-/// What `report` shows: everything.
+/// Output of `report`: everything.
 pub struct Full<'a>(pub &'a Findings);
 
 impl Answer for Short<'_> {
@@ -44,7 +44,7 @@ impl Answer for Short<'_> {
 
     fn quiet(&self) -> Vec<String> {
         let verdict = |cell: &Cell| {
-            // Without a candidate nothing is compared: the verdict is the measurement's own.
+            // Without a candidate nothing is compared, so the verdict is the measurement's.
             let own = || cell.assessment.validity.name();
             let verdict = cell.verdict().map_or_else(own, |found| found.name());
             let candidate = cell.candidate.as_ref();
@@ -91,7 +91,7 @@ impl Answer for Full<'_> {
     }
 }
 
-/// Which run it is, the answers, and whether to believe them.
+/// The run, the answers, and whether they can be trusted.
 fn top(page: &mut Page, findings: &Findings) {
     title(page, findings);
     page.heading(&format!("Measurement: {}", findings.validity.name()));
@@ -110,7 +110,7 @@ fn top(page: &mut Page, findings: &Findings) {
     }
 }
 
-/// Which run it is, and one answer a scenario.
+/// The run, and one answer for each scenario.
 pub(crate) fn title(page: &mut Page, findings: &Findings) {
     let header = &findings.record.header;
     let (plan, run, labels) = (&findings.plan.name, header.run, labelled(header));
@@ -129,7 +129,7 @@ pub(crate) fn title(page: &mut Page, findings: &Findings) {
 
 fn reasons(page: &mut Page, findings: &Findings, cell: &Cell) {
     let (word, whole) = (cell.assessment.validity.name(), findings.validity.name());
-    // The heading has said it, unless this scenario fares better than the whole run.
+    // The heading has said it, unless this scenario is better than the run as a whole.
     let title = &cell.title;
     let before = match word == whole {
         true => format!("{title}: "),
@@ -141,7 +141,7 @@ fn reasons(page: &mut Page, findings: &Findings, cell: &Cell) {
     page.items(failures.iter().map(|one| format!("{title}: {one}")));
 }
 
-/// The reasons of one weight, and after each kind what to do about it.
+/// Reasons of one severity, with advice after each kind.
 fn list(page: &mut Page, before: &str, findings: &[Finding]) {
     for kind in alike(findings).chunk_by(|a, b| a.worst.reason.code() == b.worst.reason.code()) {
         page.items(kind.iter().map(|one| format!("{before}{one}")));
@@ -150,7 +150,7 @@ fn list(page: &mut Page, before: &str, findings: &[Finding]) {
     }
 }
 
-/// The comparison of one scenario, its control, and what must be said about single measures.
+/// The comparison of one scenario, its control, and footnotes on single measures.
 fn comparison(page: &mut Page, plan: &Plan, cell: &Cell, depth: Depth) {
     if cell.candidate.is_none() {
         return;
@@ -172,7 +172,7 @@ fn comparison(page: &mut Page, plan: &Plan, cell: &Cell, depth: Depth) {
     page.notes(&footnotes(&plan.validity.thresholds(), cell, &shown));
 }
 
-/// The layout control, where the run has one.
+/// The layout control, if the run has one.
 pub(crate) fn layout_control(page: &mut Page, findings: &Findings, depth: Depth) {
     let Some(control) = &findings.layout else {
         return;

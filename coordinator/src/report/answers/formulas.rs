@@ -1,5 +1,5 @@
-//! The formulas that answers rest on, laid open fact by fact. Owns their spelling; every figure is
-//! the one that the answer was made of.
+//! The formulas behind the answers with their figures. Owns the notation; every figure is the one
+//! that the answer used.
 
 use std::fmt::Display;
 
@@ -10,14 +10,14 @@ use crate::report::phrases::changes::{Of, interval, share_of};
 use crate::report::phrases::words::{percent, tolerance};
 use crate::report::render::text::Page;
 
-/// Where the text beside a name begins.
+/// Column at which the text beside a name begins.
 const COLUMN: usize = 13;
 
 pub(crate) fn fact(page: &mut Page, name: &str, text: &str) {
     page.entry(name, text, 2, COLUMN);
 }
 
-/// How a value becomes a cost.
+/// The formula from a value to its cost.
 fn cost(Of(measure, scale): Of) -> String {
     let (better, sign) = match measure.direction() {
         Direction::LowerIsBetter => ("lower", ""),
@@ -33,7 +33,7 @@ fn cost(Of(measure, scale): Of) -> String {
     }
 }
 
-/// What was settled before the first figure.
+/// What was declared before the run: direction, role and tolerance.
 pub(crate) fn declared(of: Of, primary: bool, within: f64) -> String {
     let role = match primary {
         true => "the measure declared before the run",
@@ -46,30 +46,30 @@ pub(crate) fn declared(of: Of, primary: bool, within: f64) -> String {
     )
 }
 
-/// An estimate's spread: what its intervals, p and MDE are made of.
+/// The uncertainty of an estimate: the basis of its intervals, p and MDE.
 pub(crate) struct Spread<'a> {
     pub(crate) of: Of,
     pub(crate) delta: f64,
     pub(crate) se: f64,
     pub(crate) df: String,
-    /// The interval of the answer and the one of SAME, with their levels.
+    /// The interval of the answer and the narrower one of SAME, with their levels.
     pub(crate) ranges: [(String, &'a Interval); 2],
     pub(crate) p: f64,
     pub(crate) mde: f64,
     /// The MDE as a share.
     pub(crate) share: f64,
     pub(crate) power: f64,
-    /// Adjusted p, and among what.
+    /// Adjusted p, and the family it was adjusted over.
     pub(crate) holm: Option<(f64, &'static str)>,
 }
 
 impl Spread<'_> {
-    /// Half the width of an interval in standard errors.
+    /// Half of an interval's width in standard errors.
     fn t(&self, range: &Interval) -> f64 {
         (range.high - range.low) / (2.0 * self.se)
     }
 
-    /// Both intervals, p, and Holm's correction where there is one.
+    /// Both intervals, p, and Holm's correction if there is one.
     pub(crate) fn intervals(&self, page: &mut Page) {
         let se = figure(self.se);
         for (level, range) in &self.ranges {
@@ -103,7 +103,7 @@ impl Spread<'_> {
     }
 }
 
-/// p among a family of questions.
+/// p within a family of questions.
 pub(crate) fn holm(page: &mut Page, adjusted: f64, family: &str) {
     fact(
         page,
@@ -120,7 +120,7 @@ pub(crate) fn path<S: Display>(page: &mut Page, steps: impl Iterator<Item = (boo
     }
 }
 
-/// How an error floor compares with the error that was estimated.
+/// Compares the error floor with the estimated error.
 pub(crate) fn floor(used: bool) -> &'static str {
     match used {
         true => "higher than SE: used instead",
@@ -128,7 +128,7 @@ pub(crate) fn floor(used: bool) -> &'static str {
     }
 }
 
-/// Six decimals; below a millionth in powers of ten.
+/// Six decimals; powers of ten below a millionth.
 pub(crate) fn figure(value: f64) -> String {
     let small = value != 0.0 && value.abs() < 1e-6;
     let text = if small {

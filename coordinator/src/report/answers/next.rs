@@ -1,4 +1,4 @@
-//! How to go on after a run. Must not decide anything: it follows what the decisions still want.
+//! Suggestions after a run. Must not decide anything: they follow what the decisions still need.
 
 use contract::run::RunState;
 use stats::compare::{Decision, Verdict};
@@ -8,10 +8,10 @@ use crate::compare::{Cell, Findings};
 use crate::report::phrases::verdicts::{PATIENCE, settling};
 use crate::report::render::text::Page;
 
-/// A host on which arms in turn need more than so many times the rounds that were run is noisy.
+/// A host is noisy if alternating arms need more than this many times the rounds that were run.
 const NOISY: u64 = 3;
 
-/// What can be done next, most useful first.
+/// Next steps, most useful first.
 pub(crate) fn next(page: &mut Page, findings: &Findings, full: bool) {
     let run = findings.record.header.run;
     page.heading("Next");
@@ -45,8 +45,8 @@ pub(crate) fn next(page: &mut Page, findings: &Findings, full: bool) {
     }
 }
 
-/// The slots of a duet, where arms in turn would need far more rounds than were run and the host
-/// has the cores for it.
+/// Slots for a duet, suggested if alternating arms would need far more rounds than were run and the
+/// host has the cores.
 fn duet(findings: &Findings) -> Option<u32> {
     let plan = &findings.plan;
     let slots = if plan.slots.is_multiple_of(2) {
@@ -64,13 +64,13 @@ fn duet(findings: &Findings) -> Option<u32> {
     (noisy && !plan.duet && slots <= cores).then_some(slots)
 }
 
-/// The rounds that would settle the scenario that needs most, where more than now would.
+/// The most rounds that any scenario needs, if that is more than were run.
 fn wanted(cells: &[Cell], planned: u32) -> Option<u64> {
     let most = open(cells).filter_map(settling).max();
     most.filter(|rounds| *rounds > planned.into() && *rounds <= PATIENCE)
 }
 
-/// The primary decisions that sound measurements left open.
+/// The primary decisions of VALID measurements that are still open.
 fn open(cells: &[Cell]) -> impl Iterator<Item = &Decision> {
     let valid = |cell: &&Cell| matches!(cell.assessment.validity, Validity::Valid);
     cells.iter().filter(valid).filter_map(|cell| {

@@ -1,4 +1,4 @@
-//! What `runs list`, `runs show` and `runs prune` say. Must not know findings.
+//! Output of `runs list`, `runs show` and `runs prune`. Must not know findings.
 
 use std::io;
 
@@ -19,16 +19,16 @@ use crate::store::{RunRecord, RunSummary};
 /// A list of runs, newest first.
 pub struct Runs<'a>(pub &'a [RunSummary]);
 
-/// How a run was made and what became of it; the record needs no parts.
+/// How a run was made and how it ended. The record needs no parts.
 pub struct Shown<'a>(pub &'a RunRecord, pub &'a RunSummary);
 
-/// Which runs went, or would go.
+/// The runs that were, or would be, deleted.
 pub struct Pruned<'a> {
-    /// All runs, and what becomes of each.
+    /// All runs.
     pub runs: &'a [RunSummary],
-    /// In the order of the runs.
+    /// The decision for each, in the same order.
     pub fates: &'a [RetentionDecision],
-    /// Whether those that go are gone.
+    /// Whether they have been deleted.
     pub gone: bool,
 }
 
@@ -53,7 +53,7 @@ impl Answer for Runs<'_> {
     }
 }
 
-/// Tags and remarks of a run, where it has any.
+/// Tags and remarks of a run, if it has any.
 fn said(run: &RunSummary) -> Option<String> {
     let tags = (!run.tags.is_empty()).then(|| format!("[{}]", run.tags.join(", ")));
     let note = (!run.note.is_empty()).then(|| run.note.clone());
@@ -132,7 +132,7 @@ fn notices(page: &mut Page, record: &RunRecord) {
     }
 }
 
-/// A trial in the plan's words; with several candidates, the one it belongs to.
+/// A trial by the plan's names; with several candidates, including its candidate.
 fn place(record: &RunRecord, plan: Option<&Plan>, key: TrialKey) -> String {
     let Some(plan) = plan else {
         return key.to_string();

@@ -1,5 +1,5 @@
-//! What `runs verify`, `runs import --rebuild` and `runs compact` say: the store's health. Must not
-//! know findings.
+//! Output of `runs verify`, `runs import --rebuild` and `runs compact`: the state of the store.
+//! Must not know findings.
 
 use std::collections::BTreeMap;
 use std::io;
@@ -138,7 +138,7 @@ fn file(path: &Path, error: &StoreError) -> Value {
     json!({ "path": path, "reason": error.to_string() })
 }
 
-/// How many runs came back, and from where.
+/// Number of recovered runs, and their sources.
 fn brought_back(brought: &[Brought]) -> String {
     let mut from = BTreeMap::<Vec<&str>, u64>::new();
     for one in brought {

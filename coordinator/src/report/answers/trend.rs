@@ -1,5 +1,5 @@
-//! What `trend` says: a history as a chart of at most 80 columns, and its steps in words. Owns the
-//! drawing; must not know how a step was found.
+//! Output of `trend`: a history as a chart of at most 80 columns, and its steps as sentences. Owns
+//! the drawing; must not know how a step was found.
 
 use std::io;
 
@@ -11,13 +11,13 @@ use crate::report::render::json::Json;
 use crate::report::render::text::Page;
 use crate::report::{Answer, json};
 
-/// Columns left of the frame.
+/// Columns to the left of the frame.
 const MARGIN: usize = 11;
-/// Columns within it.
+/// Columns inside it.
 const COLUMNS: usize = 66;
 /// Rows.
 const ROWS: usize = 7;
-/// Columns from one run to the next, at most.
+/// Greatest number of columns between two runs.
 const PITCH: usize = 4;
 
 impl Answer for Trend {
@@ -38,7 +38,7 @@ impl Answer for Trend {
         to.answer("trend", json::history::trend(self))
     }
 
-    /// One line a step: the scenario, the variant, the first run of the new level.
+    /// One line for each step: the scenario, the variant, the first run of the new level.
     fn quiet(&self) -> Vec<String> {
         let steps = |line: &Line| {
             let Line {
@@ -84,7 +84,7 @@ fn one(page: &mut Page, line: &Line) {
         .for_each(|step| described(page, line, step));
 }
 
-/// Rows from the greatest value to the least, on a logarithmic scale where no run has zero.
+/// Rows from the greatest value to the least, on a logarithmic scale unless a run has zero.
 fn chart(page: &mut Page, line: &Line) {
     let scaled = |value: f64| if line.linear { value } else { value.ln() };
     let lns = || line.points.iter().map(|point| scaled(point.value));
@@ -92,7 +92,7 @@ fn chart(page: &mut Page, line: &Line) {
         lns().fold(f64::INFINITY, f64::min),
         lns().fold(f64::NEG_INFINITY, f64::max),
     );
-    // A flat series would fill the frame with its own rounding: show at least ±1 %.
+    // A constant series would fill the frame with rounding noise: show at least ±1 %.
     let least = 0.01 * if line.linear { high.max(1.0) } else { 1.0 };
     let (middle, half) = (f64::midpoint(low, high), ((high - low) / 2.0).max(least));
     let row_of =
@@ -130,7 +130,7 @@ fn axis(page: &mut Page, line: &Line) {
     page.line(&format!("{:>MARGIN$}  {first}{last:>fill$}", ""));
 }
 
-/// Where a run stands; with more runs than columns several share one.
+/// Column of a run; if there are more runs than columns, several share one.
 fn column(points: usize, at: usize) -> usize {
     match (COLUMNS - 1).checked_div(points - 1) {
         None => 0,

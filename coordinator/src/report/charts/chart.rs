@@ -1,7 +1,7 @@
-//! The frame of every chart: title, what its numbers are and which way is better, legend, axes, the
-//! drawing with a name and a description for those who do not see it, and the figures behind it as
-//! a table. Labels are text of the page and keep their size at every width; only the drawing
-//! between them is stretched. Must not know what is drawn.
+//! The frame of every chart: title, unit and direction, legend, axes, the drawing with a name and a
+//! description for screen readers, and its figures as a table. Labels are text of the page and keep
+//! their size at every width; only the drawing between them is stretched. Must not know what is
+//! drawn.
 
 use contract::id::Arm;
 use maud::{Markup, html};
@@ -17,25 +17,25 @@ pub(crate) struct Axis {
     pub(crate) ticks: Vec<Tick>,
     /// What the numbers are, in one or two words.
     pub(crate) title: String,
-    /// Whether lines lead from the labels through the chart.
+    /// Whether grid lines extend from the labels through the chart.
     pub(crate) grid: bool,
 }
 
-/// A chart, ready to be put on the page.
+/// A chart that can be put on the page.
 pub(crate) struct Chart {
     /// Unique on the page.
     pub(crate) id: String,
     pub(crate) title: String,
-    /// Unit, direction, how to read it.
+    /// Unit, direction, and how to read it.
     pub(crate) about: String,
-    /// What the drawing shows, in words.
+    /// Description of the drawing, in words.
     pub(crate) description: String,
     pub(crate) legend: Vec<(Markup, String)>,
-    /// Pixels.
+    /// Height, pixels.
     pub(crate) height: u32,
     pub(crate) x: Axis,
     pub(crate) y: Axis,
-    /// Texts to the right of the drawing; left out where the page is narrow.
+    /// Texts to the right of the drawing; omitted on a narrow page.
     pub(crate) side: Vec<Tick>,
     pub(crate) marks: Markup,
     pub(crate) data: Vec<Table>,
@@ -81,7 +81,7 @@ impl Chart {
         }
     }
 
-    /// What the chart is, whichever cell it belongs to.
+    /// Kind of the chart, without its cell.
     fn kind(&self) -> &str {
         self.id.split_once('-').map_or("", |(_, kind)| kind)
     }
@@ -143,7 +143,7 @@ impl Chart {
     }
 }
 
-/// Labels that stand one to a row, evenly from top to bottom.
+/// Labels for one row each, evenly spaced from top to bottom.
 pub(crate) fn rows(labels: impl ExactSizeIterator<Item = String>) -> Vec<Tick> {
     let count = labels.len();
     labels
@@ -160,7 +160,7 @@ pub(crate) fn row(at: usize, of: usize) -> f64 {
     100.0 * (at as f64 + 0.5) / of.max(1) as f64
 }
 
-/// The arms of a legend, by the names of their variants.
+/// Legend of the arms, with the names of their variants.
 pub(crate) fn legend(arms: &[(Arm, &str)], lines: bool) -> Vec<(Markup, String)> {
     let text = |(arm, variant): &(Arm, &str)| match arm {
         Arm::A2 => format!("{variant} once more (A2, control)"),

@@ -1,4 +1,4 @@
-//! Where the time of a cold start goes, phase by phase. Must not derive a figure.
+//! Duration of each phase of a cold start. Must not derive a figure.
 
 use maud::{Markup, html};
 
@@ -10,11 +10,11 @@ use crate::compare::ArmSummary;
 use crate::report::phrases::words::joined;
 use crate::report::tables::arms::{cold as table, together};
 
-/// Pixels of a phase with its room.
+/// Height of a phase including its spacing, pixels.
 const PHASE: u32 = 34;
 
 pub(crate) fn draw(scene: &Scene<'_>) -> Markup {
-    // Every arm has the first one's phases.
+    // Every arm has the same phases as the first.
     let Some(phases) = scene
         .cell
         .arms
@@ -53,12 +53,12 @@ fn chart(scene: &Scene<'_>, names: &[&str]) -> Chart {
     }
 }
 
-/// Nanoseconds.
+/// Duration, nanoseconds.
 fn took(arm: &ArmSummary, phase: &str) -> Option<f64> {
     Some(arm.cold(phase)?.as_nanos() as f64)
 }
 
-/// One phase: a bar an arm, one below the other, around the middle of the row.
+/// One phase: a bar for each arm, one below the other, around the middle of the row.
 fn bars(x: &Scale, arms: &[ArmSummary], phase: &str, (middle, height): (f64, f64)) -> Markup {
     let lane = height / arms.len() as f64;
     let bar = |(at, arm): (usize, &ArmSummary)| {

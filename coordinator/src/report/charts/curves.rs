@@ -1,5 +1,5 @@
-//! Percentile curves on the axis of HdrHistogram: every halving of what lies beyond takes the same
-//! room. Must not derive a figure.
+//! Percentile curves on the axis of HdrHistogram: every halving of 1−q takes the same width. Must
+//! not derive a figure.
 
 use contract::metric::Metric;
 use maud::{Markup, html};
@@ -15,13 +15,13 @@ use crate::report::tables::table::{Cell, Table};
 /// Quantiles that get a label.
 const LABELS: [f64; 8] = [0.0, 0.5, 0.75, 0.9, 0.99, 0.999, 0.9999, 0.99999];
 
-/// Halvings from which on the labels below p90 would run into each other.
+/// Number of halvings from which labels below p90 would overlap.
 const CROWDED: f64 = 5.0;
 
-/// Quantiles of the table, where the curve reaches them.
+/// Quantiles of the table, if the curve reaches them.
 const FIGURES: [f64; 8] = [0.0, 0.25, 0.5, 0.75, 0.9, 0.95, 0.99, 0.999];
 
-/// One chart a metric.
+/// One chart for each metric.
 pub(crate) fn draw(scene: &Scene<'_>) -> Markup {
     html! { @for curve in &scene.picture.curves { (chart(scene, curve).draw()) } }
 }
@@ -61,7 +61,7 @@ fn chart(scene: &Scene<'_>, curve: &Curve) -> Chart {
     }
 }
 
-/// How far out a quantile lies: halvings of what lies beyond.
+/// Position of a quantile: number of halvings of 1−q.
 fn depth(q: f64) -> f64 {
     -(1.0 - q).log2()
 }

@@ -1,5 +1,5 @@
 //! The forest plot: every measure's ratio of B to A with its interval, the control beneath it, the
-//! tolerance behind it. To the left is faster, whatever the measure. Must not derive a figure.
+//! tolerance behind it. Left is faster for every measure. Must not derive a figure.
 
 use contract::id::Arm;
 use maud::{Markup, html};
@@ -14,14 +14,14 @@ use crate::report::phrases::changes::{change, interval, level, plain_level};
 use crate::report::phrases::words::{NONE, joined};
 use crate::report::tables::comparison::{Depth, control, effects};
 
-/// Pixels of a row.
+/// Height of a row, pixels.
 const ROW: u32 = 34;
 
-/// Beyond this many half-ranges of the typical row an interval is cut off, so that one unruly
-/// measure does not flatten all others.
+/// An interval is cut off beyond this many half-ranges of the typical row, so that one very wide
+/// interval does not compress all others.
 const CUT: f64 = 2.5;
 
-/// A measure's place in the plot.
+/// A measure's row in the plot.
 struct Line<'a> {
     metric: &'a MetricComparison,
     delta: f64,
@@ -88,7 +88,7 @@ fn chart(scene: &Scene<'_>, lines: &[Line<'_>]) -> Chart {
     }
 }
 
-/// Symmetric about no change.
+/// Range symmetric about no change.
 fn range(lines: &[Line<'_>]) -> Scale {
     let reach = |line: &Line<'_>| {
         let tau = line.metric.limit();
@@ -126,7 +126,7 @@ fn drawn(x: &Scale, line: &Line<'_>, at: usize, count: usize) -> Markup {
     }
 }
 
-/// An interval; one that goes on beyond the edge ends in an arrow.
+/// An interval; an arrow marks an end beyond the edge.
 fn bar(class: &str, (from, to): (f64, f64), y: f64) -> Markup {
     let arrow = |tip: Point, tail: f64| {
         html! {

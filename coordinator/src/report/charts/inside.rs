@@ -1,5 +1,5 @@
-//! The inside of the measured windows: throughput, requests in flight and time to first token as
-//! the window goes on, the average over an arm's trials. Must not derive a figure.
+//! The course of the measured windows: throughput, requests in flight and time to first token,
+//! averaged over an arm's trials. Must not derive a figure.
 
 use contract::id::Arm;
 use maud::{Markup, html};
@@ -12,14 +12,14 @@ use crate::compare::{Slice, Timeline};
 use crate::report::phrases::words::{digits, joined, nanos, seconds, shown};
 use crate::report::tables::table::Table;
 
-/// A curve needs this many slices with a value: requests that are all due at once have their first
-/// tokens' times in one.
+/// Fewest slices with a value for a curve. Requests that are all due at once have all their
+/// first-token times in one slice.
 const LEAST: usize = 4;
 
-/// Rows of a table at most.
+/// Greatest number of rows of a table.
 const ROWS: usize = 20;
 
-/// One chart's quantity.
+/// The quantity of one chart.
 struct Quantity {
     name: &'static str,
     title: &'static str,
@@ -102,7 +102,7 @@ fn chart(scene: &Scene<'_>, quantity: &Quantity, lines: &[(Arm, Timeline)]) -> C
     }
 }
 
-/// Nanoseconds.
+/// Length of the window, nanoseconds.
 fn length(line: &Timeline) -> f64 {
     line.width.as_nanos() as f64 * line.slices.len() as f64
 }
@@ -117,7 +117,7 @@ fn described(quantity: &Quantity, lines: &[(Arm, Timeline)]) -> String {
     joined(lines.iter().map(of), "; ")
 }
 
-/// Every slice, or every second one and so on: the curve has them all.
+/// Every slice, or every second one and so on; the curve shows all.
 fn table(scene: &Scene<'_>, quantity: &Quantity, lines: &[(Arm, Timeline)]) -> Table {
     let mut headings = vec!["from".to_owned()];
     headings.extend(lines.iter().map(|(arm, _)| scene.heading(*arm)));

@@ -1,5 +1,5 @@
-//! The ladder: in every round, in order of time, how B and the control differ from the baseline of
-//! that same round, with the mean and its interval across. Must not derive a figure.
+//! The ladder: for every round in time order, the difference of B and of the control from that
+//! round's baseline, with the mean and its interval. Must not derive a figure.
 
 use contract::id::Arm;
 use maud::{Markup, html};
@@ -15,10 +15,10 @@ use crate::report::phrases::words::{count, joined, shown};
 use crate::report::tables::comparison::of_arm;
 use crate::report::tables::table::Table;
 
-/// Most labels along an axis of rounds.
+/// Greatest number of labels on an axis of rounds.
 const LABELS: usize = 10;
 
-/// One round's differences as log ratios in which more is slower.
+/// One round's differences as log ratios (more is slower).
 struct Rung<'a> {
     values: &'a RoundValues,
     b: f64,
@@ -34,7 +34,7 @@ pub(crate) fn draw(scene: &Scene<'_>) -> Markup {
     }
 }
 
-/// None where an arm has no value in some round.
+/// Empty if an arm has no value in some round.
 fn rungs(metric: &MetricComparison) -> Vec<Rung<'_>> {
     let rung = |(values, block): (_, RoundCosts)| Rung {
         values,
@@ -91,7 +91,7 @@ fn chart(scene: &Scene<'_>, metric: &MetricComparison, rungs: &[Rung<'_>]) -> Ch
     }
 }
 
-/// Every round where they fit, else some of them.
+/// A label for every round if they fit, otherwise for some.
 fn labels(rungs: &[Rung<'_>], x: impl Fn(usize) -> f64) -> Vec<Tick> {
     let every = rungs.len().div_ceil(LABELS).max(1);
     let tick = |(at, rung): (usize, &Rung<'_>)| Tick {

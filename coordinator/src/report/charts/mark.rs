@@ -1,6 +1,6 @@
-//! What charts are drawn with: lines, dots, bands and the keys that explain them, in per cent of
-//! the plot. An arm is known by its shape (A a disc, B a square, A2 a ring and dashes) as well as
-//! by its colour. Must not know any figure.
+//! Elements of charts: lines, dots, bands and legend keys, in per cent of the plot. Arms differ by
+//! shape (A a disc, B a square, A2 a ring and dashes) as well as by colour. Must not know any
+//! figure.
 
 use contract::id::Arm;
 use maud::{Markup, html};
@@ -8,7 +8,7 @@ use maud::{Markup, html};
 /// Per cent from the left and from the top.
 pub(crate) type Point = (f64, f64);
 
-/// The class that gives an arm its colour and dashes.
+/// The CSS class with an arm's colour and dashes.
 pub(crate) fn class(arm: Arm) -> &'static str {
     match arm {
         Arm::A => "a",
@@ -27,12 +27,12 @@ pub(crate) fn line(class: &str, points: impl IntoIterator<Item = Point>) -> Mark
     html! { path class=(format!("line {class}")) d=(path) {} }
 }
 
-/// A line from place to place.
+/// A line between two points.
 pub(crate) fn stroke(class: &str, (x0, y0): Point, (x1, y1): Point) -> Markup {
     html! { path class=(class) d=(format!("M{x0:.2} {y0:.2}L{x1:.2} {y1:.2}")) {} }
 }
 
-/// One value, with what it is for whoever points at it.
+/// One value, with a tooltip.
 pub(crate) fn dot(arm: Arm, (x, y): Point, tip: &str) -> Markup {
     let place = format!("M{x:.2} {y:.2}h0.001");
     html! {
@@ -52,17 +52,17 @@ pub(crate) fn rect(class: &str, (x0, y0): Point, (x1, y1): Point) -> Markup {
     html! { rect class=(class) x=(text(x)) y=(text(y)) width=(text(width)) height=(text(height)) {} }
 }
 
-/// The whole width at one height.
+/// A horizontal line across the whole plot.
 pub(crate) fn level(class: &str, y: f64) -> Markup {
     stroke(class, (0.0, y), (100.0, y))
 }
 
-/// The whole height at one place.
+/// A vertical line across the whole plot.
 pub(crate) fn upright(class: &str, x: f64) -> Markup {
     stroke(class, (x, 0.0), (x, 100.0))
 }
 
-/// What a legend shows of an arm.
+/// Legend key of an arm.
 pub(crate) fn key(arm: Arm, lines: bool) -> Markup {
     html! {
         svg class="key" viewBox="0 0 100 100" preserveAspectRatio="none" aria-hidden="true" {
@@ -72,7 +72,7 @@ pub(crate) fn key(arm: Arm, lines: bool) -> Markup {
     }
 }
 
-/// What a legend shows of a filled area or of a plain line.
+/// Legend key of a filled area or of a plain line.
 pub(crate) fn swatch(mark: &Markup) -> Markup {
     html! { svg class="key" viewBox="0 0 100 100" preserveAspectRatio="none" aria-hidden="true" { (mark) } }
 }

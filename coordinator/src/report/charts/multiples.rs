@@ -1,5 +1,5 @@
 //! Small multiples: the primary measure on every host and in every slot, on one common scale, so
-//! that one that differs from the others is seen at once. Must not derive a figure.
+//! that an unusual one is seen at once. Must not derive a figure.
 
 use contract::id::Arm;
 use maud::{Markup, html};
@@ -23,7 +23,7 @@ pub(crate) fn draw(scene: &Scene<'_>) -> Markup {
     }
 }
 
-/// One place alone has nothing to differ from.
+/// A group of panels. A single place has nothing to compare with.
 fn group(
     scene: &Scene<'_>,
     metric: &MetricComparison,
@@ -102,7 +102,7 @@ fn called(spot: &Spot) -> String {
     }
 }
 
-/// What the place says by itself.
+/// The result of this place alone.
 fn found(metric: &MetricComparison, spot: &Spot) -> String {
     match &spot.effect {
         Some(there) => change(Of(metric.measure, there.scale), there.effect.delta),
@@ -110,7 +110,7 @@ fn found(metric: &MetricComparison, spot: &Spot) -> String {
     }
 }
 
-/// The median over rounds would be another figure: the mean is the one that changes are about.
+/// The mean, because changes are about means; the median over rounds would be a different figure.
 fn typical(metric: &MetricComparison, spot: &Spot, arm: Arm) -> String {
     let values = spot.rounds.iter().flat_map(|round| &round.values);
     let values = values.filter(|(one, ..)| *one == arm);

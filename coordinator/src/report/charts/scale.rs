@@ -1,13 +1,13 @@
-//! From values to places on a chart, in per cent of its side, and the values worth a label. Owns
-//! rounding of ticks; must not know what is drawn.
+//! Maps values to positions on a chart, in per cent of its side, and chooses the labelled values.
+//! Owns rounding of ticks; must not know what is drawn.
 
 use crate::compare::Measure;
 use crate::report::phrases::words::NBSP;
 
-/// What a scale's numbers are, for their labels.
+/// What the numbers of a scale are, for its labels.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Unit {
-    /// Nanoseconds, shown in the unit that fits.
+    /// Nanoseconds, labelled in a suitable unit.
     Time,
     /// Shares of 1 as signed per cents.
     Change,
@@ -15,7 +15,7 @@ pub(crate) enum Unit {
     Number,
 }
 
-/// A straight or logarithmic range.
+/// A linear or logarithmic range.
 #[derive(Clone, Copy)]
 pub(crate) struct Scale {
     low: f64,
@@ -32,12 +32,11 @@ pub(crate) struct Tick {
     pub(crate) label: String,
 }
 
-/// Values that span more than this are drawn on a logarithmic scale.
+/// Ratio of values above which the scale is logarithmic.
 const WIDE: f64 = 30.0;
 
 impl Scale {
-    /// Everything from the least to the greatest value with some air around; logarithmic where the
-    /// values span much.
+    /// From the least to the greatest value with some margin; logarithmic if the ratio is large.
     pub(crate) fn around(values: impl Iterator<Item = f64>, unit: Unit) -> Self {
         let finite = values.filter(|value| value.is_finite());
         let (low, high) = finite.fold((f64::INFINITY, f64::NEG_INFINITY), |(l, h), v| {
@@ -54,20 +53,20 @@ impl Scale {
                 unit,
             };
         }
-        // One value alone, or rounding noise, would fill the chart with nothing.
+        // Without a minimum margin, a single value or rounding noise would fill the chart.
         let air = (0.07 * (high - low))
             .max(0.01 * high.abs().max(low.abs()))
             .max(f64::MIN_POSITIVE);
         Self::straight(low - air, high + air, unit)
     }
 
-    /// From zero to a little more than the greatest value.
+    /// From zero to slightly more than the greatest value.
     pub(crate) fn from_zero(values: impl Iterator<Item = f64>, unit: Unit) -> Self {
         let high = values.filter(|value| value.is_finite()).fold(0.0, f64::max);
         Self::straight(0.0, if high > 0.0 { 1.06 * high } else { 1.0 }, unit)
     }
 
-    /// Exactly this range.
+    /// Exactly this range, linear.
     pub(crate) fn straight(low: f64, high: f64, unit: Unit) -> Self {
         Self {
             low,
@@ -77,7 +76,7 @@ impl Scale {
         }
     }
 
-    /// Per cent of the way from low to high; beyond 0 or 100 for what lies outside.
+    /// Per cent of the way from low to high; below 0 or above 100 outside the range.
     pub(crate) fn at(&self, value: f64) -> f64 {
         if self.log {
             let value = value.max(f64::MIN_POSITIVE);
@@ -86,22 +85,22 @@ impl Scale {
         100.0 * (value - self.low) / (self.high - self.low)
     }
 
-    /// Per cent from the top, for upright axes.
+    /// Per cent from the top, for vertical axes.
     pub(crate) fn down(&self, value: f64) -> f64 {
         100.0 - self.at(value)
     }
 
-    /// Whether a value can be seen.
+    /// Whether a value is inside the range.
     pub(crate) fn shows(&self, value: f64) -> bool {
         (self.low..=self.high).contains(&value)
     }
 
-    /// About `wanted` labels along the axis, from the left.
+    /// About `wanted` labels of a horizontal axis, from the left.
     pub(crate) fn along(&self, wanted: usize) -> Vec<Tick> {
         self.labelled(wanted, |value| self.at(value))
     }
 
-    /// About `wanted` labels up the axis.
+    /// About `wanted` labels of a vertical axis.
     pub(crate) fn up(&self, wanted: usize) -> Vec<Tick> {
         self.labelled(wanted, |value| self.down(value))
     }
@@ -116,7 +115,7 @@ impl Scale {
             .iter()
             .fold(0.0_f64, |most, value| most.max(value.abs()));
         let label = |value: f64| {
-            // Each decade has a unit of its own; equal steps share one.
+            // On a logarithmic scale each decade has its own unit; equal steps share one.
             let size = if self.log { value } else { largest };
             self.unit.label(value, size, step.unwrap_or(value))
         };
@@ -138,7 +137,7 @@ impl Scale {
             .find(|m| m * size >= raw)
             .unwrap_or(10.0)
             * size;
-        // A limit that is a multiple of the step is one of them, whatever the division rounds to.
+        // A limit that is a multiple of the step gets a label, whatever the division rounds to.
         let first = (self.low / step - 1e-9).ceil() as i64;
         let last = (self.high / step + 1e-9).floor() as i64;
         (
@@ -147,7 +146,7 @@ impl Scale {
         )
     }
 
-    /// 1, 2 and 5 of each decade; ones alone where that is too much.
+    /// 1, 2 and 5 of each decade; only 1 if that is too many.
     fn decades(&self, wanted: usize) -> (Vec<f64>, Option<f64>) {
         let (first, last) = (
             self.low.log10().floor() as i32,
@@ -181,7 +180,7 @@ impl Unit {
         }
     }
 
-    /// `value` with the digits that `step` needs, in the unit that suits `size`.
+    /// `value` with the digits that `step` needs, in the unit that fits `size`.
     fn label(self, value: f64, size: f64, step: f64) -> String {
         let (scale, name) = match self {
             Self::Number => {
@@ -219,7 +218,7 @@ impl Unit {
     }
 }
 
-/// The decimals that show a step of this size exactly, four at most.
+/// Decimals that show a step of this size exactly, at most four.
 fn decimals(step: f64) -> usize {
     let exact = |digits: &usize| {
         let shifted = step.abs() * 10_f64.powi(i32::try_from(*digits).unwrap_or(0));

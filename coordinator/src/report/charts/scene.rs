@@ -1,17 +1,17 @@
-//! One cell with what its drawings need.
+//! One cell with its chart data.
 
 use contract::id::Arm;
 
 use crate::compare::{Cell, Picture};
 
-/// What every drawing of a cell is made from.
+/// The input of every chart of a cell.
 pub(crate) struct Scene<'a> {
     pub(crate) cell: &'a Cell,
     pub(crate) picture: &'a Picture,
 }
 
 impl<'a> Scene<'a> {
-    /// A name that is unique on the page.
+    /// An id that is unique on the page.
     pub(crate) fn id(&self, what: &str) -> String {
         format!("c{}-{what}", self.cell.index)
     }

@@ -1,4 +1,4 @@
-//! Where the time of a request goes: queue, prefill, decode. Must not derive a figure.
+//! Time of a request by phase: queue, prefill, decode. Must not derive a figure.
 
 use contract::metric::Metric;
 use maud::{Markup, html};
@@ -11,7 +11,7 @@ use crate::compare::ArmSummary;
 use crate::report::phrases::words::{joined, nanos, percent, shown};
 use crate::report::tables::arms::{SPANS, service as table};
 
-/// Pixels of a bar with its room.
+/// Height of a bar including its spacing, pixels.
 const BAR: u32 = 34;
 
 pub(crate) fn draw(scene: &Scene<'_>) -> Markup {
@@ -64,7 +64,7 @@ fn piece_key(metric: Metric) -> Markup {
     mark::swatch(&mark::rect(&piece_class(metric), (2.0, 5.0), (98.0, 95.0)))
 }
 
-/// The spans of one arm end to end.
+/// The spans of one arm, stacked end to end.
 fn stack(x: &Scale, spans: &[f64; 3], (at, count): (usize, usize)) -> Markup {
     let (middle, half) = (row(at, count), 32.0 / count as f64);
     let mut from = 0.0;

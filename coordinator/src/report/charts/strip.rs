@@ -42,7 +42,7 @@ fn title(cell: &Cell, metric: &MetricComparison, ci: &Interval) -> String {
     )
 }
 
-/// The interval on a line of its own: the tolerance in grey, no change in the middle.
+/// The interval as a strip: tolerance in grey, no change in the middle.
 fn strip(title: &str, delta: f64, ci: &Interval, tau: f64) -> Markup {
     let widest = [ci.low.abs(), ci.high.abs(), 2.0 * tau]
         .into_iter()

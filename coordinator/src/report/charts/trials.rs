@@ -1,5 +1,5 @@
-//! Every trial's value in the order in which they ran: drift of the host, a slow start, single
-//! outliers. Must not derive a figure.
+//! Every trial's value in the order in which they ran: shows drift of the host, a slow start,
+//! single outliers. Must not derive a figure.
 
 use contract::id::Arm;
 use maud::{Markup, html};
@@ -13,7 +13,7 @@ use crate::report::phrases::changes::better;
 use crate::report::phrases::words::{joined, value};
 use crate::report::tables::table::Table;
 
-/// Most labels along the axis.
+/// Greatest number of labels on the axis.
 const LABELS: usize = 10;
 
 /// One trial.

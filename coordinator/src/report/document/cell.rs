@@ -1,4 +1,4 @@
-//! One scenario with one candidate: what each arm did.
+//! One scenario with one candidate: the results of each arm.
 
 use contract::part::Sent;
 use schemars::JsonSchema;
@@ -17,32 +17,32 @@ pub struct Cell {
     pub scenario: String,
     /// Requests of one trial, over all slots.
     pub requests: u32,
-    /// How long the requests of all trials were; null where a part was recorded before it was
-    /// counted.
+    /// Lengths of the requests of all trials; null if a part was recorded by a version that did not
+    /// count them.
     pub sent: Option<Sent>,
     /// Variant of arms A and A2.
     pub baseline: String,
-    /// Variant of arm B; null where nothing is compared.
+    /// Variant of arm B; null if nothing is compared.
     pub candidate: Option<String>,
-    /// Rounds that are done.
+    /// Rounds done.
     pub rounds_done: u32,
     /// Rounds planned.
     pub rounds_planned: u32,
-    /// FASTER, SLOWER, SAME, UNDECIDED or INVALID by the primary metric; null where nothing is
+    /// FASTER, SLOWER, SAME, UNDECIDED or INVALID by the primary metric; null if nothing is
     /// compared.
     pub verdict: Option<String>,
-    /// Whether this measurement is to be believed.
+    /// Whether this measurement can be trusted.
     pub measurement: Measurement,
-    /// Every validity check that applies to the scenario's shape, an arm over all its rounds,
-    /// whatever it found.
+    /// Every validity check that applies to the scenario's shape, for each arm over all its rounds,
+    /// with any result.
     pub checks: Vec<Check>,
-    /// All rounds of each arm together.
+    /// Summary of each arm over all rounds.
     pub arms: Vec<ArmSummary>,
-    /// One comparison a metric, the primary first.
+    /// One comparison for each metric, the primary first.
     pub metrics: Vec<Metric>,
-    /// The primary metric worker by worker; null with a single worker.
+    /// The primary metric for each worker; null with a single worker.
     pub places: Option<SlotEffects>,
-    /// What the rounds of the primary metric say of the host over time.
+    /// Changes of the host over the rounds, seen in the primary metric.
     pub signals: Signals,
 }
 
@@ -50,19 +50,19 @@ pub struct Cell {
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Check {
-    /// The reason it gives when it fails, by its stable name.
+    /// Stable name of the reason that it gives when it fails.
     pub check: String,
     /// A, B or A2.
     pub arm: String,
-    /// `passed`; `warning`, `inconclusive` or `invalid` by the weight of what was found; `unknown`
-    /// where there was nothing to look at or it cannot be told from noise.
+    /// `passed`; `warning`, `inconclusive` or `invalid` by the severity of the finding; `unknown`
+    /// if there are no data or noise hides the answer.
     pub result: String,
-    /// What was looked at, in `unit`; null where there was nothing.
+    /// The checked figure, in `unit`; null if there are no data.
     pub figure: Option<f64>,
     /// Its limit, in `unit`.
     pub limit: Option<f64>,
     /// `count`, `share` of 1, or `ns`.
     pub unit: Option<String>,
-    /// The key of the plan's `validity` table that holds the limit; null where the limit is fixed.
+    /// The key of the plan's `validity` table that holds the limit; null if the limit is fixed.
     pub key: Option<String>,
 }

@@ -1,19 +1,18 @@
-//! The layout control: what builds of the baseline that differ in nothing but the order of their
-//! functions did.
+//! The layout control: the effect of builds of the baseline that differ only in the order of their
+//! functions.
 
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::{Estimate, Measurement, Round};
 
-/// The layout control of a run. Its arms are controls: no verdict is theirs, and no gate looks at
-/// them.
+/// The layout control of a run. Its arms are controls: they have no verdict, and no gate uses them.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Layout {
-    /// One entry a scenario and layout.
+    /// One entry for each scenario and layout.
     pub arms: Vec<LayoutArm>,
-    /// One entry a scenario and metric.
+    /// One entry for each scenario and metric.
     pub noise: Vec<LayoutNoise>,
 }
 
@@ -27,11 +26,11 @@ pub struct LayoutArm {
     pub scenario: String,
     /// The layout, which is the variant of arm B.
     pub variant: String,
-    /// Rounds that are done.
+    /// Rounds done.
     pub rounds_done: u32,
-    /// Whether this measurement is to be believed.
+    /// Whether this measurement can be trusted.
     pub measurement: Measurement,
-    /// One entry a metric.
+    /// One entry for each metric.
     pub metrics: Vec<LayoutMetric>,
 }
 
@@ -39,34 +38,34 @@ pub struct LayoutArm {
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct LayoutMetric {
-    /// As in the cells' metrics.
+    /// Name, as in the cells' metrics.
     pub name: String,
     /// The layout against the baseline; null without a comparison.
     pub effect: Option<Estimate>,
-    /// A2 against A beside it.
+    /// A2 against A in the same rounds.
     pub control: Option<Estimate>,
-    /// What each round showed.
+    /// Values of each round.
     pub rounds: Vec<Round>,
 }
 
-/// What the layouts did to one metric of one scenario.
+/// Effect of the layouts on one metric of one scenario.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct LayoutNoise {
     /// Name of the scenario.
     pub scenario: String,
-    /// As in the cells' metrics.
+    /// Name, as in the cells' metrics.
     pub metric: String,
-    /// The layouts that can be believed.
+    /// The layouts with a VALID measurement.
     pub counted: Vec<LayoutEffect>,
-    /// The layouts that cannot.
+    /// The other layouts.
     pub left_out: Vec<LeftOut>,
-    /// Mean of the counted log ratios; null of fewer than two.
+    /// Mean of the counted log ratios; null for fewer than two.
     pub mean: Option<f64>,
-    /// Their standard deviation, with n−1: it carries the error of measuring; null of fewer than
+    /// Their standard deviation (n−1), which includes the measurement error; null for fewer than
     /// two.
     pub sd: Option<f64>,
-    /// √max(0, sd² − mean of se²); null of fewer than two.
+    /// √max(0, sd² − mean of se²); null for fewer than two.
     pub sd_without_error: Option<f64>,
 }
 
@@ -82,25 +81,25 @@ pub struct LayoutEffect {
     pub se: f64,
 }
 
-/// A layout that the spread goes without.
+/// A layout that does not count in the spread.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct LeftOut {
     /// The layout.
     pub variant: String,
-    /// Why it was left out, as a clause.
+    /// Why it does not count, as a clause.
     pub reason: String,
 }
 
-/// How a candidate's difference compares with what placement of code alone does: a label, never a
+/// A candidate's difference compared with the effect of code placement alone: a label, never a
 /// verdict.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct LayoutLabel {
     /// `within` (|δ| is below the standard deviation over layouts), `beyond`, or `unknown` (fewer
-    /// than two layouts can be believed).
+    /// than two layouts have a VALID measurement).
     pub noise: String,
-    /// Layouts that the standard deviation is of; with `unknown` those that were measured.
+    /// Number of layouts in the standard deviation; with `unknown`, the number measured.
     pub layouts: u64,
     /// The standard deviation; null with `unknown`.
     pub sd: Option<f64>,

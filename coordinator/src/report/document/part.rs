@@ -20,7 +20,7 @@ pub struct Part {
     pub arm: String,
     /// Slot, over all hosts.
     pub slot: u32,
-    /// The accepted try of the block.
+    /// The accepted attempt of the block.
     pub attempt: u32,
     /// Variant.
     pub variant: String,
@@ -28,23 +28,23 @@ pub struct Part {
     pub exe_sha256: String,
     /// Host name.
     pub hostname: String,
-    /// What became of the requests.
+    /// Outcomes of the requests.
     pub outcomes: Outcomes,
     /// Prompt tokens of successful requests.
     pub prompt_tokens: u64,
     /// Output tokens of successful requests.
     pub output_tokens: u64,
-    /// Requests that the load's shape called for; absent in documents of before it was told.
+    /// Requests that the load's shape called for; absent in older documents.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub offered: Option<u64>,
-    /// Of those of an open loop, sent before the window was over; null for other shapes and in
-    /// parts of before it was kept.
+    /// Requests of an open loop sent before the window ended; null for other shapes and in older
+    /// parts.
     #[serde(default)]
     pub in_time: Option<u64>,
     /// Answered requests that met every objective; null without objectives.
     #[serde(default)]
     pub good: Option<u64>,
-    /// How long its requests were; null in parts recorded before it was counted.
+    /// Lengths of its requests; null in parts recorded by a version that did not count them.
     pub sent: Option<Sent>,
     /// SHA-256 over the output tokens of successful requests, by index of the request.
     pub token_digest: String,
@@ -52,11 +52,11 @@ pub struct Part {
     pub window: Window,
     /// Cold start, phase by phase in order.
     pub cold: Vec<ColdPhase>,
-    /// What the process and its host spent within the window.
+    /// Resources that the process and its host used within the window.
     pub usage: Usage,
-    /// What the engine says of itself.
+    /// Facts that the engine reported.
     pub engine: EngineFacts,
-    /// One histogram a time metric that has values, nanoseconds.
+    /// One histogram for each time metric that has values, nanoseconds.
     pub histograms: BTreeMap<String, Histogram>,
 }
 
@@ -64,7 +64,7 @@ pub struct Part {
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Histogram {
-    /// Values.
+    /// Number of values.
     pub count: u64,
     /// Exact smallest, ns.
     pub min: u64,
@@ -72,7 +72,7 @@ pub struct Histogram {
     pub max: u64,
     /// Exact sum, ns.
     pub sum: u64,
-    /// Values beyond the layout: in no bucket.
+    /// Values beyond the histogram's range: in no bucket.
     pub overflow: u64,
     /// The buckets: HdrHistogram V2 with deflate, in base 64.
     pub hdr_v2_deflate_base64: String,

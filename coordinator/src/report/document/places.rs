@@ -1,22 +1,21 @@
-//! The primary metric worker by worker and host by host, and what the rounds say of the host over
-//! time.
+//! The primary metric for each worker and host, and changes of the host over the rounds.
 
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::Interval;
 
-/// The primary metric over the places of a fleet. Nothing here enters the verdict.
+/// The primary metric over the places of a fleet. Nothing here affects the verdict.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct SlotEffects {
-    /// Worker by worker.
+    /// Each worker.
     pub slots: Vec<SlotEffect>,
-    /// Host by host; empty with a single host.
+    /// Each host; empty with a single host.
     pub hosts: Vec<SlotEffect>,
-    /// The worker that tells another story than the others; null where none does.
+    /// The worker that differs from the others; null if none does.
     pub odd: Option<Odd>,
-    /// The hosts as a sample of hosts; null below five.
+    /// The hosts as a sample; null for fewer than five.
     pub sample: Option<HostSample>,
 }
 
@@ -32,35 +31,35 @@ pub struct SlotEffect {
     pub delta: f64,
     /// Its interval at the level that the answer used.
     pub ci: Interval,
-    /// The same where its level is 95 %.
+    /// The same if its level is 95 %.
     pub ci95: Option<Interval>,
 }
 
-/// The odd place.
+/// The place that differs.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Odd {
     /// Name of the host.
     pub host: String,
-    /// Slot. Of two places nobody can say which one is odd: this is the first.
+    /// Slot. Of only two places either could be the odd one; this is the first.
     pub slot: Option<u32>,
-    /// Its log ratio less the mean of the others'.
+    /// Its log ratio minus the mean of the others'.
     pub contrast: f64,
-    /// Interval of that.
+    /// Interval of the contrast.
     pub contrast_ci: Interval,
-    /// The same where its level is 95 %.
+    /// The same if its level is 95 %.
     pub contrast_ci95: Option<Interval>,
     /// p of the contrast after Holm's correction over the places.
     pub adjusted_p: f64,
-    /// The log ratio without it; null where the rest gives none.
+    /// The log ratio without it; null if the others give none.
     pub without: Option<f64>,
-    /// Interval of that.
+    /// Its interval.
     pub without_ci: Option<Interval>,
-    /// The same where its level is 95 %.
+    /// The same if its level is 95 %.
     pub without_ci95: Option<Interval>,
 }
 
-/// Five hosts and more, taken as a sample.
+/// Five hosts or more, taken as a sample.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct HostSample {
@@ -68,7 +67,7 @@ pub struct HostSample {
     pub delta: f64,
     /// Interval at the level that the answer used.
     pub ci: Interval,
-    /// The same where its level is 95 %.
+    /// The same if its level is 95 %.
     pub ci95: Option<Interval>,
     /// Standard error.
     pub se: f64,
@@ -80,17 +79,17 @@ pub struct HostSample {
     pub within: f64,
 }
 
-/// What stands out over the rounds; null where it does not.
+/// Unusual changes over the rounds; null if there is none.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Signals {
-    /// Drift of the baseline: log ratio from round to round (Theil–Sen).
+    /// Drift of the baseline: log ratio per round (Theil–Sen).
     pub drift_slope: Option<f64>,
     /// Two-sided p of the drift (Mann–Kendall).
     pub drift_p: Option<f64>,
-    /// Robust score of the baseline's first round against the others, beyond ±3.5.
+    /// Robust score of the baseline's first round against the others, if beyond ±3.5.
     pub first_round_score: Option<f64>,
-    /// Correlation of neighbouring rounds, where it stands out.
+    /// Correlation of neighbouring rounds, if it is unusual.
     pub lag1: Option<f64>,
     /// Factor by which the interval was widened for it.
     pub inflation: Option<f64>,

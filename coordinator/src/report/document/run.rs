@@ -11,30 +11,30 @@ use super::{Cell, Layout, Part};
 #[serde(deny_unknown_fields)]
 #[schemars(title = "A run of PGO Benchmarks")]
 pub struct RunDocument {
-    /// Version of this shape: 1.
+    /// Version of this document's shape: 1.
     pub schema_version: u32,
-    /// What the document is about: `run`.
+    /// Kind of document: `run`.
     pub kind: String,
     /// The run as a whole.
     pub run: Run,
-    /// The plan as carried out, with the keys of a plan file.
+    /// The plan that was run, with the keys of a plan file.
     pub plan: serde_json::Value,
     /// The builds, baseline first.
     pub variants: Vec<Variant>,
     /// The hosts.
     pub hosts: Vec<Host>,
-    /// How intervals and checks were computed.
+    /// Settings of intervals and checks.
     pub settings: Settings,
-    /// Whether the run as a whole is to be believed.
+    /// Whether the run as a whole can be trusted.
     pub measurement: Measurement,
-    /// What was lost or late, and other things a reader must know, in the order they came.
+    /// Losses, late messages, and other notices a reader must know, in order of time.
     pub notices: Vec<Notice>,
-    /// One entry a scenario and candidate. Layouts of the baseline are no candidates.
+    /// One entry for each scenario and candidate. Layouts of the baseline are not candidates.
     pub cells: Vec<Cell>,
-    /// What shuffled builds of the baseline did; absent in runs without the layout control.
+    /// Effect of shuffled builds of the baseline; absent in runs without the layout control.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub layout: Option<Layout>,
-    /// What every worker measured in every accepted trial: the truth that all else is derived from.
+    /// What every worker measured in every accepted trial. Everything else is derived from this.
     pub parts: Vec<Part>,
 }
 
@@ -46,37 +46,37 @@ pub struct Run {
     pub id: String,
     /// When it began, milliseconds since 1970.
     pub begun_unix_ms: u64,
-    /// When it ended; null while it goes on and after a crash.
+    /// When it ended; null during the run and after a crash.
     pub ended_unix_ms: Option<u64>,
-    /// `complete`, `stopped` or `failed`; null while it goes on and after a crash.
+    /// `complete`, `stopped` or `failed`; null during the run and after a crash.
     pub state: Option<String>,
-    /// Why it did not complete; empty when it did.
+    /// Why it did not complete; empty if it did.
     pub reason: String,
-    /// The worst verdict over all cells: INVALID, SLOWER, UNDECIDED, SAME, FASTER; null when
-    /// nothing is compared.
+    /// The worst verdict over all cells: INVALID, SLOWER, UNDECIDED, SAME, FASTER; null if nothing
+    /// is compared.
     pub verdict: Option<String>,
-    /// Service times come from a model, not from an engine.
+    /// Whether service times come from a model instead of an engine.
     pub simulated: bool,
-    /// What must be seen beside every number: `resident`, `a/a`.
+    /// Labels that must be shown beside every number: `resident`, `a/a`.
     pub labels: Vec<String>,
     /// Slots over all hosts.
     pub slots: u32,
-    /// The root of every random draw; below 2^53.
+    /// Root of every random draw; below 2^53.
     pub seed: u64,
     /// SHA-256 of the plan.
     pub plan_sha256: String,
-    /// Digest of the model's files; empty when simulated.
+    /// Digest of the model's files; empty if simulated.
     pub model_digest: String,
     /// SHA-256 over every byte of the model's files, the same on every host (`--verify-model`);
-    /// null where nobody asked for it.
+    /// null if not requested.
     pub model_sha256: Option<String>,
     /// Version of the coordinator.
     pub tool_version: String,
     /// Commit of the coordinator.
     pub tool_git_sha: String,
-    /// Blocks (all arms of one scenario in one round) that are done.
+    /// Blocks done (a block is all arms of one scenario in one round).
     pub blocks_done: u64,
-    /// Parts of attempts that were not accepted: stored, never counted, not in `parts`.
+    /// Parts of attempts that were not accepted: stored, never counted, and not in `parts`.
     pub superseded_parts: u64,
 }
 
@@ -90,11 +90,11 @@ pub struct Variant {
     pub sha256: String,
     /// SHA-256 of its code section; null for labels of the simulator.
     pub text_sha256: Option<String>,
-    /// SHA-256 of the profile it was optimised with; null without one.
+    /// SHA-256 of the profile it was optimised with; null without a profile.
     pub profile_sha256: Option<String>,
     /// Commit of its sources.
     pub git_sha: String,
-    /// Compiler flags given to it.
+    /// Compiler flags it was built with.
     pub flags: String,
 }
 
@@ -104,22 +104,22 @@ pub struct Variant {
 pub struct Host {
     /// Name of its agent.
     pub agent: String,
-    /// What it is.
+    /// Facts of the host.
     #[serde(flatten)]
     pub facts: HostFacts,
 }
 
-/// How intervals and checks were computed.
+/// Settings of intervals and checks.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Settings {
     /// Two-sided error of the intervals.
     pub alpha: f64,
-    /// Probability with which a difference of the MDE is found.
+    /// Probability of finding a difference as large as the MDE.
     pub power: f64,
-    /// What autocorrelation between rounds does to the interval: `off`, `auto`, `full`.
+    /// Treatment of autocorrelation between rounds: `off`, `auto`, `full`.
     pub guard: String,
-    /// The interim analysis planned before the run; absent where there was none.
+    /// The interim analysis planned before the run; absent if there was none.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub look: Option<Interim>,
 }
@@ -128,15 +128,15 @@ pub struct Settings {
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Interim {
-    /// After how many rounds.
+    /// Number of rounds before it.
     pub after: u32,
-    /// Of how many.
+    /// Rounds of the whole run.
     pub rounds: u32,
-    /// Whose answer the document holds: `look` or `end`.
+    /// The analysis that this document reports: `look` or `end`.
     pub answer: String,
 }
 
-/// Whether a measurement is to be believed.
+/// Whether a measurement can be trusted.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Measurement {
@@ -144,7 +144,7 @@ pub struct Measurement {
     pub verdict: String,
     /// Why it is not VALID.
     pub reasons: Vec<Reason>,
-    /// What is worth knowing though it decides nothing.
+    /// Remarks that do not affect the verdict.
     pub warnings: Vec<Reason>,
 }
 
@@ -164,7 +164,7 @@ pub struct Reason {
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Notice {
-    /// When, milliseconds since 1970.
+    /// Time, milliseconds since 1970.
     pub unix_ms: u64,
     /// Stable name: `worker_lost`, `worker_silent`, `spawn_failed`, …
     pub kind: String,
@@ -174,7 +174,7 @@ pub struct Notice {
     pub round: u32,
     /// A, B or A2.
     pub arm: String,
-    /// Which try of the block.
+    /// Attempt of the block.
     pub attempt: u32,
     /// One sentence.
     pub message: String,

@@ -1,5 +1,6 @@
-//! One row a value: what every part measured, in a table that any tool can group, filter and turn
-//! into columns. Owns the columns, whose names and types stay; RFC 4180. Absent values have no row.
+//! CSV with one row for each value: what every part measured, in a table that any tool can group,
+//! filter and pivot. Owns the columns, whose names and types never change; RFC 4180. Absent values
+//! have no row.
 
 use contract::metric::Metric;
 use contract::text;
@@ -9,7 +10,7 @@ use stats::validity::Thresholds;
 use super::{Item, Selection};
 use crate::compare::{Findings, PartSummary, shown_quantile};
 
-/// Shown of every histogram.
+/// Quantiles written for every histogram.
 const QUANTILES: [(&str, f64); 6] = [
     ("p50", 0.5),
     ("p90", 0.9),
@@ -61,7 +62,7 @@ pub(super) fn render(findings: &Findings, items: &[Item<'_>], metric: Option<Met
 }
 
 struct Table<'a> {
-    /// The columns that are the same for a whole part.
+    /// The columns that are the same for all rows of a part.
     before: String,
     text: &'a mut String,
 }
@@ -104,7 +105,7 @@ fn latencies(
         row("min", "ns", exact.min as f64);
         row("max", "ns", exact.max as f64);
         row("mean", "ns", exact.sum as f64 / exact.count as f64);
-        // What the report does not show for want of values has no row.
+        // Quantiles that the report hides because there are too few values have no row.
         for (statistic, q) in QUANTILES {
             if let Some(value) = shown_quantile(&histogram, q, thresholds) {
                 row(statistic, "ns", value);
@@ -170,7 +171,7 @@ fn usage(table: &mut Table<'_>, part: &PartSummary) {
         .for_each(|phase| table.row("cold", &phase.name, "value", "ns", phase.took.as_nanos()));
 }
 
-/// Every whole number that the engine says of itself, under its name in the document.
+/// Every integer that the engine reports, under its name in the document.
 fn engine(table: &mut Table<'_>, part: &PartSummary) {
     let Ok(Value::Object(facts)) = serde_json::to_value(&part.engine) else {
         return;
@@ -187,8 +188,8 @@ fn engine(table: &mut Table<'_>, part: &PartSummary) {
     }
 }
 
-/// A field of text, in quotes where it needs them. What a spreadsheet would take for a formula has
-/// an apostrophe before it, which spreadsheets take for "this is text".
+/// A text field, quoted if necessary. If a spreadsheet would read it as a formula, an apostrophe
+/// precedes it, which spreadsheets read as "this is text".
 fn quoted(text: &str) -> String {
     let text = text::line(text, text::NAME);
     let formula = text.starts_with(['=', '+', '-', '@']);

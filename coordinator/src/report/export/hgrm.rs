@@ -1,6 +1,6 @@
-//! HdrHistogram's percentile distribution (`.hgrm`), which its plotter reads: one arm and metric of
-//! one scenario, all selected rounds merged, milliseconds. Owns the text; the steps are the
-//! library's.
+//! HdrHistogram's percentile distribution (`.hgrm`), for its plotter: one arm and metric of one
+//! scenario, all selected rounds merged, milliseconds. Owns the text; the library computes the
+//! steps.
 
 use contract::histogram::{DIGITS, LatencyHistogram};
 use contract::id::Arm;
@@ -8,7 +8,7 @@ use contract::metric::Metric;
 
 use super::{ExportError, Item, Selection};
 
-/// Reported steps each time the distance to 100 % halves, as the Java tools have it.
+/// Steps each time the distance to 100 % halves, as in the Java tools.
 const TICKS: u32 = 5;
 const NS_PER_MS: f64 = 1e6;
 
@@ -29,7 +29,7 @@ pub(super) fn render(items: &[Item<'_>], selection: &Selection) -> Result<Vec<u8
     Ok(text(&merged).into_bytes())
 }
 
-/// The first candidate's last scenario, and of that B where nothing else was asked for.
+/// The first candidate's last scenario, and its arm B unless the selection says otherwise.
 fn subject(items: &[Item<'_>], selection: &Selection) -> (u32, Arm) {
     let scenario = items
         .iter()
@@ -65,7 +65,7 @@ fn text(histogram: &LatencyHistogram) -> String {
             String::new()
         };
         let line = format!("{value:>12.digits$} {q:>2.12} {seen:>10}{beyond}\n");
-        // The iterator gives the last step twice.
+        // The iterator returns the last step twice.
         if line != last {
             text.push_str(&line);
         }

@@ -1,6 +1,6 @@
-//! HdrHistogram's interval log (format 1.3): one line a trial and metric, its slots merged, tagged
-//! `scenario/arm/variant/metric`, nanoseconds inside. Owns the tag; the format itself is the
-//! library's.
+//! HdrHistogram's interval log (format 1.3): one line for each trial and metric, its slots merged,
+//! tagged `scenario/arm/variant/metric`, values in nanoseconds. Owns the tag; the library owns the
+//! format.
 
 use std::time::{Duration, SystemTime};
 
@@ -12,7 +12,7 @@ use hdrhistogram::serialization::interval_log::{IntervalLogWriterBuilder, Tag};
 use super::{ExportError, Item, Selection};
 use crate::compare::Findings;
 
-/// The maximum of each line is in milliseconds, as the format has it.
+/// The format gives the maximum of each line in milliseconds.
 const NS_PER_MS: f64 = 1e6;
 
 pub(super) fn render(
@@ -58,7 +58,7 @@ pub(super) fn render(
     Ok(bytes)
 }
 
-/// What the format would take for the end of a tag is replaced.
+/// The tag of a line. Characters that would end a tag are replaced.
 fn tag(item: &Item<'_>, metric: Metric) -> String {
     let plain = |c: char| {
         if c.is_whitespace() || text::is_harmful(c) || c == ',' || c == '/' {

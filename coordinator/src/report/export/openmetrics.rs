@@ -1,5 +1,5 @@
-//! OpenMetrics 1.0 text of one run: what a Prometheus or a textfile collector takes in. Base units
-//! (seconds, bytes); no time stamps, which collectors refuse. Owns names and labels.
+//! OpenMetrics 1.0 text of one run, for Prometheus or a textfile collector. Base units (seconds,
+//! bytes); no time stamps, because collectors refuse them. Owns names and labels.
 
 use std::collections::BTreeMap;
 
@@ -80,8 +80,8 @@ struct Group<'a> {
     tokens: u64,
 }
 
-/// Whose turn it is to be compared, where a scenario has several cells: each of them has a baseline
-/// of its own, which nothing else would tell apart.
+/// The candidate of a cell, if its scenario has several cells: each has its own baseline, and
+/// nothing else would tell them apart.
 fn beside(findings: &Findings, index: u32) -> Option<&str> {
     let cell = findings.all_cells().find(|cell| cell.index == index)?;
     let several = findings
@@ -206,7 +206,7 @@ fn summary(
     thresholds: &Thresholds,
 ) {
     let exact = histogram.exact();
-    // What the report hides for want of values is no sample either.
+    // Quantiles that the report hides because there are too few values are not exported.
     for q in QUANTILES {
         if let Some(ns) = shown_quantile(histogram, q, thresholds) {
             let quantile = q.to_string();
@@ -306,7 +306,7 @@ fn rates(text: &mut Text, findings: &Findings) {
     );
 }
 
-/// Who is compared, and in what.
+/// Labels of a comparison: the variants and the measure.
 fn compared<'a>(cell: &'a Cell, measure: &'a str) -> Vec<(&'static str, &'a str)> {
     let candidate = cell.candidate.as_deref().unwrap_or_default();
     vec![
@@ -338,7 +338,8 @@ fn changes(text: &mut Text, findings: &Findings) {
                 ("low", a.min(b)),
                 ("high", a.max(b)),
             ];
-            // 0.95, and what an interim analysis leaves: never more digits than were chosen.
+            // 0.95, or the level that an interim analysis leaves; rounded to the digits that were
+            // chosen.
             let level = format!("{}", (1e4 * (1.0 - metric.alpha)).round() / 1e4);
             for (bound, value) in bounds {
                 let own = [

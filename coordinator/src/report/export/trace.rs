@@ -1,7 +1,7 @@
-//! One trial as Chrome trace events, which Perfetto opens: a process a slot, in it one row a
+//! One trial as Chrome trace events, for Perfetto: one process for each slot, with one row for each
 //! request (late, queue, prefill, decode), one row for the engine's steps, and counters. Everything
-//! comes from what the parts keep, so nothing is recorded for it while it is measured. Owns the
-//! events; times are microseconds from the start instant.
+//! comes from what the parts keep, so tracing records nothing extra during the measurement. Owns
+//! the events; times are microseconds from the start instant.
 
 use contract::id::Arm;
 use contract::part::{Outcome, Part, RequestRecord, Step};
@@ -11,10 +11,10 @@ use serde_json::{Value, json};
 use super::Item;
 use crate::compare::Findings;
 
-/// Row of the steps; requests come below it, by their index.
+/// Row of the steps; requests follow below, by index.
 const STEPS_ROW: u64 = 0;
 
-/// The trial that is shown where several are selected: of the last round of the last scenario, B.
+/// The trial shown if several are selected: arm B of the last round of the last scenario.
 pub(super) fn choose<'a, 'b>(items: &'b [Item<'a>]) -> &'b Item<'a> {
     let last = items
         .iter()
@@ -87,8 +87,8 @@ fn micros(ns: u64) -> f64 {
     ns as f64 / 1e3
 }
 
-/// A step ends when its tokens come; it began when the one before ended, or when work came to an
-/// idle engine.
+/// A step ends when its tokens arrive. It began when the previous step ended, or when work reached
+/// an idle engine.
 fn steps(slot: u32, steps: &[Step], requests: &[RequestRecord]) -> Vec<Value> {
     let mut begins: Vec<u64> = requests
         .iter()
@@ -118,7 +118,7 @@ fn steps(slot: u32, steps: &[Step], requests: &[RequestRecord]) -> Vec<Value> {
     slices
 }
 
-/// The request with its phases inside; those that it did not reach are left out.
+/// A request with its phases inside; phases that it did not reach are left out.
 fn of_request(slot: u32, request: &RequestRecord) -> Vec<Value> {
     let r = request;
     let row = u64::from(r.index) + 1;
@@ -167,7 +167,7 @@ fn outcome(outcome: Outcome) -> &'static str {
     }
 }
 
-/// Requests in the engine at every moment at which that changed.
+/// Number of requests in the engine whenever it changed.
 fn counters(slot: u32, requests: &[RequestRecord]) -> Vec<Value> {
     let mut changes: Vec<(u64, i64, i64)> = Vec::new();
     for r in requests {
@@ -187,7 +187,7 @@ fn counters(slot: u32, requests: &[RequestRecord]) -> Vec<Value> {
     let mut events = Vec::new();
     for (at, pair) in changes.iter().enumerate() {
         (waiting, running) = (waiting + pair.1, running + pair.2);
-        // One event a moment.
+        // One event for each instant.
         if changes.get(at + 1).is_none_or(|next| next.0 != pair.0) {
             let args = json!({ "waiting": waiting, "running": running });
             events.push(

@@ -1,4 +1,4 @@
-//! Findings to the published document. Owns the mapping, nothing else; no figure is computed here.
+//! Converts findings to the published document. Owns the mapping only; computes no figure.
 
 mod layouts;
 mod metrics;
@@ -54,12 +54,12 @@ pub fn document(findings: &Findings) -> Result<doc::RunDocument, HistogramError>
     })
 }
 
-/// The plan as stored: JSON already.
+/// The plan as stored, which is JSON.
 pub(crate) fn plan(text: &str) -> Value {
     serde_json::from_str(text).unwrap_or(Value::Null)
 }
 
-/// What the scenarios of a plan come to, as far as it is known before anything is sent.
+/// What is known of the loads of a plan's scenarios before the run.
 pub(crate) fn loads(plan: &Plan, ahead: &[Ahead]) -> Value {
     let load = |(scenario, ahead): (&Scenario, &Ahead)| {
         let file = |(path, survey): &(PathBuf, Survey)| {
@@ -81,7 +81,7 @@ pub(crate) fn loads(plan: &Plan, ahead: &[Ahead]) -> Value {
     plan.scenarios.iter().zip(ahead).map(load).collect()
 }
 
-/// How a run was made and what became of it, without what was measured.
+/// How a run was made and how it ended, without its measurements.
 pub(crate) fn making(record: &RunRecord, summary: &RunSummary) -> Value {
     let header = &record.header;
     let end = record.end.as_ref();
@@ -190,9 +190,9 @@ fn settings(findings: &Findings) -> doc::Settings {
     }
 }
 
-/// The run's own reasons, then those of the cells that made it what it is.
+/// The run's own reasons, then those of the cells that caused its validity.
 fn overall(findings: &Findings) -> doc::Measurement {
-    // Of a run that is done the only reason of its own is that its layouts say nothing.
+    // The only reason of its own that a complete run can have is that its layouts give no answer.
     let (code, advice) = match findings.state {
         Some(RunState::Complete) => (
             "layout-noise-unknown",

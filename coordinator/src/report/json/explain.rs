@@ -1,5 +1,5 @@
-//! An answer laid open, as a document. Owns its shape: what the run's document says of the metric,
-//! and the sums and corrections between its rounds and its interval.
+//! The explanation of an answer as a document. Owns its shape: the metric as in the run's document,
+//! plus the sums and corrections between its rounds and its interval.
 
 use serde_json::{Value, json};
 use stats::compare::{Correction, Estimate, Paired, Sums};

@@ -15,7 +15,7 @@ pub(crate) fn trend(trend: &Trend) -> Value {
     })
 }
 
-/// One measure over runs, with the way to its answer.
+/// One measure over several runs, with the derivation of its answer.
 pub(crate) fn across_line(line: &AcrossLine) -> Value {
     let found = &line.estimate;
     let run =

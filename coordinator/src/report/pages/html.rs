@@ -1,9 +1,9 @@
-//! A run as one HTML file that needs nothing else: no script, no request, light and dark, on paper
-//! too. Owns the order of the page. Pure: findings in, text out. What it draws comes from
-//! [`compare::pictures`](crate::compare::pictures); it derives nothing itself.
+//! A run as one self-contained HTML file: no script, no request, light and dark mode, printable.
+//! Owns the order of the page. Pure: findings in, text out. Chart data come from
+//! [`compare::pictures`](crate::compare::pictures); nothing is derived here.
 //!
-//! Everything that came from outside (names, flags, messages, plans) goes through maud's escaping;
-//! the page's policy forbids scripts and requests besides.
+//! maud escapes everything that came from outside (names, flags, messages, plans); the page's
+//! policy also forbids scripts and requests.
 
 mod answer;
 mod origin;
@@ -33,10 +33,10 @@ use answer::{badge, tone};
 
 const STYLE: &str = include_str!("html/style.css");
 
-/// Nothing but the page's own style.
+/// Allows only the page's own style.
 const POLICY: &str = "default-src 'none'; style-src 'unsafe-inline'";
 
-/// Whether a file that begins so is a page of this program, which its policy says.
+/// Whether a file with this beginning is a page of this program, recognised by its policy.
 #[must_use]
 pub fn is_page(head: &[u8]) -> bool {
     let head = String::from_utf8_lossy(head);
@@ -68,7 +68,7 @@ pub fn page(findings: &Findings) -> String {
             body { (body(findings, &scenes)) }
         }
     };
-    // Markup is escaped above; the direction of text is not markup.
+    // Markup is escaped above; characters that change the text direction are not markup.
     text::block(&page.into_string(), usize::MAX).into_owned()
 }
 
@@ -169,10 +169,10 @@ fn side_by_side(tables: &[tables::table::Table]) -> Markup {
     html! { div class="tables" { @for one in shown { (table(one)) } } }
 }
 
-/// One card a load: its verdict, the primary measure's change with its interval, and the sentence
-/// of the terminal report.
+/// One card for each load: its verdict, the primary measure's change with its interval, and the
+/// sentence of the terminal report.
 fn card(cell: &Cell) -> Markup {
-    // Nobody should carry a figure home that must not be believed.
+    // A figure that cannot be trusted is not shown large.
     let believed = cell.primary().filter(|metric| {
         let decision = metric.compared().map(|(_, decision)| decision.verdict);
         decision.is_some_and(|verdict| verdict != Verdict::Invalid)
@@ -187,7 +187,7 @@ fn card(cell: &Cell) -> Markup {
     }
 }
 
-/// The headline without the name of the load, which stands above it.
+/// The headline without the name of the load, which is above it.
 fn said(cell: &Cell) -> String {
     let headline = headline(cell);
     let rest = [&cell.title, &cell.scenario]
@@ -197,7 +197,7 @@ fn said(cell: &Cell) -> String {
     format!("{rest}.")
 }
 
-/// What placement of code alone does, beside which small differences of candidates mean nothing.
+/// The effect of code placement alone; smaller differences of candidates mean nothing.
 fn layouts(control: &LayoutControl) -> Markup {
     html! {
         section id="layouts" {

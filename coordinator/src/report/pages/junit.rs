@@ -1,5 +1,5 @@
-//! A comparison as test results: a suite a scenario and candidate, a case a measure. The
-//! measurement itself is a suite of its own, so that a run which never measured cannot read as a
+//! A comparison as test results: one suite for each scenario and candidate, one case for each
+//! measure. The measurement itself is a suite, so that a run that measured nothing cannot read as a
 //! pass. Must not decide anything.
 
 use std::fmt::Display;
@@ -28,7 +28,7 @@ pub(crate) fn results(findings: &Findings) -> String {
     )
 }
 
-/// Runs of different times: a suite a scenario and variant.
+/// Runs of different times: one suite for each scenario and variant.
 pub(crate) fn across(across: &Across) -> String {
     let mut measurements = trusted("the measurements are", &across.validity, String::new());
     let unlike = unlike(across).join("\n");
@@ -47,7 +47,7 @@ pub(crate) fn across(across: &Across) -> String {
     )
 }
 
-/// What a comparison came to, in one line.
+/// The result of a comparison, in one line.
 struct Compared<'a> {
     of: Of,
     verdict: Verdict,
@@ -55,7 +55,7 @@ struct Compared<'a> {
     ci: (&'a Interval, String),
     within: f64,
     mde: f64,
-    /// Of how many rounds or runs.
+    /// The number of rounds or runs.
     over: String,
     outlook: String,
 }
@@ -100,7 +100,7 @@ fn across_case(line: &AcrossLine) -> Case {
     }
 }
 
-/// Whether the run as a whole is to be believed.
+/// Whether the run as a whole can be trusted.
 fn measurement(findings: &Findings) -> Suite {
     let found = |cell| {
         let doubts = alike(doubts(cell)).into_iter();
@@ -163,8 +163,8 @@ fn case(cell: &Cell, metric: &MetricComparison) -> Case {
             };
             compared.ending(decision.path.iter().map(|step| (step.applies, step)))
         }
-        // Nothing was measured: of the declared measure that is an error where the measurement says
-        // so.
+        // Nothing was measured. For the primary measure this is an error if the measurement is
+        // INVALID.
         _ if metric.primary && cell.verdict() == Some(Verdict::Invalid) => Ending::Error {
             message: headline(cell),
             text: String::new(),

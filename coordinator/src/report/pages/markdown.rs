@@ -1,5 +1,5 @@
 //! A comparison as a comment for a pull request, in GitHub's Markdown: the answer first, one table
-//! a scenario, what the numbers come from folded away. Must not decide anything.
+//! for each scenario, the origin of the numbers folded. Must not decide anything.
 
 use contract::identity::Sha256;
 use stats::validity::{Alike, alike};
@@ -43,7 +43,7 @@ pub(crate) fn comment(findings: &Findings) -> String {
     text.replace(NBSP, " ")
 }
 
-/// Runs of different times: the answer of each scenario and variant, then a table of each.
+/// Runs of different times: the answer of each scenario and variant, then a table for each.
 pub(crate) fn across(across: &Across) -> String {
     let primaries = across.lines.iter().filter(|line| line.primary);
     let mut text = answers(primaries.map(runs::headline));
@@ -84,7 +84,7 @@ fn side_by_side(across: &Across, group: &[AcrossLine]) -> String {
     )
 }
 
-/// A table, and below it what changes are shares of, where some value is zero.
+/// A table, with a note on what changes are relative to if a value is zero.
 fn with_shares(shown: &Table, measures: impl Iterator<Item = Of>) -> String {
     let note = |Of(measure, scale)| {
         let shares = share_of(measure, scale)?;
@@ -94,7 +94,7 @@ fn with_shares(shown: &Table, measures: impl Iterator<Item = Of>) -> String {
     format!("{}{}", table(shown), list(&notes))
 }
 
-/// Why it is not VALID, what to do about it, and what was lost.
+/// Why it is not VALID, what to do about it, and the losses.
 fn reasons(findings: &Findings) -> Vec<String> {
     let mut lines: Vec<String> = findings.interim.iter().map(interim).collect();
     lines.extend(findings.reasons.iter().cloned());
@@ -134,7 +134,7 @@ fn scenario(cell: &Cell) -> String {
     if !sent.is_empty() {
         sent.push('\n');
     }
-    // Nothing was measured of a measure without a value.
+    // A measure without a value was not measured.
     let measured = |metric: &&MetricComparison| {
         !matches!(metric.outcome, ComparisonResult::Missing { .. }) || metric.is_measured()
     };
@@ -154,7 +154,7 @@ fn scenario(cell: &Cell) -> String {
     )
 }
 
-/// What placement of code alone does: no candidate, so folded away like the control.
+/// The effect of code placement alone. It is not a candidate, so it is folded like the control.
 fn layout_control(control: &LayoutControl) -> String {
     let lines = layouts::each(control)
         .into_iter()
@@ -163,7 +163,7 @@ fn layout_control(control: &LayoutControl) -> String {
     folded(&layouts::title(control), &list(&lines))
 }
 
-/// Where the numbers come from.
+/// The origin of the numbers.
 fn origin(findings: &Findings) -> Vec<String> {
     let (record, plan) = (&findings.record, &findings.plan);
     let header = &record.header;

@@ -1,5 +1,5 @@
-//! Runs of different times in words: one headline a measure, and what would settle it. Must not
-//! decide anything: the words follow the decision's path.
+//! Sentences about runs of different times: one headline for each measure, and what would settle
+//! it. Must not decide anything: the words follow the decision's path.
 
 use stats::compare::{LEAST_RUNS, RunsRow, Verdict};
 
@@ -7,14 +7,14 @@ use super::changes::{change, interval, share_of};
 use super::words::{count, percent, tolerance};
 use crate::history::{Across, AcrossLine};
 
-/// The measures of one scenario and variant after the other.
+/// Groups the measures by scenario and variant.
 pub(crate) fn groups(across: &Across) -> impl Iterator<Item = &[AcrossLine]> {
     across
         .lines
         .chunk_by(|a, b| (&a.scenario, &a.variant) == (&b.scenario, &b.variant))
 }
 
-/// What such a group is about.
+/// Title of such a group.
 pub(crate) fn group_title(lines: &[AcrossLine]) -> String {
     let first = lines.first();
     first.map_or_else(String::new, |line| {
@@ -22,7 +22,7 @@ pub(crate) fn group_title(lines: &[AcrossLine]) -> String {
     })
 }
 
-/// What else differs between the runs.
+/// Other differences between the runs.
 pub(crate) fn unlike(across: &Across) -> Vec<String> {
     across
         .unlike
@@ -74,7 +74,7 @@ fn why_open(line: &AcrossLine) -> String {
     }
 }
 
-/// What would decide an UNDECIDED line, or what stands against it, in a few words.
+/// What would decide an UNDECIDED line, or what prevents it, in a few words.
 pub(crate) fn outlook(line: &AcrossLine) -> String {
     let runs = line.estimate.runs.0.min(line.estimate.runs.1) as u64;
     match (

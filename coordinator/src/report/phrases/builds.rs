@@ -1,9 +1,9 @@
-//! Profiles in words.
+//! Sentences about profiles.
 
 use super::words::{count, percent};
 use crate::build::{HotFunction, ProfileReport};
 
-/// Functions of a profile that are named; `--output json` has more.
+/// Number of functions that are named; `--output json` has more.
 pub(crate) const HOT: usize = 5;
 
 /// A profile in one sentence.

@@ -1,6 +1,6 @@
-//! Changes and their intervals in words: "4.1 % lower", "−5.0 … −3.2 %". Owns the signs: a change in
-//! a sentence is "lower" or "higher"; intervals and columns have signs, which a page explains once
-//! ([`SIGNS`]). Must not know where a figure stands on the page.
+//! Changes and their intervals as text: "4.1 % lower", "−5.0 … −3.2 %". Owns the signs: sentences
+//! say "lower" or "higher"; intervals and columns have signs, which a page explains once
+//! ([`SIGNS`]). Must not know the position of a figure on the page.
 
 use contract::metric::Direction;
 use stats::compare::{Interval, Reference, Scale};
@@ -9,7 +9,7 @@ use super::words::{NBSP, percent, points, tolerance, value};
 use crate::compare::{Measure, MetricComparison};
 use crate::history::AcrossLine;
 
-/// What a change is one of: a measure, and the scale on which its costs were compared.
+/// The subject of a change: a measure, and the scale on which its costs were compared.
 #[derive(Clone, Copy)]
 pub(crate) struct Of(pub(crate) Measure, pub(crate) Scale);
 
@@ -25,7 +25,7 @@ impl From<&AcrossLine> for Of {
     }
 }
 
-/// Which way is good.
+/// The direction that is better.
 pub(crate) fn better(metric: &MetricComparison) -> &'static str {
     match metric.measure.direction() {
         Direction::LowerIsBetter => "lower is better",
@@ -33,7 +33,7 @@ pub(crate) fn better(metric: &MetricComparison) -> &'static str {
     }
 }
 
-/// What the signs of changes and intervals mean; a page says it once.
+/// The meaning of the signs of changes and intervals; shown once on a page.
 pub(crate) const SIGNS: &str = "in changes and intervals − is lower and + is higher; − is faster for times, + is \
                                 faster for rates";
 
@@ -61,7 +61,7 @@ pub(crate) fn interval_in_column(of: impl Into<Of>, interval: &Interval) -> Stri
     range(of.into(), interval).unwrap_or_else(unchanged)
 }
 
-/// None where both ends are shown as zero.
+/// None if both ends are shown as zero.
 fn range(Of(measure, scale): Of, interval: &Interval) -> Option<String> {
     let [one, other] = [interval.low, interval.high].map(|end| measure.change(scale, end));
     let (low, high) = (signed(one.min(other)), signed(one.max(other)));
@@ -84,12 +84,12 @@ fn signed(change: f64) -> String {
     format!("{sign}{}", points(change))
 }
 
-/// The word for a change's sign; none for what is shown as zero.
+/// The word for a change's sign; none if it is shown as zero.
 fn side(change: f64) -> Option<&'static str> {
     (points(change) != "0").then_some(if change < 0.0 { "lower" } else { "higher" })
 }
 
-/// What a change is a share of, where some value is zero; `None` of ratios.
+/// What a change is relative to, if a value is zero; `None` for ratios.
 pub(crate) fn share_of(measure: Measure, scale: Scale) -> Option<String> {
     match scale {
         Scale::Log => None,
@@ -112,7 +112,7 @@ pub(crate) fn level(alpha: f64) -> String {
     tolerance(1.0 - alpha)
 }
 
-/// The same where lines are not broken: in headings of tables and in other tools' documents.
+/// The same where lines are not wrapped: in table headings and in other tools' documents.
 pub(crate) fn plain_level(alpha: f64) -> String {
     level(alpha).replace(NBSP, " ")
 }

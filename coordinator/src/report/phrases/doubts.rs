@@ -1,11 +1,11 @@
-//! Why a measurement cannot be trusted, and what was lost during the run. Must not judge.
+//! Why a measurement cannot be trusted, and the losses of the run. Must not judge.
 
 use contract::run::{Notice, NoticeKind};
 use stats::validity::{Finding, Validity};
 
 use crate::compare::{Cell, Findings};
 
-/// Warnings that no label has told before.
+/// Warnings that no label has shown before.
 pub(crate) fn worth_a_line(cell: &Cell) -> Vec<Finding> {
     let warnings = cell.assessment.warnings.iter();
     warnings
@@ -22,7 +22,7 @@ pub(crate) fn doubts(cell: &Cell) -> &[Finding] {
     }
 }
 
-/// What was lost, where, and what became of its block.
+/// What was lost and where, and what happened to its block.
 pub(crate) fn loss(findings: &Findings, notice: &Notice) -> String {
     let (key, attempt) = (notice.key, notice.attempt.0);
     let scenario = findings.all_cells().find(|cell| cell.index == key.cell);

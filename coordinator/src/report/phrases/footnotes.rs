@@ -1,5 +1,5 @@
-//! What must be said about single measures below a narrow table: each thing once, however many
-//! measures it concerns.
+//! Footnotes on single measures below a narrow table: each note once, however many measures it
+//! concerns.
 
 use stats::compare::Verdict;
 use stats::validity::Thresholds;
@@ -13,7 +13,7 @@ use crate::compare::{Cell, ComparisonResult, LayoutLabel, MetricComparison};
 
 type Shown<'a> = [&'a MetricComparison];
 
-/// All of them.
+/// All footnotes.
 pub(crate) fn footnotes(limits: &Thresholds, cell: &Cell, shown: &Shown<'_>) -> Vec<String> {
     let (hidden, care) = (limits.hide_below, limits.warn_below);
     let mut all = notes(cell);
@@ -57,7 +57,7 @@ pub(crate) fn footnotes(limits: &Thresholds, cell: &Cell, shown: &Shown<'_>) -> 
     all
 }
 
-/// What is said of those of which something is said.
+/// A note for each measure that has one.
 fn each(shown: &Shown<'_>, said: impl Fn(&MetricComparison) -> Option<String>) -> Option<String> {
     let all: Vec<String> = shown.iter().filter_map(|metric| said(metric)).collect();
     (!all.is_empty()).then(|| all.join(", "))
@@ -69,8 +69,8 @@ fn real(metric: &MetricComparison) -> bool {
         .is_some_and(|(_, decision)| decision.small_but_real)
 }
 
-/// The minimum detectable effect of each undecided secondary measure; the headline has that of the
-/// primary.
+/// The minimum detectable effect of each undecided secondary measure; the headline has the
+/// primary's.
 fn undecided(shown: &Shown<'_>) -> Option<String> {
     let open = each(shown, |metric| {
         let (comparison, decision) = metric.compared()?;
@@ -82,7 +82,7 @@ fn undecided(shown: &Shown<'_>) -> Option<String> {
     open.map(|open| format!("UNDECIDED, with the minimum detectable effect: {open}"))
 }
 
-/// Which tolerances the noise floor of the hosts stands in for.
+/// The tolerances that the noise floor of the hosts replaces.
 fn floors(shown: &Shown<'_>) -> Option<String> {
     let raised = each(shown, |metric| {
         let raised = metric.noise_floor > metric.tolerance;
@@ -97,7 +97,7 @@ fn floors(shown: &Shown<'_>) -> Option<String> {
     raised.map(|raised| format!("tolerances raised to the noise floor of these hosts: {raised}"))
 }
 
-/// Which measures differ by less than what the placement of code alone does.
+/// The measures that differ by less than code placement alone does.
 fn within_layouts(shown: &Shown<'_>) -> Option<String> {
     let spread = |metric: &MetricComparison| match metric.layout {
         Some(LayoutLabel::Within(spread)) => Some(spread),

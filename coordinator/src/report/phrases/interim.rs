@@ -1,11 +1,11 @@
-//! The interim analysis of a plan, before and after the run, in words.
+//! Sentences about the interim analysis of a plan, before and after the run.
 
 use stats::compare::Stage;
 
 use super::words::{count, tolerance};
 use crate::compare::Planned;
 
-/// What the planned interim analysis means for the answer that follows.
+/// What the planned interim analysis means for the answer below.
 pub(crate) fn interim(planned: &Planned) -> String {
     let [early, last] = [Stage::Interim, Stage::Final].map(|stage| tolerance(stage.alpha()));
     let whose = match planned.stage {

@@ -1,5 +1,5 @@
-//! The layout control: what shuffled baselines did, which of them were left out, and how a
-//! difference compares with them. Must not derive a figure.
+//! The layout control: the effects of shuffled baselines, which were left out, and how a difference
+//! compares with them. Must not derive a figure.
 
 use stats::compare::Scale;
 
@@ -13,7 +13,7 @@ pub(crate) fn title(control: &LayoutControl) -> String {
     format!("Layout control: {layouts} beside the baseline: the effect of code placement alone")
 }
 
-/// What the layouts did to each primary measure.
+/// The effect of the layouts on each primary measure.
 pub(crate) fn each(control: &LayoutControl) -> Vec<String> {
     control
         .noises
@@ -46,7 +46,7 @@ fn said(noise: &LayoutNoise) -> String {
     format!("{scenario}, {label}: {changes}; {spread}")
 }
 
-/// Each layout that the spread of a primary measure goes without, and why.
+/// Each layout left out of the spread of a primary measure, with the reason.
 pub(crate) fn left_out(control: &LayoutControl) -> Vec<String> {
     let primaries = control.noises.iter().filter(|noise| noise.primary);
     let text = |noise: &LayoutNoise| {
@@ -58,8 +58,8 @@ pub(crate) fn left_out(control: &LayoutControl) -> Vec<String> {
     primaries.flat_map(text).collect()
 }
 
-/// How a difference compares with what the placement of code alone does; `None` where there is
-/// nothing to warn of.
+/// How a difference compares with the effect of code placement alone; `None` if there is nothing to
+/// warn of.
 pub(crate) fn layout(label: &LayoutLabel) -> Option<String> {
     match label {
         LayoutLabel::Within(spread) => {
@@ -76,10 +76,10 @@ pub(crate) fn layout(label: &LayoutLabel) -> Option<String> {
     }
 }
 
-/// The label of a difference that layout alone could make.
+/// The label of a difference that layout alone could cause.
 pub(crate) const WITHIN_LAYOUT: &str = "within code-layout noise";
 
-/// The label behind a verdict in a table: in parentheses, or empty.
+/// The label after a verdict in a table: in parentheses, or empty.
 pub(crate) fn layout_mark(metric: &MetricComparison) -> String {
     match metric.layout {
         Some(LayoutLabel::Within(_)) => format!(" ({WITHIN_LAYOUT})"),

@@ -1,17 +1,17 @@
-//! What a scenario asks and when: what was sent where that is known, else what the plan says, and
-//! what was cut of it. A limit is never told as a length. Must not know findings.
+//! The requests of a scenario and their times: what was sent if that is known, otherwise what the
+//! plan says, and what was cut. A limit is never shown as a length. Must not know findings.
 
 use contract::part::{Lengths, Sent, Span};
 use contract::spec::{Length, Planned, PromptSpec, Scenario, Shape};
 
 use super::words::{count, listed, percent, seconds};
 
-/// The name of a scenario and what it asks.
+/// The name of a scenario and its requests.
 pub(crate) fn offered(scenario: &Scenario, sent: Option<&Sent>) -> String {
     format!("{}: {}", scenario.name, load(scenario, sent))
 }
 
-/// What a scenario asks, and when.
+/// The requests of a scenario, and when they are sent.
 pub(crate) fn load(scenario: &Scenario, sent: Option<&Sent>) -> String {
     let requests = match scenario.planned() {
         Planned::Exactly(requests) => count(requests.into(), "request"),
@@ -67,7 +67,7 @@ fn tokens(scenario: &Scenario, sent: Option<&Sent>) -> String {
     format!("{kinds}{prompts} prompt and {answers} output tokens each")
 }
 
-/// Of a file or a trace the plan knows the limit alone.
+/// For a file or a trace the plan has only the limit.
 fn planned_prompts(scenario: &Scenario) -> String {
     let before = |prompt: &PromptSpec| prompt.prefix.map_or(0, |prefix| prefix.tokens);
     let limited = matches!(scenario.shape, Shape::Trace { .. })
@@ -107,7 +107,7 @@ fn range(least: u32, most: u32) -> String {
     }
 }
 
-/// What of the requests is not as it was asked for; empty where all of it is.
+/// How the requests differ from those asked for; empty if they do not.
 pub(crate) fn changes(sent: Option<&Sent>) -> Vec<String> {
     let Some(sent) = sent else { return Vec::new() };
     [("prompts", sent.prompts), ("answers", sent.answers)]

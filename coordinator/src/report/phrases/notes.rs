@@ -1,5 +1,5 @@
-//! What stands out of single workers and hosts, and what the rounds say of the host over time. Must
-//! not decide anything: the verdict rests on all of them together.
+//! Unusual workers and hosts, and changes of the host over the rounds. Must not decide anything:
+//! the verdict rests on all of them together.
 
 use stats::compare::Estimate;
 
@@ -8,10 +8,10 @@ use super::servers;
 use super::words::{count, cut};
 use crate::compare::{Cell, MetricComparison, Signals, SlotEffects, SlotOrHost};
 
-/// Longest name of a host.
+/// Greatest length of a host name.
 const NAME: usize = 24;
 
-/// Sentences about what stands out, of places and of time.
+/// Sentences about unusual places and times.
 pub(crate) fn notes(cell: &Cell) -> Vec<String> {
     let mut notes = Vec::from_iter(servers::chunks(cell));
     let Some(primary) = cell.primary() else {
@@ -30,7 +30,7 @@ fn said(of: Of, alpha: f64, found: &Estimate) -> String {
     format!("{change} ({} interval {range})", level(alpha))
 }
 
-/// A place with its host's name, cut.
+/// A place with its host's name, truncated.
 pub(crate) fn place(place: &SlotOrHost) -> String {
     match place.slot {
         Some(slot) => format!("{}, slot {slot}", cut(&place.host, NAME)),

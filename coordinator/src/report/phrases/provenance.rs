@@ -1,4 +1,4 @@
-//! Where the numbers come from: run, plan, builds, hosts, model, tool. Must not know any figure.
+//! The origin of the numbers: run, plan, builds, hosts, model, tool. Must not know any figure.
 
 use contract::identity::{HostFacts, Sha256};
 use contract::run::{Notice, NoticeKind, RunHeader, VariantRecord};
@@ -9,27 +9,27 @@ use crate::plan::Plan;
 use crate::schedule;
 use crate::store::RunRecord;
 
-/// Said above the figures of a simulated run.
+/// Shown above the figures of a simulated run.
 pub(crate) const SIMULATED: &str =
     "Service times come from a model, not from an engine: this run says nothing about real builds.";
 
-/// The words above everything that says where numbers come from.
+/// Heading of every section on the origin of numbers.
 pub(crate) const ORIGIN: &str = "Where the numbers come from";
 
-/// What a reader must see beside every number.
+/// Labels that must be shown beside every number.
 pub(crate) fn labels(header: &RunHeader) -> Vec<String> {
     let simulated = header.simulated.then(|| "SIMULATED".to_owned());
     let others = header.labels.iter().cloned();
     simulated.into_iter().chain(others).collect()
 }
 
-/// The labels, each behind a dot.
+/// The labels, each preceded by a dot.
 pub(crate) fn labelled(header: &RunHeader) -> String {
     let labels = labels(header);
     labels.iter().map(|label| format!(" · {label}")).collect()
 }
 
-/// Names and facts, of which a hash may be shown short.
+/// Names and facts; hashes may be shortened.
 pub(crate) fn facts(
     header: &RunHeader,
     plan: &Plan,
@@ -57,7 +57,7 @@ pub(crate) fn ended(record: &RunRecord) -> String {
     )
 }
 
-/// Each slot that moved to another host in the middle of the run.
+/// Each slot that moved to another host during the run.
 pub(crate) fn moves(record: &RunRecord, plan: &Plan) -> Vec<String> {
     let placed = |notice: &&Notice| notice.kind == NoticeKind::HostPlaced;
     let text = |notice: &Notice| {
@@ -74,7 +74,7 @@ pub(crate) fn machine(host: &HostFacts) -> String {
     format!("{} ({}, {cores})", host.hostname, host.cpu_model)
 }
 
-/// Which model it was, and how far that is known to be true of every host.
+/// The model, and whether every host was checked to have it.
 fn model(header: &RunHeader) -> String {
     let digest = &header.model_digest;
     match header.model_sha256 {
@@ -117,7 +117,7 @@ pub(crate) fn topology(host: &HostFacts) -> String {
     listed([smt].into_iter().chain(nodes).chain(share(host)))
 }
 
-/// What of the host the process may have, where that is less than all.
+/// The share of the host that the process may use, if it is not all.
 fn share(host: &HostFacts) -> Vec<String> {
     let fewer = host.processors > 0 && host.processors < host.cores;
     let processors =
@@ -130,7 +130,7 @@ fn share(host: &HostFacts) -> Vec<String> {
     processors.into_iter().chain(quota).chain(memory).collect()
 }
 
-/// What sets the clock of the processors.
+/// The settings of the processor frequency.
 pub(crate) fn frequency(host: &HostFacts) -> String {
     let known = |text: &str| match text {
         "" => "unknown".to_owned(),
@@ -140,7 +140,7 @@ pub(crate) fn frequency(host: &HostFacts) -> String {
     format!("governor {governor}, boost {boost}")
 }
 
-/// How busy it was when it joined.
+/// How busy the host was when it joined.
 pub(crate) fn before(host: &HostFacts) -> String {
     let (load, stolen) = (digits(host.load_average), percent(host.stolen));
     format!("load {load}, stolen {stolen}")

@@ -1,5 +1,5 @@
-//! One headline a scenario, in words: faster or not, by how much, how sure, and where it is not
-//! settled what would settle it. Must not decide anything: the words follow the decision's path.
+//! One headline for each scenario: faster or not, by how much, with which confidence, and if
+//! undecided, what would settle it. Must not decide anything: the words follow the decision's path.
 
 use stats::compare::{Comparison, Decision, Estimate, Row, Verdict};
 use stats::validity::{Validity, alike};
@@ -10,7 +10,7 @@ use super::layouts::layout;
 use super::words::{count, listed, percent, tolerance, value};
 use crate::compare::{Cell, ComparisonResult, MetricComparison};
 
-/// Above this number of rounds, a quieter host is the better advice.
+/// Above this number of rounds, the advice is a quieter host.
 pub(crate) const PATIENCE: u64 = 200;
 
 /// "burst-100: pgo is FASTER than baseline: …"
@@ -49,7 +49,7 @@ fn answered(
     let said = compared(cell, metric, found, decision);
     let beside = metric.layout.as_ref().and_then(layout);
     let beside = beside.map_or_else(String::new, |label| format!("; {label}"));
-    // The candidate is named in all sentences but that.
+    // The candidate is named in all other sentences.
     match decision.verdict {
         Verdict::Invalid => format!("{}: {said}{beside}", cell.title),
         _ => format!("{}: {said}{beside}", cell.scenario),
@@ -151,8 +151,7 @@ fn why_open(
     format!("{why}; {detectable}")
 }
 
-/// The minimum detectable effect of the rounds, and how many rounds would be enough where more
-/// would help.
+/// The minimum detectable effect, and how many rounds would be enough if more would help.
 fn detectable(metric: &MetricComparison, found: &Comparison, decision: &Decision) -> String {
     let seen = percent(metric.share(found.effect.mde));
     let open = matches!(deciding(decision), Some(Row::Open { .. }));
@@ -175,8 +174,8 @@ fn detectable(metric: &MetricComparison, found: &Comparison, decision: &Decision
     format!("minimum detectable effect {seen}{then}")
 }
 
-/// Rounds that would settle what is UNDECIDED. What lies beyond the tolerance already wants nothing
-/// but the least number.
+/// Rounds that would settle an UNDECIDED measure. If it is already beyond the tolerance, only the
+/// least number of rounds is missing.
 pub(crate) fn settling(decision: &Decision) -> Option<u64> {
     match deciding(decision) {
         Some(Row::TooFewRounds { least, .. }) => Some(*least as u64),
@@ -184,7 +183,7 @@ pub(crate) fn settling(decision: &Decision) -> Option<u64> {
     }
 }
 
-/// What would decide an UNDECIDED measure, or what stands against it, in a few words.
+/// What would decide an UNDECIDED measure, or what prevents it, in a few words.
 pub(crate) fn outlook(found: &Comparison, decision: &Decision) -> String {
     match (settling(decision), deciding(decision)) {
         (_, Some(Row::ZeroEverywhere)) => "zero everywhere".to_owned(),
@@ -202,7 +201,7 @@ pub(crate) fn outlook(found: &Comparison, decision: &Decision) -> String {
     }
 }
 
-/// Whether two trials of one build could be told apart.
+/// Whether the run found a difference between two trials of one build.
 pub(crate) fn control_word(control: &Estimate, tau: f64) -> &'static str {
     let limit = tau / 2.0;
     if control.ci.low > limit || control.ci.high < -limit {
@@ -248,7 +247,7 @@ fn unbelieved(cell: &Cell) -> String {
     format!("the measurement cannot be trusted: {}", first(cell))
 }
 
-/// The first reason to doubt, and how many more there are.
+/// The first reason to doubt, and the number of others.
 fn first(cell: &Cell) -> String {
     let doubts = alike(doubts(cell));
     let first = doubts.first().map_or_else(String::new, ToString::to_string);

@@ -1,14 +1,14 @@
-//! Figures as people read them: durations, sizes, shares, counts, dates. Owns rounding; must not
-//! know where a figure stands on the page.
+//! Figures as text: durations, sizes, shares, counts, dates. Owns rounding; must not know the
+//! position of a figure on the page.
 //!
-//! Within a figure the spaces do not break ([`NBSP`]); the page turns them into plain ones.
+//! Spaces within a figure do not break ([`NBSP`]); the page turns them into plain spaces.
 
 use crate::compare::Measure;
 
 /// The space inside a figure.
 pub(crate) const NBSP: char = '\u{a0}';
 
-/// What stands where there is no figure.
+/// Shown in place of an absent figure.
 pub(crate) const NONE: &str = "–";
 
 /// A figure that may be absent.
@@ -21,11 +21,11 @@ pub(crate) fn known(text: &str) -> String {
     shown(Some(text).filter(|text| !text.is_empty()), str::to_owned)
 }
 
-/// Nanoseconds with the unit that fits, four digits at most.
+/// Nanoseconds in the unit that fits, at most four digits.
 pub(crate) fn nanos(ns: f64) -> String {
     let units = [(1e9, "s"), (1e6, "ms"), (1e3, "µs"), (1.0, "ns")];
-    // 999.96 ms would be rounded to "1000.0 ms": half a digit below the step belongs to the greater
-    // unit.
+    // 999.96 ms would be rounded to "1000.0 ms", so values within half a digit of a unit use the
+    // greater unit.
     let (scale, unit) = units
         .into_iter()
         .find(|(scale, _)| ns >= 0.999_95 * scale)
@@ -33,7 +33,7 @@ pub(crate) fn nanos(ns: f64) -> String {
     format!("{}{NBSP}{unit}", digits(ns / scale))
 }
 
-/// Seconds with the unit that fits.
+/// Seconds in the unit that fits.
 pub(crate) fn seconds(seconds: f64) -> String {
     if seconds == 0.0 {
         format!("0{NBSP}s")
@@ -42,7 +42,7 @@ pub(crate) fn seconds(seconds: f64) -> String {
     }
 }
 
-/// A time to wait, as a person would say it.
+/// A waiting time, in everyday units.
 pub(crate) fn wait(seconds: f64) -> String {
     let whole = seconds.round().max(0.0) as u64;
     match (whole / 3600, whole / 60 % 60, whole % 60) {
@@ -62,7 +62,7 @@ pub(crate) fn value(measure: Measure, value: f64) -> String {
     }
 }
 
-/// Four significant digits at most, one decimal at least below 1000.
+/// At most four significant digits; at least one decimal below 1000.
 pub(crate) fn digits(value: f64) -> String {
     match value.abs() {
         x if x >= 999.95 => format!("{value:.0}"),
@@ -73,7 +73,7 @@ pub(crate) fn digits(value: f64) -> String {
     }
 }
 
-/// Bytes with the unit that fits.
+/// Bytes in the unit that fits.
 pub(crate) fn bytes(bytes: f64) -> String {
     let units = [
         (f64::from(1 << 30), "GiB"),
@@ -112,13 +112,13 @@ pub(crate) fn tolerance(share: f64) -> String {
     )
 }
 
-/// All of them, with something between.
+/// All items, joined by a separator.
 pub(crate) fn joined<T: ToString>(all: impl IntoIterator<Item = T>, between: &str) -> String {
     let all: Vec<String> = all.into_iter().map(|one| one.to_string()).collect();
     all.join(between)
 }
 
-/// All of them, separated by commas.
+/// All items, separated by commas.
 pub(crate) fn listed<T: ToString>(all: impl IntoIterator<Item = T>) -> String {
     joined(all, ", ")
 }
@@ -128,7 +128,7 @@ pub(crate) fn count(n: u64, what: &str) -> String {
     format!("{n}{NBSP}{what}{}", if n == 1 { "" } else { "s" })
 }
 
-/// "4 degrees of freedom", of which there may be a fraction.
+/// "4 degrees of freedom"; the number may be fractional.
 pub(crate) fn freedom(df: f64) -> String {
     format!("{df} degree{} of freedom", if df == 1.0 { "" } else { "s" })
 }
@@ -162,7 +162,7 @@ fn civil(days: i64) -> (i64, i64, i64) {
     (year + era * 400 + i64::from(month <= 2), month, day)
 }
 
-/// A name cut to a width, its end shown by "…".
+/// A name truncated to a width, marked by "…".
 pub(crate) fn cut(name: &str, width: usize) -> String {
     if name.chars().count() <= width {
         return name.to_owned();

@@ -1,5 +1,5 @@
-//! What a run's progress sounds like. Owns the wording and the estimate of what is left; must not
-//! know results, nor where the words are drawn.
+//! The wording of a run's progress. Owns the text and the estimate of the remaining time; must not
+//! know results, nor where the text is drawn.
 
 use std::time::Duration;
 
@@ -10,34 +10,34 @@ use crate::plan::Plan;
 use crate::report::phrases::words::{NBSP, digits, nanos, wait};
 use crate::schedule;
 
-/// Before the first phase is told.
+/// Status before the first phase is reported.
 const LOADING: &str = "opening the engine";
-/// The phase whose counts mean something.
+/// The phase in which counts are shown.
 const MEASURING: &str = "measuring";
 
-/// Events in words.
+/// Formats events as text.
 pub(crate) struct ProgressFormatter {
     plan: Plan,
     pace: Pace,
-    /// Time that is left, as it was estimated when the trial began.
+    /// Remaining time, estimated when the trial began.
     left: Option<Duration>,
-    /// What the trial's workers are doing, and since when.
+    /// The current phase of the trial's workers, and its start.
     phase: (&'static str, Duration),
     counts: Counts,
     /// When the trial began.
     began: Duration,
 }
 
-/// How fast trials go by.
+/// Speed at which trials complete.
 #[derive(Default)]
 struct Pace {
-    /// When the first trial was seen to begin, and how many were done then: a resumed run begins in
-    /// the middle.
+    /// When the first trial began, and how many were done then, because a resumed run begins in the
+    /// middle.
     first: Option<(Duration, u32)>,
 }
 
 impl Pace {
-    /// Time for the trials that are left, at the mean pace so far; `None` before one is done.
+    /// Remaining time at the mean pace so far; `None` before one trial is done.
     fn left(&mut self, at: Duration, done: u32, total: u32) -> Option<Duration> {
         let (begun, before) = *self.first.get_or_insert((at, done));
         let here = done.saturating_sub(before);
@@ -58,7 +58,7 @@ impl ProgressFormatter {
         }
     }
 
-    /// A line of its own for what deserves one.
+    /// A separate line for an event that needs one.
     pub(crate) fn line(&mut self, event: &ProgressEvent, at: Duration) -> Option<String> {
         match event {
             ProgressEvent::Gathering { have, want } => {
@@ -90,8 +90,8 @@ impl ProgressFormatter {
         }
     }
 
-    /// What is going on now: phase, answers, tokens/s, failures, the generator's lateness, time
-    /// left.
+    /// The status line: phase, answers, tokens/s, failures, the generator's lateness, remaining
+    /// time.
     pub(crate) fn live(&self, at: Duration) -> String {
         let (phase, since) = self.phase;
         let c = &self.counts;

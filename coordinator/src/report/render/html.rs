@@ -1,10 +1,10 @@
-//! Tables and prose as HTML. Owns their markup; must not know what they say.
+//! Tables and prose as HTML. Owns their markup; must not know their content.
 
 use maud::{Markup, html};
 
 use crate::report::tables::table::{Cell, Table};
 
-/// The table, which scrolls by itself where the page is narrower.
+/// The table, which scrolls horizontally if the page is narrower.
 pub(crate) fn table(table: &Table) -> Markup {
     let class = |column| table.is_words(column).then_some("words");
     html! {
@@ -29,7 +29,7 @@ fn full(cell: &Cell) -> Markup {
     html! { (cell.full) (cell.aside) @if cell.primary { " (primary)" } }
 }
 
-/// A sentence whose commands, between backticks, are set as such.
+/// A sentence, with commands between backticks marked as code.
 pub(crate) fn prose(text: &str) -> Markup {
     html! { @for (at, piece) in text.split('`').enumerate() {
         @if at % 2 == 1 { code { (piece) } } @else { (piece) }

@@ -1,4 +1,5 @@
-//! JSON documents, one a command. Owns what they have in common; must not know what they hold.
+//! JSON documents, one for each command. Owns what they have in common; must not know their
+//! content.
 
 use std::io::{self, Write};
 
@@ -9,7 +10,7 @@ use serde_json::ser::Formatter;
 
 use crate::report::document::SCHEMA_VERSION;
 
-/// Where a document is written.
+/// Writes JSON documents.
 pub struct Json<'a> {
     out: &'a mut (dyn Write + Send),
 }
@@ -19,20 +20,20 @@ impl<'a> Json<'a> {
         Self { out }
     }
 
-    /// A document as it is.
+    /// Writes a document unchanged.
     pub(crate) fn document(&mut self, document: &impl Serialize) -> io::Result<()> {
         let mut writer = serde_json::Serializer::with_formatter(&mut *self.out, Harmless);
         document.serialize(&mut writer)?;
         writeln!(self.out)
     }
 
-    /// A small document: version, kind and one field of that name.
+    /// A small document: version, kind, and one field named after the kind.
     pub(crate) fn answer(&mut self, kind: &str, value: impl Serialize) -> io::Result<()> {
         self.document(&json!({ "schema_version": SCHEMA_VERSION, "kind": kind, kind: value }))
     }
 }
 
-/// Compact, and nothing in a string is an order to a terminal that shows it.
+/// Compact JSON that escapes every control character, so that no string can control a terminal.
 struct Harmless;
 
 impl Formatter for Harmless {

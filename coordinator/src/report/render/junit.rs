@@ -1,13 +1,13 @@
-//! Test results as JUnit XML for build servers: suites of cases. Owns the escaping, and what a verdict
-//! is to a build server: SLOWER is a failure, UNDECIDED is skipped, INVALID is an error; FASTER and
-//! SAME pass.
+//! Test results as JUnit XML for build servers: suites of cases. Owns the escaping, and the mapping
+//! of verdicts: SLOWER is a failure, UNDECIDED is skipped, INVALID is an error; FASTER and SAME
+//! pass.
 
 use contract::text;
 use stats::compare::Verdict;
 
 use crate::report::phrases::words::NBSP;
 
-/// What became of one case.
+/// Result of one case.
 pub(crate) enum Ending {
     Passed,
     Failed { message: String, text: String },
@@ -18,7 +18,7 @@ pub(crate) enum Ending {
 pub(crate) struct Case {
     pub(crate) name: String,
     pub(crate) ending: Ending,
-    /// Said beside it, whatever the ending.
+    /// Output shown with any result.
     pub(crate) beside: Option<String>,
 }
 
@@ -104,7 +104,7 @@ fn body(element: &str, kind: &str, message: &str, text: &str) -> String {
     format!("      <{element} message=\"{message}\" type=\"{kind}\">{text}</{element}>\n")
 }
 
-/// Text for an attribute or an element; what XML 1.0 cannot hold at all becomes U+FFFD.
+/// Text for an attribute or an element; characters that XML 1.0 does not allow become U+FFFD.
 fn escaped(text: &str) -> String {
     let mut safe = String::with_capacity(text.len());
     for c in text::bounded(text.to_owned(), text::SENTENCE).chars() {

@@ -1,11 +1,11 @@
-//! Tables, lists and folded parts in GitHub's Markdown. Owns the escaping; must not know what they
-//! say.
+//! Tables, lists and folded sections in GitHub's Markdown. Owns the escaping; must not know their
+//! content.
 
 use contract::text;
 
 use crate::report::tables::table::{Cell, Table};
 
-/// Keeps GitHub from reading a mention or a reference into a name.
+/// Prevents GitHub from reading a mention or a reference in a name.
 const JOINER: char = '\u{2060}';
 
 /// A table without its caption.
@@ -33,14 +33,14 @@ fn cell(cell: &Cell) -> String {
     }
 }
 
-/// A list, after a gap; nothing where it is empty.
+/// A list after a blank line; nothing if it is empty.
 pub(crate) fn list(lines: &[String]) -> String {
     let gap = if lines.is_empty() { "" } else { "\n" };
     let lines = lines.iter().map(|line| format!("- {line}\n"));
     std::iter::once(gap.to_owned()).chain(lines).collect()
 }
 
-/// What is folded away below a title.
+/// A section folded under a title.
 pub(crate) fn folded(title: &str, inside: &str) -> String {
     let title = plain(title);
     format!(
@@ -49,7 +49,7 @@ pub(crate) fn folded(title: &str, inside: &str) -> String {
     )
 }
 
-/// Text that Markdown, HTML, tables and GitHub's references leave as it is; one line.
+/// Text on one line, escaped for Markdown, HTML, tables and GitHub's references.
 pub(crate) fn plain(text: &str) -> String {
     let mut safe = String::with_capacity(text.len());
     for c in text::line(text, text::SENTENCE).chars() {

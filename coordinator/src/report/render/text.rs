@@ -1,5 +1,5 @@
-//! The sheet everything is written on: 80 columns, wrapped at spaces, tables whose columns line up,
-//! with colour on the words of verdicts alone. Must not know what it says.
+//! The 80-column text page: wraps at spaces, aligns table columns, and colours only the words of
+//! verdicts. Must not know its content.
 
 use contract::text;
 
@@ -9,7 +9,7 @@ use crate::report::tables::table::Table;
 /// Widest line.
 const WIDTH: usize = 80;
 
-/// Words that carry a verdict, and their colours: green good, red bad, yellow unsettled.
+/// Words of verdicts, and their colours: green good, red bad, yellow unsettled.
 const COLOURS: [(&str, &str); 11] = [
     ("FASTER", "32"),
     ("SLOWER", "31"),
@@ -24,10 +24,10 @@ const COLOURS: [(&str, &str); 11] = [
     ("missing", "31"),
 ];
 
-/// Columns left of a table.
+/// Indentation of a table, columns.
 const INDENT: usize = 2;
 
-/// Lines that grow.
+/// A page under construction.
 pub struct Page {
     text: String,
     colour: bool,
@@ -41,10 +41,10 @@ impl Page {
         }
     }
 
-    /// A line that is short enough as it is.
+    /// A line that is short enough already.
     pub(crate) fn line(&mut self, line: &str) {
         let plain = line.replace(NBSP, " ");
-        // Every page of this form comes by here, whoever wrote the names on it.
+        // All text pages pass through here, whatever the source of their names.
         let plain = text::line(plain.trim_end(), text::SENTENCE);
         if self.colour {
             self.text.push_str(&painted(&plain));
@@ -58,20 +58,20 @@ impl Page {
         self.text.push('\n');
     }
 
-    /// A title above what follows, after a gap.
+    /// A heading after a blank line.
     pub(crate) fn heading(&mut self, title: &str) {
         self.gap();
         self.say(title);
     }
 
-    /// Wraps text: `first` columns before its first line, `rest` before the others.
+    /// Wraps text: the first line is indented by `first` columns, the others by `rest`.
     pub(crate) fn sentence(&mut self, text: &str, first: usize, rest: usize) {
         for line in wrapped(&text::line(text, text::SENTENCE), first, rest) {
             self.line(&line);
         }
     }
 
-    /// A name, padded to a column, and its text wrapped beside it.
+    /// A name, padded to a column, with its text wrapped beside it.
     pub(crate) fn entry(&mut self, name: &str, text: &str, indent: usize, column: usize) {
         let fill = column.saturating_sub(indent + name.chars().count() + 1);
         let padded: String = name
@@ -86,12 +86,12 @@ impl Page {
         self.sentence(&format!("- {text}"), 2, 4);
     }
 
-    /// A sentence from the margin.
+    /// A sentence without indentation.
     pub(crate) fn say(&mut self, text: &str) {
         self.sentence(text, 0, 2);
     }
 
-    /// Remarks below a table, after a gap.
+    /// Remarks below a table, after a blank line.
     pub(crate) fn notes(&mut self, notes: &[String]) {
         if !notes.is_empty() {
             self.gap();
@@ -99,7 +99,7 @@ impl Page {
         notes.iter().for_each(|note| self.sentence(note, 2, 4));
     }
 
-    /// A table below a heading that ends in its caption; nothing where it has no rows.
+    /// A table below a heading that ends with its caption; nothing if it has no rows.
     pub(crate) fn titled(&mut self, before: &str, table: &Table) {
         if !table.is_empty() {
             self.heading(&format!("{before}{}", table.caption.narrow()));
@@ -107,7 +107,7 @@ impl Page {
         }
     }
 
-    /// A table under its caption, after a gap; nothing where it has no rows.
+    /// A table below its caption, after a blank line; nothing if it has no rows.
     pub(crate) fn captioned(&mut self, table: &Table) {
         if !table.is_empty() {
             self.gap();
@@ -116,8 +116,7 @@ impl Page {
         }
     }
 
-    /// A table without its caption. Two spaces between columns where they fit, one where they do
-    /// not.
+    /// A table without its caption. Columns are two spaces apart, or one if two do not fit.
     pub(crate) fn table(&mut self, table: &Table) {
         let columns = table.narrow_columns();
         let headings = columns

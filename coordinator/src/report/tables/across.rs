@@ -1,4 +1,4 @@
-//! Runs of different times side by side, measure by measure. Must not decide anything.
+//! Runs of different times side by side, for each measure. Must not decide anything.
 
 use stats::compare::Verdict;
 

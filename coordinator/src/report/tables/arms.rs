@@ -1,5 +1,5 @@
-//! What each arm did: rates, completions, queue against inference, processor and memory, outcomes,
-//! latencies, cold start. The seed's views. Must not compare.
+//! Results of each arm: rates, completions, queue against inference, processor and memory,
+//! outcomes, latencies, cold start. These are the views of the original crate. Must not compare.
 
 use contract::metric::Metric;
 use contract::part::{Outcomes, ServerFacts};
@@ -8,12 +8,12 @@ use super::table::{Cell, Table};
 use crate::compare::{self, ArmSummary, Latency, Views};
 use crate::report::phrases::words::{NONE, bytes, cut, digits, nanos, percent, seconds, shown};
 
-/// Longest name in a heading.
+/// Greatest length of a name in a heading.
 const NAME: usize = 11;
 
 type Figure = (&'static str, fn(&Views) -> String);
 
-/// What an arm is described by: names, and how each is read.
+/// The figures that describe an arm: name, and how to read each.
 const FIGURES: [Figure; 16] = [
     ("tokens/s", |v| digits(v.tokens_per_second)),
     ("requests/s", |v| digits(v.requests_per_second)),
@@ -51,7 +51,7 @@ const FIGURES: [Figure; 16] = [
 
 type ServerFigure = (&'static str, fn(&ServerFacts) -> String);
 
-/// What is known of a server.
+/// Figures of a server.
 const SERVER: [ServerFigure; 10] = [
     ("time between tokens is", |s| s.itl.label().to_owned()),
     ("moments of text or tokens", |s| s.moments.to_string()),
@@ -75,7 +75,7 @@ const SERVER: [ServerFigure; 10] = [
 
 type Kind = (&'static str, fn(&Outcomes) -> u64);
 
-/// What can become of a request.
+/// Outcomes of a request.
 const KINDS: [Kind; 7] = [
     ("planned", |o| o.planned),
     ("answered", |o| o.ok),
@@ -103,7 +103,7 @@ fn row(name: impl Into<Cell>, cells: Vec<String>) -> Vec<Cell> {
     [name.into()].into_iter().chain(cells).collect()
 }
 
-/// Everything about the arms of one scenario.
+/// All tables about the arms of one scenario.
 pub(crate) fn all(cell: &compare::Cell) -> Vec<Table> {
     let tables = [views(cell), outcomes(cell), servers(cell), latencies(cell)];
     tables
@@ -116,14 +116,14 @@ fn views(cell: &compare::Cell) -> Table {
     let caption = Cell::both("Median over trials", "each arm, median over its trials");
     let row = |(name, figure): &Figure| {
         let cells: Vec<String> = cell.arms.iter().map(|arm| figure(&arm.views)).collect();
-        // Some figures belong to some shapes.
+        // Some figures exist only for some shapes.
         let known = cells.iter().any(|cell| cell != NONE);
         known.then(|| row(*name, cells))
     };
     by_arm(cell, caption, "figure").with(FIGURES.iter().filter_map(row))
 }
 
-/// Kinds that nobody met are left out.
+/// Outcomes that did not occur are left out.
 fn outcomes(cell: &compare::Cell) -> Table {
     let caption = "requests of all rounds, by outcome";
     let caption = Cell::both("Requests of all rounds", caption);
@@ -140,7 +140,7 @@ fn outcomes(cell: &compare::Cell) -> Table {
     by_arm(cell, caption, "requests").with(KINDS.iter().enumerate().filter_map(row))
 }
 
-/// What a server counts beside what was counted here; without a server there is no table.
+/// The server's own counts. There is no table without a server.
 fn servers(cell: &compare::Cell) -> Table {
     let caption = Cell::both("The server, all rounds together", "the server, all rounds");
     let table = by_arm(cell, caption, "counted");
@@ -157,7 +157,7 @@ fn servers(cell: &compare::Cell) -> Table {
     table.with(SERVER.iter().filter_map(row))
 }
 
-/// Quantiles beyond which too few requests lie everywhere are left out.
+/// Quantiles that are hidden in every arm are left out.
 fn latencies(cell: &compare::Cell) -> Table {
     let all = || cell.arms.iter().flat_map(|arm| &arm.latencies);
     let shown = |at: &usize| all().any(|latency| latency.quantiles[*at].1.is_some());
@@ -174,7 +174,7 @@ fn latencies(cell: &compare::Cell) -> Table {
     let caption = Cell::both("Times of answered requests, all rounds together", caption);
     let mut table = Table::new(caption, headings).words(&[1]);
     let mut seen: Vec<_> = all().map(|latency| latency.metric).collect();
-    // What a request took from when it was sent stands beside what it took from when it was due.
+    // The time from sending is shown beside the time from the intended send time.
     let whole = [Metric::E2e, Metric::Service];
     seen.sort_unstable_by_key(|metric| (!whole.contains(metric), *metric));
     seen.dedup();
@@ -200,7 +200,7 @@ fn times(latency: &Latency, quantiles: &[usize]) -> Vec<Cell> {
     times
 }
 
-/// The first arm's phases in order, which every arm has; without any there is no table.
+/// The first arm's phases in order; every arm has the same. Empty without phases.
 pub(crate) fn cold(cell: &compare::Cell) -> Table {
     let caption = "cold start, median over worker processes";
     let caption = Cell::both("Cold start, median over worker processes", caption);
@@ -223,14 +223,14 @@ pub(crate) fn together(arm: &ArmSummary) -> String {
     seconds(arm.cold.iter().map(|cold| cold.median.as_secs_f64()).sum())
 }
 
-/// The three times that a request's service consists of.
+/// The three components of a request's service time.
 pub(crate) const SPANS: [(Metric, &str); 3] = [
     (Metric::Queue, "queue"),
     (Metric::Prefill, "prefill"),
     (Metric::Decode, "decode"),
 ];
 
-/// Where the time of a request goes.
+/// The service time by component.
 pub(crate) fn service(cell: &compare::Cell) -> Table {
     let row = |arm: &ArmSummary| {
         let mean = |metric| Cell::some(arm.latency(metric), |latency| nanos(latency.mean));

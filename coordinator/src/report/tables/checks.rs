@@ -7,7 +7,7 @@ use super::table::{Cell, Table};
 use crate::compare;
 use crate::report::phrases::words::{percent, seconds};
 
-/// Each check that applied: of all arms the one that came worst.
+/// Each check that applied, for the arm with the worst result.
 pub(crate) fn checks(cell: &compare::Cell) -> Table {
     let caption = "Each check, for the arm with the worst result";
     let caption = Cell::both(caption, "checks of the measurement");
@@ -24,7 +24,7 @@ pub(crate) fn checks(cell: &compare::Cell) -> Table {
             .iter_mut()
             .find(|(_, known)| known.check == one.1.check)
         {
-            // Of equals the last stays, as before.
+            // If results are equal, the last arm is shown.
             Some(known) if rank(&one.1) >= rank(&known.1) => *known = one,
             Some(_) => {}
             None => worst.push(one),

@@ -1,5 +1,5 @@
-//! The tables of one scenario: every measure of the candidate beside the baseline, and the control
-//! beside it. Must not decide anything.
+//! The tables of one scenario: every measure of the candidate beside the baseline, and the control.
+//! Must not decide anything.
 
 use contract::id::Arm;
 use contract::metric::Metric;
@@ -12,19 +12,19 @@ use crate::report::phrases::layouts::layout_mark;
 use crate::report::phrases::verdicts::{control_word, outlook};
 use crate::report::phrases::words::{NONE, cut, percent, shown, tolerance, value};
 
-/// Longest name in a heading.
+/// Greatest length of a name in a heading.
 const NAME: usize = 12;
 
-/// Which measures are shown.
+/// The measures to show.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Depth {
-    /// Those that most people ask for.
+    /// The most commonly used.
     Short,
-    /// All.
+    /// All measures.
     Full,
 }
 
-/// What the short form shows beside the primary measure.
+/// The measures of the short form besides the primary one.
 const SHORT: [Measure; 7] = [
     Measure::Quantile(Metric::E2e, 0.5),
     Measure::Quantile(Metric::E2e, 0.9),
@@ -36,7 +36,7 @@ const SHORT: [Measure; 7] = [
 ];
 
 impl Depth {
-    /// The measures of a scenario that are shown.
+    /// The measures of a scenario to show.
     pub(crate) fn of(self, cell: &compare::Cell) -> Vec<&MetricComparison> {
         let takes = |metric: &&MetricComparison| {
             let objectives = metric.measure == Measure::GoodputPerSecond && metric.is_measured();
@@ -53,7 +53,7 @@ pub(crate) fn effects(cell: &compare::Cell, shown: &[&MetricComparison]) -> Tabl
         &cell.baseline,
         cell.candidate.as_deref().unwrap_or_default(),
     );
-    // A build beside itself is known by its arm.
+    // If both builds are the same, the arm names tell them apart.
     let name = |name: &str, arm: Arm| match baseline == candidate {
         true => Cell::both(
             format!("{name} {arm}"),
@@ -127,8 +127,7 @@ fn difference(metric: &MetricComparison, delta: f64, ci: &Interval) -> [Cell; 2]
     [Cell::change(metric, delta), Cell::interval(metric, ci)]
 }
 
-/// The verdict with what belongs to it, or why there is none. Where there is little room,
-/// footnotes say the rest.
+/// The verdict with its remarks, or why there is none. In a narrow table, footnotes have the rest.
 fn verdict(metric: &MetricComparison) -> Cell {
     let (comparison, decision) = match &metric.outcome {
         ComparisonResult::Missing { reason } => return Cell::both(reason, NONE),
@@ -202,7 +201,7 @@ fn control_row(metric: &MetricComparison) -> Option<[Cell; 6]> {
     ])
 }
 
-/// The round's value of an arm.
+/// The value of an arm in a round.
 pub(crate) fn of_arm(metric: &MetricComparison, round: &compare::RoundValues, arm: Arm) -> String {
     let found = round.values.iter().find(|(one, ..)| *one == arm);
     shown(found, |(.., v)| value(metric.measure, *v))

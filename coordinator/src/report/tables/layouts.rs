@@ -1,4 +1,4 @@
-//! What layouts of the baseline did, measure by measure. Must not derive a figure.
+//! The effects of layouts of the baseline, for each measure. Must not derive a figure.
 
 use stats::compare::{Scale, Spread};
 

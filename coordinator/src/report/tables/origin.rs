@@ -36,7 +36,7 @@ pub(crate) fn builds(variants: &[VariantRecord]) -> Table {
         .with(variants.iter().map(row))
 }
 
-/// Hosts, by their agents.
+/// Hosts, by agent name.
 pub(crate) fn hosts(hosts: &[(String, HostFacts)]) -> Table {
     let row = |(agent, host): &(String, HostFacts)| {
         [

@@ -1,12 +1,12 @@
-//! The primary measure worker by worker and host by host. Must not decide anything: the verdict
-//! rests on all of them together.
+//! The primary measure for each worker and host. Must not decide anything: the verdict rests on all
+//! of them together.
 
 use super::table::{Cell, Table};
 use crate::compare::{self, MetricComparison, SlotEffect};
 use crate::report::phrases::changes::{Of, plain_level};
 use crate::report::phrases::notes::place;
 
-/// One table for workers and, where there are several, one for hosts.
+/// One table for workers and, if there are several, one for hosts.
 pub(crate) fn places(cell: &compare::Cell) -> Vec<Table> {
     let Some((places, primary)) = cell.places.as_ref().zip(cell.primary()) else {
         return Vec::new();

@@ -4,7 +4,7 @@ use super::table::{Cell, Table};
 use crate::report::phrases::words::{cut, date};
 use crate::store::RunSummary;
 
-/// Runs with what became of them.
+/// Runs with their results.
 pub(crate) fn runs(runs: &[RunSummary]) -> Table {
     let row = |run: &RunSummary| {
         let ended = run
@@ -29,7 +29,7 @@ pub(crate) fn runs(runs: &[RunSummary]) -> Table {
         .with(runs.iter().map(row))
 }
 
-/// Runs that go.
+/// Runs to be deleted.
 pub(crate) fn going(runs: &[&RunSummary]) -> Table {
     let row = |run: &&RunSummary| {
         let plan = Cell::both(&run.plan, cut(&run.plan, 30));

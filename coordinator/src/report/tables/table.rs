@@ -1,6 +1,6 @@
-//! Tables as data: a caption, headings, rows of cells. A table is made once; each form renders it
-//! in its own way and takes of a cell the text that fits: the full one, or the narrow one where a
-//! line has 80 columns. Must not know what stands in a cell, nor how it is drawn.
+//! Tables as data: a caption, headings, rows of cells. A table is made once. Each form renders it
+//! in its own way and takes the text that fits from each cell: the full one, or the narrow one for
+//! 80 columns. Must not know the content of a cell, nor how it is drawn.
 
 use stats::compare::Interval;
 
@@ -10,13 +10,13 @@ use crate::report::phrases::words::shown;
 /// A cell, a heading or a caption.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Cell {
-    /// In full.
+    /// Full text.
     pub(crate) full: String,
-    /// Where there is little room, if that is another text.
+    /// Text for narrow tables, if it differs.
     narrow: Option<String>,
-    /// Remarks that a form may put elsewhere, each in parentheses.
+    /// Remarks in parentheses, which a form may show elsewhere.
     pub(crate) aside: String,
-    /// Whether its row is the one that was declared before the run.
+    /// Whether its row is the primary measure.
     pub(crate) primary: bool,
 }
 
@@ -38,12 +38,12 @@ impl Cell {
         }
     }
 
-    /// The same with remarks.
+    /// Adds remarks.
     pub(crate) fn aside(self, aside: String) -> Self {
         Self { aside, ..self }
     }
 
-    /// What names a row, which may be the primary one.
+    /// The name of a row, which may be the primary one.
     pub(crate) fn label(label: String, primary: bool) -> Self {
         Self {
             primary,
@@ -51,13 +51,13 @@ impl Cell {
         }
     }
 
-    /// A change: in words, and with a sign in a column of per cents.
+    /// A change: in words, or with a sign in a column of per cents.
     pub(crate) fn change(of: impl Into<Of>, delta: f64) -> Self {
         let of = of.into();
         Self::both(change(of, delta), change_in_column(of, delta))
     }
 
-    /// An interval of changes, likewise.
+    /// An interval of changes, in the same way.
     pub(crate) fn interval(of: impl Into<Of>, range: &Interval) -> Self {
         let of = of.into();
         Self::both(interval(of, range), interval_in_column(of, range))
@@ -73,7 +73,7 @@ impl Cell {
         shown(value, show).into()
     }
 
-    /// Where there is little room.
+    /// The text for narrow tables.
     pub(crate) fn narrow(&self) -> &str {
         self.narrow.as_ref().unwrap_or(&self.full)
     }
@@ -105,13 +105,13 @@ impl Table {
         }
     }
 
-    /// Columns of words, which stand to the left; numbers stand to the right.
+    /// Marks columns of words, which are left-aligned; numbers are right-aligned.
     pub(crate) fn words(mut self, columns: &[usize]) -> Self {
         self.words.extend(columns);
         self
     }
 
-    /// Columns that are left out where there is little room.
+    /// Marks columns that narrow tables leave out.
     pub(crate) fn wide(mut self, columns: &[usize]) -> Self {
         self.wide.extend(columns);
         self
@@ -132,17 +132,17 @@ impl Table {
         self.rows.push(cells.into_iter().map(Into::into).collect());
     }
 
-    /// Whether there are only headings.
+    /// Whether there are no rows.
     pub(crate) fn is_empty(&self) -> bool {
         self.rows.is_empty()
     }
 
-    /// Whether a column stands to the left.
+    /// Whether a column is left-aligned.
     pub(crate) fn is_words(&self, column: usize) -> bool {
         self.words.contains(&column)
     }
 
-    /// The columns for where there is little room.
+    /// The columns of narrow tables.
     pub(crate) fn narrow_columns(&self) -> Vec<usize> {
         let fits = |column: &usize| !self.wide.contains(column);
         (0..self.headings.len()).filter(fits).collect()

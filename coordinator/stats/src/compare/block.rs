@@ -1,15 +1,16 @@
-//! What the comparison is made of: one value of each arm in each round, as a cost in which more is
-//! worse. Owns the sign convention and the pairing of arms; must not know metrics by name.
+//! Input of the comparison: one value of each arm in each round, as a cost (more is worse). Owns
+//! the sign convention and the pairing of arms; must not know metrics by name.
 
 use std::error::Error;
 use std::fmt;
 
 use crate::order::{Arm, ArmOrder};
 
-/// From how many rounds the covariate and the guard are used, and FASTER or SLOWER may be said.
+/// Fewest rounds with which the covariate and the guard are used, and FASTER or SLOWER may be
+/// decided.
 pub const LEAST_ROUNDS: usize = 6;
 
-/// Which way a metric is good.
+/// Which values of a metric are better.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum Direction {
     /// Latency, memory, time.
@@ -21,9 +22,9 @@ pub enum Direction {
 /// One arm's value in one round.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct ArmCost {
-    /// The value as [`super::Scale::cost`]: more is worse.
+    /// The value as [`super::Scale::cost`] (more is worse).
     pub cost: f64,
-    /// The arm's 0-based place in the round's order.
+    /// The arm's 0-based position in the round's order.
     pub position: usize,
 }
 
@@ -34,20 +35,20 @@ pub struct RoundCosts {
     pub a: ArmCost,
     /// The candidate.
     pub b: ArmCost,
-    /// The baseline once more, in runs that have the control; then in all rounds.
+    /// The baseline again, as the control; in all rounds or in none.
     pub a2: Option<ArmCost>,
 }
 
-/// Differences of one round each, with their order covariate, in round order.
+/// The difference of each round with its order covariate, in round order.
 #[derive(Debug, Clone, PartialEq, Default)]
 pub struct Paired {
-    /// d_r: log ratio of the round; more than zero is worse.
+    /// d_r: log ratio of the round; above zero is worse.
     pub differences: Vec<f64>,
     /// x_r: position of the numerator's arm minus the mean position of the denominator's arms.
     pub covariate: Vec<f64>,
 }
 
-/// The sums of the least squares d = δ + γx, so that whoever doubts an estimate can follow it.
+/// The sums of the least squares d = δ + γx, from which the estimate can be followed.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct Sums {
     /// d̄.
@@ -60,8 +61,7 @@ pub struct Sums {
     pub sxd: f64,
 }
 
-/// How δ̂ comes out of the rounds where the order covariate is used: R·δ̂ = Σ wᵣ·dᵣ, and Σ wᵣ·xᵣ =
-/// 0.
+/// How δ̂ follows from the rounds if the order covariate is used: R·δ̂ = Σ wᵣ·dᵣ, and Σ wᵣ·xᵣ = 0.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Slope {
     /// wᵣ = 1 − R·x̄·(xᵣ − x̄)/Σ(x−x̄)²; 1 in balanced orders.
@@ -69,7 +69,7 @@ pub struct Slope {
 }
 
 impl Slope {
-    /// `None` where the estimate does without the covariate: few rounds, or an order that never
+    /// `None` if the estimate does not use the covariate: few rounds, or an order that never
     /// varies.
     #[must_use]
     pub fn of(paired: &Paired) -> Option<Self> {
@@ -91,9 +91,9 @@ impl Slope {
 /// Why values cannot be compared.
 #[derive(Debug, Clone, PartialEq)]
 pub enum CompareError {
-    /// An interval needs two rounds at least.
+    /// An interval needs at least two rounds.
     TooFewRounds {
-        /// Rounds there are.
+        /// Number of rounds.
         rounds: usize,
     },
     /// Some rounds have the control and some do not.
@@ -103,17 +103,17 @@ pub enum CompareError {
         /// 0-based round.
         round: usize,
     },
-    /// A list has not one entry per round.
+    /// A list does not have one entry for each round.
     UnequalLengths {
-        /// Entries wanted.
+        /// Expected number of entries.
         expected: usize,
-        /// Entries found.
+        /// Number of entries found.
         found: usize,
     },
 }
 
-/// The logarithm in which more is worse: ln(value) where lower is better, −ln(value) where higher
-/// is better, so that δ > 0 means SLOWER for every metric. `None` for what has no logarithm.
+/// The logarithm as a cost (more is worse): ln(value) if lower is better, −ln(value) if higher is
+/// better, so that δ > 0 means SLOWER for every metric. `None` if the value has no logarithm.
 #[must_use]
 pub fn cost_ln(value: f64, direction: Direction) -> Option<f64> {
     let ln = (value > 0.0 && value.is_finite()).then(|| value.ln())?;
@@ -124,8 +124,8 @@ pub fn cost_ln(value: f64, direction: Direction) -> Option<f64> {
 }
 
 impl RoundCosts {
-    /// Pairs the arms' costs with their places in the round's order; `None` when an arm has no
-    /// place.
+    /// Pairs the arms' costs with their positions in the round's order; `None` if an arm has no
+    /// position.
     #[must_use]
     pub fn new(order: &ArmOrder, a: f64, b: f64, a2: Option<f64>) -> Option<Self> {
         let seat = |arm, cost| {
@@ -145,7 +145,7 @@ impl RoundCosts {
         })
     }
 
-    /// The baseline's cost: with the control the mean of A and A2.
+    /// The baseline's cost: with the control, the mean of A and A2.
     #[must_use]
     pub fn baseline(&self) -> f64 {
         0.5 * (self.a.cost + self.a2.unwrap_or(self.a).cost)
@@ -172,8 +172,7 @@ impl Paired {
         }))
     }
 
-    /// A2 against A: what the comparison finds where there is nothing to find. Empty without the
-    /// control.
+    /// A2 against A: the difference found when there is none. Empty without the control.
     #[must_use]
     pub fn control(blocks: &[RoundCosts]) -> Self {
         Self::collect(blocks.iter().filter_map(|block| {
@@ -185,7 +184,7 @@ impl Paired {
         }))
     }
 
-    /// The sums that the estimate rests on. Both lists have one entry per round.
+    /// The sums behind the estimate. Both lists have one entry for each round.
     #[must_use]
     pub fn sums(&self) -> Sums {
         let mean = |values: &[f64]| values.iter().sum::<f64>() / values.len() as f64;
@@ -199,7 +198,7 @@ impl Paired {
         }
     }
 
-    /// Whether the estimate uses the order covariate: from six rounds, where the order varies.
+    /// Whether the estimate uses the order covariate: from six rounds on, if the order varies.
     #[must_use]
     pub fn has_covariate(&self) -> bool {
         self.differences.len() >= LEAST_ROUNDS && self.sums().sxx > 0.0
@@ -214,10 +213,10 @@ impl Paired {
     }
 }
 
-/// Whether the blocks can be compared at all.
+/// Checks whether the blocks can be compared.
 ///
 /// # Errors
-/// Fewer than two rounds, a control in some rounds only, or a value that is not finite.
+/// Fewer than two rounds, a control in only some rounds, or a value that is not finite.
 pub(crate) fn check(blocks: &[RoundCosts]) -> Result<(), CompareError> {
     if blocks.len() < 2 {
         return Err(CompareError::TooFewRounds {

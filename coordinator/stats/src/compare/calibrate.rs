@@ -1,14 +1,14 @@
-//! What A/A comparisons say of a host: how far they stray from zero, and how many may find
-//! something by chance (docs/method.md). Must not know which comparisons they were.
+//! Noise of a host from A/A comparisons: how far they deviate from zero, and how many chance
+//! findings are acceptable (docs/method.md). Must not know which comparisons they were.
 
 /// Error of one comparison.
 const ALPHA: f64 = 0.05;
 
-/// Share of A/A comparisons that stray less than the floor.
+/// Share of A/A comparisons that deviate less than the noise floor.
 const FLOOR: f64 = 0.95;
 
-/// The empirical 95th percentile of |δ| as a share, e^|δ| − 1: the ⌈0.95·n⌉th smallest, so that of
-/// fewer than twenty the largest counts. `None` without any.
+/// The empirical 95th percentile of |δ| as a share, e^|δ| − 1: the ⌈0.95·n⌉th smallest, so for
+/// fewer than twenty the largest. `None` without any.
 #[must_use]
 pub fn noise_floor(deltas: &[f64]) -> Option<f64> {
     let mut strayed: Vec<f64> = deltas.iter().map(|delta| delta.abs()).collect();
@@ -19,8 +19,8 @@ pub fn noise_floor(deltas: &[f64]) -> Option<f64> {
         .map(|delta| delta.exp_m1())
 }
 
-/// How many of so many A/A comparisons may have a 95 % interval without zero: the fewest that a
-/// sound method exceeds in at most 5 of 100 calibrations (binomial).
+/// Greatest acceptable number of A/A comparisons whose 95 % interval excludes zero: the smallest
+/// number that a sound method exceeds in at most 5 of 100 calibrations (binomial).
 #[must_use]
 pub fn most_findings(comparisons: u64) -> u64 {
     let n = comparisons as f64;

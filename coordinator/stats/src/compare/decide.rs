@@ -1,19 +1,19 @@
 //! The decision table (docs/method.md), from the top down. Owns the order of the rows and the path
-//! that `--explain` prints; must not know how the figures came about. δ > 0 is SLOWER, always.
+//! that `--explain` prints; must not know how the figures were computed. δ > 0 is always SLOWER.
 //!
-//! INVALID (measurement, control) → what forbids an answer (inconclusive measurement, unfinished
+//! INVALID (measurement, control) → what prevents an answer (inconclusive measurement, unfinished
 //! run, zero everywhere, exact check disagrees) → SLOWER (lower > τ′) → FASTER (upper < −τ′) → SAME
-//! (90 % interval inside ±τ′) → UNDECIDED. A row that would say SLOWER or FASTER needs six rounds
-//! and, where several questions are asked together, Holm's agreement.
+//! (90 % interval inside ±τ′) → UNDECIDED. SLOWER and FASTER also need six rounds and, if several
+//! questions are tested together, significance after Holm's correction.
 
 use super::row::{DecisionStep, Row};
 use super::{Comparison, LEAST_ROUNDS, Scale, Settings};
 use crate::validity::Validity;
 
-/// The answer to "B against A".
+/// The answer to the comparison of B with A.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum Verdict {
-    /// The comparison says nothing: the measurement or the control failed.
+    /// The comparison is meaningless: the measurement or the control failed.
     Invalid,
     /// B is worse by more than the tolerance.
     Slower,
@@ -21,26 +21,25 @@ pub enum Verdict {
     Faster,
     /// B differs by less than the tolerance.
     Same,
-    /// The rounds do not settle it.
+    /// The rounds do not decide it.
     Undecided,
 }
 
-/// How much of a difference does not matter.
+/// The difference that does not matter.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct Tolerance {
     /// τ as a share: 0.02 is 2 %.
     pub tau: f64,
-    /// The metric's empirical noise floor on this class of host, as a share; 0 where none was
-    /// calibrated.
+    /// The metric's empirical noise floor on this host class, as a share; 0 if none was calibrated.
     pub noise_floor: f64,
 }
 
-/// The metric's part in the answer.
+/// The metric's role in the decision.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub enum Role {
-    /// The one metric declared before the run, asked once.
+    /// The one metric declared before the run, tested once.
     Primary,
-    /// One of several questions asked together, with its p after Holm's correction over them
+    /// One of several questions tested together, with its p after Holm's correction over them
     /// ([`super::holm`]): a secondary metric, or the primary of a run with several scenarios or
     /// candidates.
     Among {
@@ -49,37 +48,37 @@ pub enum Role {
     },
 }
 
-/// What is to be decided, beside the comparison itself.
+/// The input of a decision apart from the comparison.
 #[derive(Debug, Clone, Copy)]
 pub struct Question<'a> {
-    /// The verdict on the measurement.
+    /// The validity of the measurement.
     pub validity: &'a Validity,
-    /// Rounds fixed before the run, of which all must be done: an answer that may come earlier
-    /// comes too often. `None` where this is what was planned: at the interim analysis.
+    /// Rounds fixed before the run. All must be done, because deciding earlier errs too often.
+    /// `None` if this is the planned interim analysis.
     pub planned: Option<usize>,
     /// The metric's tolerance.
     pub tolerance: Tolerance,
     /// The scale of the comparison's costs.
     pub scale: Scale,
-    /// Primary or secondary.
+    /// Role of the metric.
     pub role: Role,
-    /// The settings with which the comparison was made.
+    /// The settings of the comparison.
     pub settings: Settings,
 }
 
-/// A verdict with the way to it.
+/// A verdict with the rows that led to it.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Decision {
     /// The answer.
     pub verdict: Verdict,
-    /// With SAME: the 95 % interval excludes zero nevertheless.
+    /// With SAME: the 95 % interval nevertheless excludes zero.
     pub small_but_real: bool,
-    /// τ′: max(τ, noise floor) on the comparison's scale, where that is the logarithm ln(1 + …).
+    /// τ′: max(τ, noise floor) on the comparison's scale; on the logarithmic one ln(1 + …).
     pub limit: f64,
-    /// The rows looked at, in order; the last one that applies decided.
+    /// The rows evaluated, in order; the last one that applies decided.
     pub path: Vec<DecisionStep>,
-    /// With UNDECIDED: rounds after which the MDE is τ′, six at least; `None` beyond a million, or
-    /// with another verdict.
+    /// With UNDECIDED: rounds after which the MDE equals τ′, at least six; `None` beyond a million,
+    /// or with another verdict.
     pub rounds_needed: Option<u64>,
 }
 
@@ -91,7 +90,7 @@ impl Tolerance {
     }
 }
 
-/// Takes the comparison through the table.
+/// Evaluates the decision table for a comparison.
 #[must_use]
 pub fn decide(comparison: &Comparison, question: &Question<'_>) -> Decision {
     let mut table = Table::new(comparison, question);
@@ -176,7 +175,7 @@ impl<'a> Table<'a> {
         Verdict::Undecided
     }
 
-    /// Takes the row into the path, whether it applies or not.
+    /// Adds a row to the path and returns whether it applies.
     fn row(&mut self, row: Row, applies: bool) -> bool {
         self.path.push(DecisionStep {
             row,
@@ -263,7 +262,7 @@ impl<'a> Table<'a> {
         }
     }
 
-    /// Zero stays zero, however often it is measured.
+    /// If every value is zero, more rounds do not help.
     fn rounds_needed(&self) -> Option<u64> {
         if self.question.scale == Scale::Zero {
             return None;
@@ -275,8 +274,7 @@ impl<'a> Table<'a> {
 }
 
 impl Verdict {
-    /// The one that a gate acts on: what cannot be trusted before SLOWER, and FASTER only where
-    /// everything is.
+    /// The verdict that a gate uses: untrustworthy before SLOWER, and FASTER only if all are.
     #[must_use]
     pub fn worst(verdicts: impl IntoIterator<Item = Self>) -> Option<Self> {
         let rank = |verdict: &Self| match verdict {
@@ -289,7 +287,7 @@ impl Verdict {
         verdicts.into_iter().min_by_key(rank)
     }
 
-    /// The word in reports and records.
+    /// The name in reports and records.
     #[must_use]
     pub fn name(self) -> &'static str {
         match self {

@@ -1,6 +1,6 @@
-//! The primary interval: paired t on per-round log ratios with the order covariate
-//! (docs/method.md). Owns the least squares; what floor and guard do to the standard error is
-//! beside it; must not know what is compared.
+//! The primary interval: paired t on log ratios of rounds, with the order covariate
+//! (docs/method.md). Owns the least squares; `guard` adjusts the standard error. Must not know what
+//! is compared.
 
 use super::block::{CompareError, LEAST_ROUNDS, Paired, Sums};
 use super::guard::Correction;
@@ -9,18 +9,18 @@ use super::scale::unseen;
 use super::settings::Settings;
 use crate::student::{t_upper, two_sided_p};
 
-/// Mean log ratio with its uncertainty. More than zero is SLOWER.
+/// Mean log ratio with its uncertainty. Above zero is SLOWER.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Estimate {
     /// R.
     pub rounds: usize,
     /// δ̂.
     pub delta: f64,
-    /// γ̂: change per place in the order; `None` where the covariate is not used.
+    /// γ̂: change for each position in the order; `None` if the covariate is not used.
     pub gamma: Option<f64>,
-    /// Standard error that the interval uses, after floor and guard.
+    /// Standard error used for the interval, after error floor and guard.
     pub se: f64,
-    /// Degrees of freedom that the interval uses.
+    /// Degrees of freedom used for the interval.
     pub df: f64,
     /// Interval at 1−α (95 %).
     pub ci: Interval,
@@ -30,12 +30,12 @@ pub struct Estimate {
     pub p: f64,
     /// Standard deviation of the d_r.
     pub s_d: f64,
-    /// Standard deviation of the residuals; equals `s_d` where the covariate is not used.
+    /// Standard deviation of the residuals; equals `s_d` if the covariate is not used.
     pub s_residual: f64,
-    /// What was done to the standard error.
+    /// The adjustment of the standard error.
     pub correction: Correction,
-    /// Smallest difference that would have been found with the wanted power: (t_{1−α/2} +
-    /// t_{power})·SE.
+    /// Minimum detectable effect: smallest difference that would have been found with the required
+    /// power, (t_{1−α/2} + t_{power})·SE.
     pub mde: f64,
 }
 
@@ -87,9 +87,9 @@ impl Estimate {
         Self::within_reach(paired, 0.0, settings)
     }
 
-    /// The same where some value is zero and costs reach so far from it ([`super::Scale::reach`]):
-    /// the interval is at least as wide as one round of the other kind, that chance left out, would
-    /// make it.
+    /// The same if a value is zero. `reach` is the greatest distance of a cost from that of zero
+    /// ([`super::Scale::reach`]). The interval is at least wide enough for rounds of the other kind
+    /// that chance left out.
     ///
     /// # Errors
     /// As [`Estimate::of`].
@@ -122,14 +122,14 @@ impl Estimate {
         })
     }
 
-    /// The interval at another level than the settings'.
+    /// The interval at a level other than that of the settings.
     #[must_use]
     pub fn interval_at(&self, alpha: f64) -> Interval {
         Interval::around(self.delta, t_upper(alpha / 2.0, self.df) * self.se)
     }
 
-    /// Rounds after which a difference of `target` would be found with the wanted power, if the
-    /// rounds to come scatter like those seen; `None` beyond a million.
+    /// Rounds after which a difference of `target` would be found with the required power, if
+    /// future rounds vary like those seen; `None` beyond a million.
     #[must_use]
     pub fn rounds_needed(&self, target: f64, settings: &Settings) -> Option<u64> {
         let spread = self.se * (self.rounds as f64).sqrt();
@@ -249,7 +249,8 @@ mod tests {
         assert!((e.ci.low - (0.03 - 2.776_445_105_197_793 * e.se)).abs() < 1e-12);
     }
 
-    /// d = 0.02 + 0.01·x exactly: the covariate takes all of the order's effect, the floor remains.
+    /// d = 0.02 + 0.01·x exactly: the covariate absorbs the whole effect of order, and the error
+    /// floor remains.
     #[test]
     fn covariate_removes_the_effect_of_order() {
         let x = [1.0, -1.0, 1.0, -1.0, -1.0, 1.0, 1.0];

@@ -1,55 +1,55 @@
-//! The exact check on the primary interval: sign-flip for two arms, permutation of B's label among
-//! the three arms of each round for runs with the control (docs/method.md). Owns enumeration and
-//! draws; must not know intervals. A p value counts assignments whose |sum| reaches the observed
-//! one; sums that differ by less than 1e-12 of the whole scale are the same.
+//! The exact check of the primary interval: sign-flip for two arms; with the control, permutation
+//! of B's label among the three arms of each round (docs/method.md). Owns enumeration and draws;
+//! must not know intervals. A p value counts assignments whose |sum| reaches the observed one; sums
+//! that differ by less than 1e-12 of the scale count as equal.
 //!
-//! Where the estimate has the order covariate, so has the check (Freedman and Lane 1983): the slope
-//! of the order under "the labels do not matter" is taken out of the costs, what is left is
-//! permuted, and of every assignment the statistic is R·δ̂, the estimate's own. Without it a strong
-//! drift is noise to the check and none to the interval, and the two disagree about differences
-//! that are there (`tests/method/exact.rs`).
+//! If the estimate uses the order covariate, so does the check (Freedman and Lane 1983): the slope
+//! of the order under "the labels do not matter" is removed from the costs, the rest is permuted,
+//! and the statistic of every assignment is the estimate's own, R·δ̂. Without the covariate, a
+//! strong drift is noise to the check but not to the interval, and the two disagree about real
+//! differences (`tests/method/exact.rs`).
 
 use super::block::{Paired, RoundCosts, Slope};
 use crate::rng::Seed;
 
-/// Two-arm runs of up to this many rounds are enumerated (2^R).
+/// Greatest number of rounds for which two-arm runs are enumerated (2^R).
 pub const ENUMERATED_SIGNS: usize = 16;
-/// Three-arm runs of up to this many rounds are enumerated (3^R).
+/// Greatest number of rounds for which three-arm runs are enumerated (3^R).
 pub const ENUMERATED_LABELS: usize = 10;
-/// Random assignments drawn where there are too many to enumerate.
+/// Random assignments drawn if there are too many to enumerate.
 pub const DRAWS: u64 = 20_000;
 
-/// The exact check's answer.
+/// Result of the exact check.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct PermutationTest {
-    /// Two-sided p of "the labels do not matter".
+    /// Two-sided p of the hypothesis that the labels do not matter.
     pub p: f64,
     /// How it was computed.
     pub method: Method,
-    /// Assignments whose |R·δ̂| reaches the observed one, of those looked at.
+    /// Number of evaluated assignments whose |R·δ̂| reaches the observed one.
     pub hits: u64,
-    /// Assignments looked at: all there are, or the draws.
+    /// Number of evaluated assignments: all, or the draws.
     pub of: u64,
-    /// Cost per place in the order that was taken out before permuting, fitted as if labels did not
-    /// matter; `None` where the estimate does without the covariate.
+    /// Cost for each position in the order that was removed before permuting, fitted as if labels
+    /// did not matter; `None` if the estimate does not use the covariate.
     pub gamma: Option<f64>,
 }
 
-/// Which assignments were looked at.
+/// Which assignments were evaluated.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Method {
     /// All 2^R signs.
     AllSigns,
     /// All 3^R labels.
     AllLabels,
-    /// That many seeded draws of signs; p = (1 + hits)/(1 + draws).
+    /// This many seeded draws of signs; p = (1 + hits)/(1 + draws).
     DrawnSigns(u64),
-    /// That many seeded draws of labels; p = (1 + hits)/(1 + draws).
+    /// This many seeded draws of labels; p = (1 + hits)/(1 + draws).
     DrawnLabels(u64),
 }
 
-/// The check that fits the blocks: labels where every block has the control, else signs; under the
-/// order covariate where the estimate uses it. Without any block p is 1. The draws come from `seed`
+/// The check that fits the blocks: labels if every block has the control, otherwise signs; with the
+/// order covariate if the estimate uses it. Without any block p is 1. The draws come from `seed`
 /// and can be replayed.
 #[must_use]
 pub fn permutation_test(blocks: &[RoundCosts], seed: Seed) -> PermutationTest {
@@ -57,8 +57,8 @@ pub fn permutation_test(blocks: &[RoundCosts], seed: Seed) -> PermutationTest {
     check(blocks, slope.as_ref(), seed)
 }
 
-/// The check that knows nothing of the order: what [`permutation_test`] was before it had the
-/// covariate, and still is where the estimate has none.
+/// The check without the order covariate: [`permutation_test`] before it had the covariate, and
+/// still if the estimate has none.
 #[must_use]
 pub fn plain_permutation_test(blocks: &[RoundCosts], seed: Seed) -> PermutationTest {
     check(blocks, None, seed)
@@ -105,8 +105,8 @@ fn check(blocks: &[RoundCosts], slope: Option<&Slope>, seed: Seed) -> Permutatio
     }
 }
 
-/// Least squares of cost on place within each round, over all its arms: the slope of the order if
-/// labels do not matter.
+/// Least squares of cost on position within each round, over all its arms: the slope of the order
+/// if labels do not matter.
 fn order_slope(blocks: &[RoundCosts]) -> f64 {
     let (mut products, mut squares) = (0.0, 0.0);
     for block in blocks {
@@ -129,7 +129,7 @@ fn order_slope(blocks: &[RoundCosts]) -> f64 {
     }
 }
 
-/// The round's difference if B's label had been on B (first, the observed one), on A or on A2.
+/// The round's difference if B's label were on B (first, the observed one), on A or on A2.
 fn candidates(block: &RoundCosts, left: impl Fn(f64, usize) -> f64) -> Option<[f64; 3]> {
     let of = |seat: crate::compare::ArmCost| left(seat.cost, seat.position);
     let (a, b, a2) = (of(block.a), of(block.b), of(block.a2?));
@@ -137,7 +137,7 @@ fn candidates(block: &RoundCosts, left: impl Fn(f64, usize) -> f64) -> Option<[f
     Some([against(b, a, a2), against(a, b, a2), against(a2, a, b)])
 }
 
-/// What was counted over which assignments.
+/// Number of hits, and the assignments counted.
 #[derive(Debug, Clone, Copy, PartialEq)]
 struct Count {
     hits: u64,
@@ -146,8 +146,8 @@ struct Count {
 }
 
 impl Count {
-    /// Hits over all assignments; of draws (1 + hits)/(1 + draws), since the observed one is an
-    /// assignment too.
+    /// Hits ÷ all assignments; for draws (1 + hits)/(1 + draws), because the observed assignment
+    /// counts too.
     fn p(self) -> f64 {
         let one = if self.drawn { 1.0 } else { 0.0 };
         (one + self.hits as f64) / (one + self.of as f64)
@@ -188,7 +188,7 @@ fn test<const K: usize>(rounds: &[[f64; K]], enumerated: usize, seed: Seed) -> C
     }
 }
 
-/// How many assignments of the remaining rounds bring |sum| to the bar.
+/// Number of assignments of the remaining rounds whose |sum| reaches the bar.
 fn count<const K: usize>(rounds: &[[f64; K]], sum: f64, bar: f64) -> u64 {
     match rounds.split_first() {
         None => u64::from(sum.abs() >= bar),
@@ -223,7 +223,7 @@ mod tests {
             .collect()
     }
 
-    /// The plainest possible enumeration: every number from 0 to K^R − 1, digit by digit.
+    /// The simplest possible enumeration: every number from 0 to K^R − 1, digit by digit.
     fn brute_force(rounds: &[Vec<f64>]) -> f64 {
         let base = rounds[0].len() as u64;
         let all = base.pow(rounds.len() as u32);

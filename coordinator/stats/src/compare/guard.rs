@@ -1,24 +1,24 @@
-//! What is done to a plain standard error: the floor for quantised ties (docs/method.md) and the
-//! guard against correlation between neighbouring rounds (docs/method.md). Must not know how the
-//! standard error came about.
+//! Adjustments of a plain standard error: the error floor for quantised ties, and the guard against
+//! correlation between neighbouring rounds (docs/method.md). Must not know how the standard error
+//! was computed.
 
 use super::block::LEAST_ROUNDS;
 use crate::drift::lag1;
 
-/// Relative width of a bucket at three digits (at most 1/1024): what ties can hide.
+/// Relative width of a bucket at three digits (at most 1/1024): the difference that ties can hide.
 pub const BUCKET_WIDTH: f64 = 0.000_977;
 
-/// From how many rounds r₁ tells more than it misleads.
+/// Number of rounds from which r₁ is more informative than misleading.
 const TELLING_ROUNDS: usize = 16;
 
-/// Correlation beyond which the guard's correction is cut, lest the interval become infinite.
+/// Correlation at which the guard's correction is capped, so that the interval stays finite.
 const STRONGEST_CORRELATION: f64 = 0.9;
 
 /// How autocorrelation between rounds widens the interval. With r the part of r₁c that is used, SE
 /// grows by √((1+r)/(1−r)).
 ///
-/// Measured (20,000 experiments a cell; error of the 95 % interval when neighbouring rounds are
-/// correlated by ρ = 0 / 0.2 / 0.4, and power at the MDE of uncorrelated rounds):
+/// Simulated (20,000 experiments in each cell; error of the 95 % interval when neighbouring rounds
+/// are correlated by ρ = 0 / 0.2 / 0.4, and power at the MDE of uncorrelated rounds):
 ///
 /// | guard | R = 10 | power | R = 20 | power |
 /// |---|---|---|---|---|
@@ -26,16 +26,16 @@ const STRONGEST_CORRELATION: f64 = 0.9;
 /// | `Auto` | .048 .094 .165 | .78 | .036 .058 .079 | .71 |
 /// | `Full` | .033 .060 .095 | .63 | .036 .058 .079 | .71 |
 ///
-/// `Full` takes all of r₁c (docs/decisions.md). With few rounds r₁ is mostly noise, and `Full`
-/// takes half of all uncorrelated experiments for correlated ones: at R = 10 a build that is 5 %
-/// slower under a scatter of 2 % would be called SLOWER 85 times in 100 instead of 97. Hence
-/// `Auto`; random order is the first guard.
+/// `Full` uses all of r₁c (docs/decisions.md). With few rounds r₁ is mostly noise, and `Full` takes
+/// half of all uncorrelated experiments for correlated ones: at R = 10, a build that is 5 % slower
+/// with a scatter of 2 % would be called SLOWER 85 times in 100 instead of 97. Therefore `Auto` is
+/// the default, and random order is the first protection.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum Guard {
-    /// Not at all.
+    /// No widening.
     Off,
-    /// Below 16 rounds by the part of r₁c beyond 1.5 of its standard errors 1/√R, with the degrees
-    /// of freedom as they were; from 16 rounds as `Full`.
+    /// Below 16 rounds: by the part of r₁c beyond 1.5 of its standard errors 1/√R, with unchanged
+    /// degrees of freedom. From 16 rounds on: as `Full`.
     Auto,
     /// By all of a positive r₁c, with df = max(2, R(1−r₁c)/(1+r₁c) − 1).
     Full,
@@ -48,28 +48,28 @@ pub struct Correction {
     pub plain_se: f64,
     /// R − 2 with the covariate, R − 1 without.
     pub plain_df: f64,
-    /// What the standard error is at least: for quantised ties, and where some value is zero for
-    /// rounds of the other kind that chance left out.
+    /// Least standard error: for quantised ties and, if a value is zero, for rounds of the other
+    /// kind that chance left out.
     pub floor: f64,
-    /// The floor was higher than the plain standard error.
+    /// Whether the floor was higher than the plain standard error.
     pub floored: bool,
     /// Lag-1 autocorrelation r₁ of the residuals.
     pub lag1: f64,
-    /// r₁c = r₁ + (1+3r₁)/R: what r₁ is expected to be once its bias is taken out.
+    /// r₁c = r₁ + (1+3r₁)/R: r₁ corrected for its bias.
     pub lag1_corrected: f64,
     /// The part of r₁c that the guard used, from 0 to 0.9.
     pub lag1_used: f64,
-    /// Whether the guard also took degrees of freedom.
+    /// Whether the guard also reduced the degrees of freedom.
     pub reduces_df: bool,
-    /// |r₁ + 1/R| > 1.96/√R: worth a banner. The absence of the flag proves nothing.
+    /// |r₁ + 1/R| > 1.96/√R: reported to the user. The absence of the flag proves nothing.
     pub flagged: bool,
-    /// Factor by which the guard widened the standard error; 1 when it did not.
+    /// Factor by which the guard widened the standard error; 1 if it did not.
     pub inflation: f64,
 }
 
 impl Correction {
-    /// What floor and guard make of a plain standard error, given the residuals in round order and
-    /// what zeros demand.
+    /// Adjusts a plain standard error, given the residuals in round order and the floor that zeros
+    /// require.
     pub(super) fn of(
         (plain_se, plain_df): (f64, f64),
         residuals: &[f64],
@@ -98,12 +98,12 @@ impl Correction {
         }
     }
 
-    /// The standard error that the interval uses.
+    /// The standard error used for the interval.
     pub(super) fn se(&self) -> f64 {
         self.plain_se.max(self.floor) * self.inflation
     }
 
-    /// The degrees of freedom that the interval uses.
+    /// The degrees of freedom used for the interval.
     pub(super) fn df(&self, rounds: usize) -> f64 {
         if !self.reduces_df {
             return self.plain_df;
@@ -128,7 +128,7 @@ impl Guard {
     }
 }
 
-/// Standard error of `rounds` ties whose true values lie anywhere in their buckets
+/// Standard error of `rounds` ties whose true values are anywhere in their buckets
 /// (docs/method.md).
 fn floor(rounds: usize) -> f64 {
     BUCKET_WIDTH / (6.0 * rounds as f64).sqrt()

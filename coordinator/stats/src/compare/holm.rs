@@ -1,9 +1,9 @@
-//! Holm's correction for many metrics (docs/method.md). Owns the adjusted p values; must not know
-//! the metrics.
+//! Holm's correction for several metrics (docs/method.md). Owns the adjusted p values; must not
+//! know the metrics.
 
-/// Adjusted p values in the order given: the k-th smallest of m becomes max over j ≤ k of
-/// (m−j+1)·p_(j), at most 1. A metric is significant at family level α when its adjusted p is at
-/// most α.
+/// Adjusted p values in the given order: the k-th smallest of m becomes max over j ≤ k of
+/// (m−j+1)·p_(j), at most 1. A metric is significant at family level α if its adjusted p is at most
+/// α.
 #[must_use]
 pub fn holm(p: &[f64]) -> Vec<f64> {
     let mut ascending: Vec<usize> = (0..p.len()).collect();
@@ -37,7 +37,7 @@ mod tests {
         assert!(holm(&[]).is_empty());
     }
 
-    /// The step-down rule of the book, literally: reject while p_(i) ≤ α/(m−i+1).
+    /// The textbook step-down rule, literally: reject while p_(i) ≤ α/(m−i+1).
     fn rejected(p: &[f64], alpha: f64) -> Vec<bool> {
         let mut order: Vec<usize> = (0..p.len()).collect();
         order.sort_by(|&i, &j| p[i].total_cmp(&p[j]));

@@ -1,27 +1,27 @@
-//! How much the placement of code alone does to speed: the spread of builds that differ in nothing
-//! else (docs/method.md). Owns the standard deviation and what lies within it; must not know which
+//! The effect of code placement alone on speed: the spread of builds that differ in nothing else
+//! (docs/method.md). Owns the standard deviation and the comparison with it; must not know which
 //! builds they were.
 
-/// Of fewer layouts there is no spread.
+/// Fewest layouts for a spread.
 pub const LEAST_LAYOUTS: usize = 2;
 
 /// The spread of δ̂ over layouts, as log ratios to the same baseline.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct Spread {
-    /// K.
+    /// Number of layouts, K.
     pub layouts: usize,
-    /// Mean of their δ̂: what shuffling does on the whole.
+    /// Mean of their δ̂: the average effect of shuffling.
     pub mean: f64,
-    /// √(Σ(δ̂−mean)²/(K−1)). It carries the error with which each δ̂ was measured: an upper bound
-    /// of what layout does.
+    /// √(Σ(δ̂−mean)²/(K−1)). It includes the measurement error of each δ̂, so it is an upper bound
+    /// of the layout effect.
     pub sd: f64,
-    /// √max(0, sd² − mean of SE²): without that error, as far as it is known. 0 where the error
+    /// √max(0, sd² − mean of SE²): without that error, as far as it is known. 0 if the error
     /// explains all of it.
     pub without_error: f64,
 }
 
-/// The spread of layouts, each with its δ̂ and SE, whose errors are independent: every layout has
-/// trials of the baseline of its own. `None` of fewer than two.
+/// The spread of layouts, each with its δ̂ and SE. Their errors are independent, because every
+/// layout has its own trials of the baseline. `None` for fewer than two.
 #[must_use]
 pub fn layout_spread(layouts: &[(f64, f64)]) -> Option<Spread> {
     if layouts.len() < LEAST_LAYOUTS {
@@ -45,7 +45,7 @@ pub fn layout_spread(layouts: &[(f64, f64)]) -> Option<Spread> {
 }
 
 impl Spread {
-    /// Whether a difference is smaller than what layout alone does: |δ̂| < SD.
+    /// Whether a difference is smaller than the layout effect: |δ̂| < SD.
     #[must_use]
     pub fn covers(&self, delta: f64) -> bool {
         delta.abs() < self.sd
@@ -85,15 +85,15 @@ mod tests {
         );
     }
 
-    /// A normal draw of that deviation: the sum of twelve uniform ones, close enough to know a
-    /// variance by.
+    /// A normal draw with that deviation: the sum of twelve uniform ones, close enough for a test
+    /// of variance.
     fn draw(rng: &mut crate::rng::Rng, deviation: f64) -> f64 {
         deviation * ((0..12).map(|_| rng.unit()).sum::<f64>() - 6.0)
     }
 
     /// Layouts that differ by 2 %, each measured with an error of 1 %: over many controls the plain
-    /// variance is that of both together and the other one that of the layouts. The twin: without
-    /// any layout the plain one is the error's.
+    /// variance is that of both together, and the corrected one that of the layouts. Counter-check:
+    /// without layouts the plain one is that of the error.
     #[test]
     fn the_plain_spread_bounds_what_layout_does_from_above() {
         let mut rng = Seed(5).rng();

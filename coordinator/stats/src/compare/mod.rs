@@ -1,5 +1,6 @@
-//! Is B slower or faster than A, by how much, how sure. Owns the way from per-round values to a
-//! verdict with its path; must not know metrics by name, hosts, or how anything is shown.
+//! Decides whether B is slower or faster than A, by how much, and with which confidence. Owns the
+//! path from values of rounds to a verdict; must not know metrics by name, hosts, or how anything
+//! is shown.
 
 mod block;
 mod calibrate;
@@ -42,22 +43,22 @@ pub use unpaired::{LEAST_RUNS, RunMean, Unpaired, unpaired, unpaired_within_reac
 
 use crate::rng::Seed;
 
-/// Everything one metric's rounds say about B against A.
+/// The comparison of B with A in one metric.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Comparison {
     /// B against the baseline (with the control: against ½(ln A + ln A2)).
     pub effect: Estimate,
-    /// A2 against A, in runs that have the control.
+    /// A2 against A, if the run has the control.
     pub control: Option<Estimate>,
     /// The exact check of the effect.
     pub exact: PermutationTest,
 }
 
-/// Compares one metric's rounds, given in the order in which they ran; costs are logarithms. `seed`
-/// serves the exact check where it must draw.
+/// Compares one metric's rounds in the order in which they ran; costs are logarithms. `seed` is for
+/// the exact check, if it must draw.
 ///
 /// # Errors
-/// Fewer than two rounds, a control in some rounds only, or values that are not finite.
+/// Fewer than two rounds, a control in only some rounds, or values that are not finite.
 pub fn compare(
     blocks: &[RoundCosts],
     settings: &Settings,
@@ -66,7 +67,7 @@ pub fn compare(
     compare_on(Scale::Log, blocks, settings, seed)
 }
 
-/// The same of costs on any scale.
+/// The same for costs on any scale.
 ///
 /// # Errors
 /// As [`compare`].

@@ -1,6 +1,6 @@
-//! Whether all places (slots, hosts) tell the same of B against A, and what they say taken as a
-//! sample of hosts (docs/method.md). Owns the leave-one-out contrast and the variance between
-//! hosts; must not know what a place is.
+//! Checks whether B against A is the same in all places (slots, hosts), and estimates it with hosts
+//! as a sample (docs/method.md). Owns the leave-one-out contrast and the variance between hosts;
+//! must not know what a place is.
 
 use super::block::{CompareError, Paired};
 use super::estimate::{Estimate, Interval};
@@ -8,24 +8,24 @@ use super::holm::holm;
 use super::settings::Settings;
 use crate::student::t_upper;
 
-/// From how many hosts they are taken as a sample of hosts, and not as these hosts.
+/// Fewest hosts that are treated as a sample of hosts.
 pub const LEAST_SAMPLE: usize = 5;
 
-/// Family error of calling a place odd: rare enough for a name to be named.
+/// Family error of calling a place odd: small, because the place is named.
 const ODD_ALPHA: f64 = 0.01;
 
-/// A place that tells another story than the others.
+/// A place that differs from the others.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Odd {
-    /// Its index; of two places nobody can say which one is odd, and this is the first.
+    /// Its index. Of only two places either could be the odd one; this is the first.
     pub place: usize,
-    /// Its difference of B to A less the mean of the others', round by round.
+    /// Its difference of B to A minus the mean of the others', in each round.
     pub contrast: Estimate,
     /// p of the contrast after Holm's correction over the places.
     pub adjusted_p: f64,
 }
 
-/// B against A over hosts that stand for others: the variance between hosts enters the interval.
+/// B against A over a sample of hosts: the variance between hosts is part of the interval.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct Sample {
     /// Mean over hosts.
@@ -36,16 +36,16 @@ pub struct Sample {
     pub df: f64,
     /// Interval at 1−α.
     pub ci: Interval,
-    /// σ̂_{host×build}: how much the effect itself differs between hosts.
+    /// σ̂_{host×build}: variation of the effect itself between hosts.
     pub between: f64,
     /// σ̂_ε: scatter of one host's rounds.
     pub within: f64,
 }
 
-/// The place that differs most from the others, where it differs beyond `tau_ln` and beyond chance.
-/// Every place is held against the mean of the others in the same rounds, so that what a round did
-/// to all of them cancels; a robust score over a handful of places could not tell one slow place
-/// from scatter.
+/// The place that differs most from the others, if it differs beyond `tau_ln` and beyond chance.
+/// Every place is compared with the mean of the others in the same rounds, so that a disturbance of
+/// all of them cancels; a robust score over a handful of places could not tell one slow place from
+/// scatter.
 ///
 /// # Errors
 /// Fewer than two rounds, or values that are not finite.
@@ -66,8 +66,8 @@ pub fn odd_one(
             .map(|contrast| contrast.p)
             .collect::<Vec<_>>(),
     );
-    // One slow place of three makes the contrasts of the other two half as large: the largest is
-    // the odd one. Of two places the contrasts are each other's negative; the first stands for
+    // One slow place of three makes the contrasts of the other two half as large, so the largest is
+    // the odd one. With two places, one contrast is the negative of the other; the first stands for
     // both.
     let far = |place: &usize| contrasts[*place].delta.abs();
     let most =
@@ -105,8 +105,8 @@ fn contrast(places: &[Paired], place: usize) -> Paired {
 }
 
 /// The hosts as a sample: one-way analysis of variance of their rounds' differences. `None` below
-/// five hosts or two rounds. A between-host variance that comes out negative counts as none; the
-/// degrees of freedom stay H − 1.
+/// five hosts or two rounds. A negative variance between hosts counts as zero; the degrees of
+/// freedom stay H − 1.
 #[must_use]
 pub fn sample_of_hosts(hosts: &[Paired], settings: &Settings) -> Option<Sample> {
     let (h, r) = (hosts.len() as f64, hosts.first()?.differences.len() as f64);

@@ -1,20 +1,20 @@
-//! How small a difference a comparison can see, and how many rounds a wanted sight takes
+//! The minimum detectable effect of a comparison, and how many rounds a smaller one takes
 //! (docs/method.md). Owns the formula `MDE = (t_{1−α/2,df} + t_{power,df})·SE`, within 2 % of the
-//! exact noncentral value from five rounds.
+//! exact noncentral value from five rounds on.
 
 use super::settings::Settings;
 use crate::student::{chi2_lower, t_upper};
 
-/// Beyond this many rounds the answer is "not in this way".
+/// Number of rounds beyond which the answer is that more rounds do not help.
 const MOST_ROUNDS: u64 = 1_000_000;
 
-/// The smallest difference found with the wanted power, given the standard error.
+/// The minimum detectable effect with the required power, given the standard error.
 #[must_use]
 pub fn mde(se: f64, df: f64, settings: &Settings) -> f64 {
     (t_upper(settings.alpha / 2.0, df) + t_upper(1.0 - settings.power, df)) * se
 }
 
-/// The fewest rounds R whose MDE is at most the target, when `ratio` = SD of one round ÷ target and
+/// The fewest rounds R whose MDE is at most the target, if `ratio` = SD of one round ÷ target and
 /// the estimate has R − `lost` degrees of freedom (1 without, 2 with the covariate). `None` beyond
 /// a million.
 #[must_use]
@@ -27,8 +27,8 @@ pub fn rounds_needed(ratio: f64, lost: u64, settings: &Settings) -> Option<u64> 
     if valid { fewest(lost, enough) } else { None }
 }
 
-/// The fewest repetitions above `few` that are enough, where more are never worse; `None` beyond a
-/// million.
+/// The fewest repetitions above `few` for which `enough` holds, if it also holds for any greater
+/// number; `None` beyond a million.
 pub(super) fn fewest(mut few: u64, enough: impl Fn(u64) -> bool) -> Option<u64> {
     if !enough(MOST_ROUNDS) {
         return None;
@@ -45,8 +45,8 @@ pub(super) fn fewest(mut few: u64, enough: impl Fn(u64) -> bool) -> Option<u64> 
     Some(many)
 }
 
-/// Upper limit of a standard deviation seen over `rounds` pilot rounds, with 80 % confidence:
-/// planning with the pilot's own deviation would be too hopeful half of the time.
+/// Upper limit of a standard deviation measured over `rounds` pilot rounds, with 80 % confidence:
+/// planning with the pilot's own deviation would be too optimistic half of the time.
 #[must_use]
 pub fn deviation_limit(s_d: f64, rounds: usize) -> f64 {
     let df = rounds as f64 - 1.0;

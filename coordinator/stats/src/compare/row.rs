@@ -1,11 +1,11 @@
-//! The rows of the decision table with their figures and sentences: what `--explain` shows. Must
-//! not know in which order they are asked.
+//! The rows of the decision table with their figures and sentences, as shown by `--explain`. Must
+//! not know their order.
 
 use std::fmt;
 
 use super::{Interval, Scale};
 
-/// One row looked at; its `Display` is the row's sentence.
+/// One evaluated row; its `Display` is the row's sentence.
 #[derive(Debug, Clone, PartialEq)]
 pub struct DecisionStep {
     /// The row with its figures.
@@ -19,33 +19,33 @@ pub struct DecisionStep {
 /// A row of the decision table with its figures.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub enum Row {
-    /// The measurement is INVALID, for that many reasons.
+    /// The measurement is INVALID.
     MeasurementInvalid {
-        /// Reasons.
+        /// Number of reasons.
         reasons: usize,
     },
-    /// A2/A lies beyond half the tolerance, though both are the baseline.
+    /// The interval of A2/A lies beyond half the tolerance, although both are the baseline.
     ControlDiffers {
         /// Interval of A2/A.
         ci: Interval,
         /// τ′/2.
         limit: f64,
     },
-    /// The measurement is INCONCLUSIVE, for that many reasons.
+    /// The measurement is INCONCLUSIVE.
     MeasurementInconclusive {
-        /// Reasons.
+        /// Number of reasons.
         reasons: usize,
     },
     /// The run has not done all its rounds.
     Unfinished {
-        /// Rounds there are.
+        /// Rounds done.
         rounds: usize,
         /// Rounds fixed before the run.
         planned: usize,
     },
     /// Every value of every arm and round is zero.
     ZeroEverywhere,
-    /// t and the exact check fall on different sides of α.
+    /// t and the exact check are on different sides of α.
     ExactDisagrees {
         /// p of the t test.
         t: f64,
@@ -68,14 +68,14 @@ pub enum Row {
         /// −τ′.
         limit: f64,
     },
-    /// Too few rounds to say FASTER or SLOWER.
+    /// Too few rounds for FASTER or SLOWER.
     TooFewRounds {
-        /// Rounds there are.
+        /// Rounds done.
         rounds: usize,
-        /// The least that will do.
+        /// Fewest rounds that are enough.
         least: usize,
     },
-    /// Not significant among the questions that were asked together.
+    /// Not significant among the questions tested together.
     HolmDisagrees {
         /// Adjusted p.
         adjusted: f64,
@@ -93,19 +93,19 @@ pub enum Row {
     },
     /// Nothing above applied.
     Open {
-        /// What could have been seen.
+        /// The minimum detectable effect.
         mde: f64,
-        /// Rounds there are.
+        /// Rounds done.
         rounds: usize,
-        /// Rounds after which the MDE is τ′.
+        /// Rounds after which the MDE equals τ′.
         rounds_needed: Option<u64>,
     },
 }
 
-/// A difference of costs as a change in percent.
+/// A difference of costs as a change, per cent.
 pub(super) struct Percent(pub(super) Scale, pub(super) f64);
 
-/// A range of them.
+/// A range of differences.
 pub(super) struct Range(pub(super) Scale, pub(super) Interval);
 
 /// "1 reason", "2 reasons".
@@ -134,12 +134,12 @@ impl fmt::Display for Range {
     }
 }
 
-/// A level as short as it can be: 90, 90.4, 99.
+/// A level with as few digits as possible: 90, 90.4, 99.
 pub(super) fn level(error: f64) -> f64 {
     (1000.0 * (1.0 - error)).round() / 10.0
 }
 
-/// Every sentence is a condition, so that "yes" and "no" before it both read true.
+/// Every sentence is a condition, so that it reads well after both "yes" and "no".
 impl fmt::Display for DecisionStep {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let percent = |delta| Percent(self.scale, delta);
@@ -261,7 +261,7 @@ mod tests {
         assert_eq!(levels.map(Option::unwrap), expected);
     }
 
-    /// Rounds that there are cannot be what is missing.
+    /// Rounds that are done cannot be the ones that are needed.
     #[test]
     fn an_open_row_never_asks_for_rounds_that_are_done() {
         let said = |rounds_needed| {

@@ -1,10 +1,10 @@
-//! The decision table of runs of different times, which have no pairs, no control and no exact
-//! check. Owns the order of its rows and their sentences; must not know how the figures came about.
-//! δ > 0 is SLOWER, always.
+//! The decision table for runs of different times, which have no pairs, no control and no exact
+//! check. Owns the order of its rows and their sentences; must not know how the figures were
+//! computed. δ > 0 is always SLOWER.
 //!
-//! INVALID → INCONCLUSIVE → one run a side → SLOWER (lower > τ′) → FASTER (upper < −τ′) → SAME (90
-//! % interval inside ±τ′) → UNDECIDED. A row that would say SLOWER or FASTER needs three runs a
-//! side and, where several questions are asked together, Holm's agreement.
+//! INVALID → INCONCLUSIVE → one run on each side → SLOWER (lower > τ′) → FASTER (upper < −τ′) →
+//! SAME (90 % interval inside ±τ′) → UNDECIDED. SLOWER and FASTER also need three runs on each side
+//! and, if several questions are tested together, significance after Holm's correction.
 
 use std::fmt;
 
@@ -12,20 +12,20 @@ use super::row::{Percent, Range, Reasons, level};
 use super::{Interval, LEAST_RUNS, Scale, Settings, Unpaired, Verdict};
 use crate::validity::Validity;
 
-/// An answer over runs with the way to it.
+/// A decision over runs with the rows that led to it.
 #[derive(Debug, Clone, PartialEq)]
 pub struct RunsDecision {
     /// The answer.
     pub verdict: Verdict,
-    /// The rows looked at, in order, each with whether it applied; the last one that applies
+    /// The rows evaluated, in order, each with whether it applied; the last one that applies
     /// decided.
     pub path: Vec<RunsStep>,
-    /// With UNDECIDED: runs a side after which the MDE is τ′; `None` where nobody knows, beyond a
+    /// With UNDECIDED: runs on each side after which the MDE equals τ′; `None` if unknown, beyond a
     /// million, or with another verdict.
     pub runs_needed: Option<u64>,
 }
 
-/// One row looked at; its `Display` is the row's sentence.
+/// One evaluated row; its `Display` is the row's sentence.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct RunsStep {
     /// The row with its figures.
@@ -36,37 +36,37 @@ pub struct RunsStep {
     pub scale: Scale,
 }
 
-/// What is to be decided, beside the estimate itself.
+/// The input of a decision apart from the estimate.
 #[derive(Debug, Clone, Copy)]
 pub struct RunsQuestion<'a> {
-    /// Of all runs the worst.
+    /// The worst validity of all runs.
     pub validity: &'a Validity,
-    /// The share by which the measure may differ without mattering.
+    /// Relative difference of the measure that does not matter.
     pub tolerance: f64,
     /// The scale of the runs' costs.
     pub scale: Scale,
-    /// p after Holm's correction, where several questions were asked together.
+    /// p after Holm's correction, if several questions are tested together.
     pub adjusted_p: Option<f64>,
-    /// The settings with which the estimate was made.
+    /// The settings of the estimate.
     pub settings: Settings,
 }
 
 /// A row with its figures.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub enum RunsRow {
-    /// Some measurement is INVALID, for that many reasons.
+    /// A measurement is INVALID.
     Invalid {
-        /// Reasons.
+        /// Number of reasons.
         reasons: usize,
     },
-    /// Some measurement is INCONCLUSIVE, for that many reasons.
+    /// A measurement is INCONCLUSIVE.
     Inconclusive {
-        /// Reasons.
+        /// Number of reasons.
         reasons: usize,
     },
     /// Every value of every run is zero.
     ZeroEverywhere,
-    /// There is one run a side.
+    /// There is one run on each side.
     OneEach,
     /// The interval lies above τ′.
     Slower {
@@ -82,12 +82,12 @@ pub enum RunsRow {
         /// −τ′.
         limit: f64,
     },
-    /// Too few runs to say FASTER or SLOWER.
+    /// Too few runs for FASTER or SLOWER.
     TooFew {
-        /// Runs of the side that has fewer.
+        /// Number of runs on the smaller side.
         runs: usize,
     },
-    /// Not significant among the questions that were asked together.
+    /// Not significant among the questions tested together.
     HolmDisagrees {
         /// Adjusted p.
         adjusted: f64,
@@ -105,16 +105,16 @@ pub enum RunsRow {
     },
     /// Nothing above applied.
     Open {
-        /// What could have been seen.
+        /// The minimum detectable effect.
         mde: f64,
-        /// Runs of the side that has fewer.
+        /// Number of runs on the smaller side.
         runs: usize,
-        /// Runs a side after which the MDE is τ′.
+        /// Runs on each side after which the MDE equals τ′.
         runs_needed: Option<u64>,
     },
 }
 
-/// Takes runs through the table.
+/// Evaluates the decision table for runs.
 #[must_use]
 pub fn decide_runs(found: &Unpaired, question: &RunsQuestion<'_>) -> RunsDecision {
     let RunsQuestion {
@@ -214,7 +214,7 @@ fn verdict(
     if disagrees { Verdict::Undecided } else { clear }
 }
 
-/// Every sentence is a condition, so that "yes" and "no" before it both read true.
+/// Every sentence is a condition, so that it reads well after both "yes" and "no".
 impl fmt::Display for RunsStep {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let percent = |delta| Percent(self.scale, delta);
@@ -359,7 +359,7 @@ mod tests {
         );
     }
 
-    /// SD 0.1 against a tolerance of 0.02: (t + t)·0.1·√(2/n) ≤ 0.0198 first holds at 402 a side.
+    /// SD 0.1 with a tolerance of 0.02: (t + t)·0.1·√(2/n) ≤ 0.0198 first holds at n = 402.
     #[test]
     fn scatter_between_runs_says_how_many_it_would_take() {
         let open = decided(&runs([0.9, 1.0, 1.1]), &runs([0.91, 1.01, 1.11]), None);

@@ -1,37 +1,38 @@
-//! On what scale the values of a measure are set against each other. A ratio has no place for zero;
-//! where an arm has zero in some round, differences are taken as they are, in units of the
-//! baseline's mean. Owns the rule, the way from values to costs and back, and what a tolerance is
-//! on each scale; must not know measures by name.
+//! The scale on which a measure's values are compared. Zero has no ratio; if an arm has zero in
+//! some round, plain differences are used, in units of the baseline's mean. Owns the rule, the
+//! conversion between values and costs, and the meaning of a tolerance on each scale; must not know
+//! measures by name.
 
 use super::block::{Direction, cost_ln};
 
-/// The scale of one measure's comparison: one for all its arms and rounds, chosen by [`Scale::of`].
+/// The scale of one measure's comparison, the same for all its arms and rounds; chosen by
+/// [`Scale::of`].
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub enum Scale {
     /// Costs are logarithms and differences log ratios: no value is zero.
     Log,
-    /// Some value is zero: costs are the values themselves, in units of a mean.
+    /// A value is zero: costs are the values themselves, in units of a mean.
     Linear {
         /// That mean, in the measure's own unit; more than zero.
         unit: f64,
-        /// Whose mean it is.
+        /// The arm whose mean it is.
         of: Reference,
     },
-    /// Every value is zero: they do not differ, and no tolerance is a share of nothing.
+    /// Every value is zero: they do not differ, and a relative tolerance has no meaning.
     Zero,
 }
 
-/// Whose mean is the unit of a linear scale.
+/// The arm whose mean is the unit of a linear scale.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Reference {
     /// The baseline's: a difference is a share of it.
     Baseline,
-    /// The candidate's, because the baseline has zero in all rounds.
+    /// The candidate's, because the baseline is zero in all rounds.
     Candidate,
 }
 
 impl Scale {
-    /// The scale for these values of all rounds; values that are absent are no part of the lists.
+    /// The scale for these values of all rounds; absent values are not in the lists.
     #[must_use]
     pub fn of(baseline: &[f64], candidate: &[f64]) -> Self {
         if baseline.iter().chain(candidate).all(|value| *value != 0.0) {
@@ -40,8 +41,8 @@ impl Scale {
         Self::linear(baseline, candidate)
     }
 
-    /// The linear scale for these values, whether they hold a zero or not: where values are
-    /// compared with others that do.
+    /// The linear scale for these values, with or without a zero, for comparison with values that
+    /// have one.
     #[must_use]
     pub fn linear(baseline: &[f64], candidate: &[f64]) -> Self {
         let mean = |values: &[f64]| match values.len() {
@@ -61,7 +62,7 @@ impl Scale {
         }
     }
 
-    /// A value as its cost, in which more is worse; `None` for what has no place on the scale.
+    /// A value as its cost (more is worse); `None` if it has no place on the scale.
     #[must_use]
     pub fn cost(self, value: f64, direction: Direction) -> Option<f64> {
         let signed = |cost: f64| {
@@ -79,7 +80,7 @@ impl Scale {
         }
     }
 
-    /// The value that a cost stands for.
+    /// Converts a cost back to a value.
     #[must_use]
     pub fn value_of(self, cost: f64, direction: Direction) -> f64 {
         let signed = if direction == Direction::LowerIsBetter {
@@ -89,14 +90,13 @@ impl Scale {
         };
         match self {
             Self::Log => signed.exp(),
-            // A mean of zeros is zero and not minus zero.
+            // A mean of zeros is zero, not minus zero.
             Self::Linear { unit, .. } => (signed * unit).max(0.0),
             Self::Zero => 0.0,
         }
     }
 
-    /// A difference of costs as a share of 1: what a log ratio stands for, or the share of the
-    /// unit.
+    /// A difference of costs as a share: from a log ratio, or of the unit.
     #[must_use]
     pub fn share(self, delta: f64) -> f64 {
         match self {
@@ -105,8 +105,7 @@ impl Scale {
         }
     }
 
-    /// The change a δ stands for, in the measure's own sense: 0.05 is "5 % more" of a latency or of
-    /// a rate.
+    /// Converts δ to a change of the measure: 0.05 is "5 % more" of a latency or of a rate.
     #[must_use]
     pub fn change(self, delta: f64, direction: Direction) -> f64 {
         match direction {
@@ -115,7 +114,7 @@ impl Scale {
         }
     }
 
-    /// τ′: a tolerance, a share of 1, as a difference of costs.
+    /// τ′: a relative tolerance as a difference of costs.
     #[must_use]
     pub fn limit(self, tolerance: f64) -> f64 {
         match self {
@@ -124,8 +123,8 @@ impl Scale {
         }
     }
 
-    /// How far apart two costs can lie of which one stands for zero: the largest cost there is. 0
-    /// where no value is zero: rounds that agree by chance are then bounded by their buckets
+    /// Greatest distance of a cost from that of zero: the greatest absolute cost. 0 if no value is
+    /// zero; rounds that agree by chance are then bounded by their buckets
     /// ([`super::BUCKET_WIDTH`]).
     #[must_use]
     pub fn reach(self, costs: impl Iterator<Item = f64>) -> f64 {
@@ -141,7 +140,7 @@ impl Scale {
         self == Self::Log
     }
 
-    /// The word in documents.
+    /// The name in documents.
     #[must_use]
     pub fn name(self) -> &'static str {
         match self {
@@ -152,9 +151,9 @@ impl Scale {
     }
 }
 
-/// The share of rounds that may be of the other kind although none of `rounds` was: the exact upper
-/// bound at 1 − α/2 (Clopper and Pearson 1934). Rounds of which each has zero, or none, look as if
-/// nothing varied.
+/// Greatest share of rounds that may be of the other kind although none of `rounds` was: the exact
+/// upper bound at 1 − α/2 (Clopper and Pearson 1934). If each round has zero, or none has, nothing
+/// seems to vary.
 #[must_use]
 pub(super) fn unseen(rounds: usize, alpha: f64) -> f64 {
     1.0 - (alpha / 2.0).powf(1.0 / rounds.max(1) as f64)

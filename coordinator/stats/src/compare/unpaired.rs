@@ -1,7 +1,7 @@
-//! Runs made at different times, compared without pairs: the run is the replicate, because
-//! everything that differs from day to day differs between runs and not between their rounds. Owns
-//! the pooled t over run means and the share of the scatter that lies between runs; must not know
-//! what was run.
+//! Compares runs made at different times, without pairs. The run is the replicate, because
+//! everything that changes from day to day differs between runs and not between their rounds. Owns
+//! the pooled t over run means and the share of the scatter between runs; must not know what was
+//! run.
 
 use super::estimate::Interval;
 use super::guard::BUCKET_WIDTH;
@@ -10,34 +10,34 @@ use super::scale::unseen;
 use super::settings::Settings;
 use crate::student::{t_upper, two_sided_p};
 
-/// Fewest runs a side that may say FASTER or SLOWER.
+/// Fewest runs on each side for FASTER or SLOWER.
 pub const LEAST_RUNS: usize = 3;
 
 /// One run of one measure.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct RunMean {
-    /// Mean over its rounds of the cost, in which more is worse.
+    /// Mean over its rounds of the cost (more is worse).
     pub mean: f64,
     /// Variance of that mean, from the scatter of its rounds.
     pub variance: f64,
-    /// Its rounds.
+    /// Number of its rounds.
     pub rounds: usize,
 }
 
-/// The new runs against the old. More than zero is SLOWER.
+/// The new runs against the old. Above zero is SLOWER.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Unpaired {
-    /// Runs: old, new.
+    /// Number of runs: old, new.
     pub runs: (usize, usize),
     /// Difference of the means.
     pub delta: f64,
-    /// Standard deviation of a run's mean that the standard error is made of: pooled over both
-    /// sides, and with one run a side what its rounds alone give.
+    /// Standard deviation of a run's mean used for the standard error: pooled over both sides; with
+    /// one run on each side, from its rounds alone.
     pub s: f64,
-    /// What ties of quantised values can hide, w/√12·√(Σ1/(n²R)) summed over both sides; and where
-    /// some value is zero, what rounds of the other kind could do that chance left out.
+    /// Difference that ties of quantised values can hide, w/√12·√(Σ1/(n²R)) summed over both sides;
+    /// if a value is zero, the effect of rounds of the other kind that chance left out.
     pub floor: f64,
-    /// Standard error: s·√(1/n + 1/m), or the floor where that is higher.
+    /// Standard error: s·√(1/n + 1/m), or the floor if that is higher.
     pub se: f64,
     /// Degrees of freedom.
     pub df: f64,
@@ -47,23 +47,23 @@ pub struct Unpaired {
     pub tost: Interval,
     /// Two-sided p of no difference.
     pub p: f64,
-    /// Smallest difference that would have been found with the wanted power.
+    /// Minimum detectable effect with the required power.
     pub mde: f64,
-    /// Standard deviation that a run's mean has from its own rounds.
+    /// Standard deviation of a run's mean caused by its own rounds.
     pub within: f64,
-    /// Standard deviation between runs beyond that, 0 where the rounds explain all; `None` with one
-    /// run a side, where nobody can know it and the interval leaves it out.
+    /// Standard deviation between runs beyond that, 0 if the rounds explain all; `None` with one
+    /// run on each side, where it is unknown and the interval leaves it out.
     pub between: Option<f64>,
 }
 
-/// Compares two groups of runs whose costs are logarithms. `None` where a group is empty, a value
-/// is not finite, or one run a side has fewer than two rounds.
+/// Compares two groups of runs whose costs are logarithms. `None` if a group is empty, a value is
+/// not finite, or there is one run on each side with fewer than two rounds.
 #[must_use]
 pub fn unpaired(old: &[RunMean], new: &[RunMean], settings: &Settings) -> Option<Unpaired> {
     unpaired_within_reach(old, new, 0.0, settings)
 }
 
-/// The same where some value is zero and costs reach so far from it ([`super::Scale::reach`]).
+/// The same if a value is zero; `reach` as in [`super::Scale::reach`].
 #[must_use]
 pub fn unpaired_within_reach(
     old: &[RunMean],
@@ -114,14 +114,14 @@ pub fn unpaired_within_reach(
 }
 
 impl Unpaired {
-    /// Runs a side after which a difference of `target` would be found with the wanted power, if
-    /// the runs to come scatter like those seen, and three at least; `None` beyond a million, and
-    /// of one run a side, where nobody knows.
+    /// Runs on each side after which a difference of `target` would be found with the required
+    /// power, if future runs vary like those seen, at least three; `None` beyond a million, and
+    /// with one run on each side, where the scatter is unknown.
     #[must_use]
     pub fn runs_needed(&self, target: f64, settings: &Settings) -> Option<u64> {
         self.between?;
         let (n, m) = (self.runs.0 as f64, self.runs.1 as f64);
-        // SE over n runs a side is √2·s/√n; s comes from both sides and has 2n − 2 degrees of
+        // SE with n runs on each side is √2·s/√n; s comes from both sides and has 2n − 2 degrees of
         // freedom.
         let spread = 2.0_f64.sqrt() * self.se / (1.0 / n + 1.0 / m).sqrt() / target;
         let enough = |runs: u64| {
@@ -136,7 +136,7 @@ fn mean(runs: &[RunMean]) -> f64 {
     runs.iter().map(|run| run.mean).sum::<f64>() / runs.len() as f64
 }
 
-/// Variance of a side's mean, in units of one value's.
+/// Variance of a side's mean, in units of the variance of one value.
 fn of_ties(runs: &[RunMean]) -> f64 {
     let n = runs.len() as f64;
     runs.iter().map(|run| 1.0 / run.rounds as f64).sum::<f64>() / (n * n)
@@ -163,8 +163,8 @@ mod tests {
             .collect()
     }
 
-    /// 1 2 3 against 5 7 9: difference 5, pooled variance (2 + 8)/4, SE² = 2.5·2/3, df = 4; of 2.5
-    /// a half is the rounds'.
+    /// 1 2 3 against 5 7 9: difference 5, pooled variance (2 + 8)/4, SE² = 2.5·2/3, df = 4; half of
+    /// 2.5 comes from the rounds.
     #[test]
     fn by_hand() {
         let found = unpaired(
@@ -179,7 +179,8 @@ mod tests {
         assert!((found.ci.high - (5.0 + 2.776_445_105_197_793 * found.se)).abs() < 1e-9);
     }
 
-    /// Runs that agree to the last bucket: one and one of ten rounds get the floor of ten pairs.
+    /// Runs that agree to the last bucket: one run against one, of ten rounds each, gets the floor
+    /// of ten pairs.
     #[test]
     fn ties_get_the_floor() {
         let one = unpaired(&runs(&[1.0], 0.0), &runs(&[1.0], 0.0), &Settings::default()).unwrap();
@@ -211,8 +212,8 @@ mod tests {
         );
     }
 
-    /// Days differ by 3 %, rounds hardly: only an interval over runs covers. The twin takes rounds
-    /// for replicates.
+    /// Days differ by 3 %, rounds hardly: only an interval over runs covers. The counter-check uses
+    /// rounds as replicates.
     #[test]
     fn intervals_over_runs_cover_and_intervals_over_rounds_do_not() {
         let mut rng = Seed(31).rng();

@@ -1,26 +1,26 @@
 //! Steps in a history of runs (docs/method.md): E-divisive splits judged by Student's t instead of
-//! permutations, so that the same series gives the same answer always. Must not know what a point
+//! permutations, so that the same series always gives the same answer. Must not know what a point
 //! is.
 //!
-//! Splits are sought in sliding windows, recursively, at ten times the wanted p; then the weakest
-//! are taken out one by one until each that is left stands between its neighbours at the wanted p.
-//! The nominal p is not the rate of false alarms, because each split is the best of many: at 0.001
-//! a noise series of 20–40 points alarms 1–3 times in 100.
+//! Splits are sought in sliding windows, recursively, at ten times the given p; then the weakest
+//! are removed one by one until each remaining one separates its neighbours at the given p. The
+//! nominal p is not the false-alarm rate, because each split is the best of many: at 0.001, a noise
+//! series of 20–40 points alarms 1–3 times in 100.
 
 use crate::student::two_sided_p;
 
-/// Window and step in which splits are sought, as points.
+/// Length of the windows in which splits are sought, points.
 const WINDOW: usize = 50;
 const STEP: usize = 25;
 
-/// What counts as a step.
+/// Criteria for a step.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct ChangeSettings {
     /// p of Student's t between the neighbouring segments.
     pub p: f64,
-    /// Smallest |difference of the means|; for ln values ln(1.02) is 2 %.
+    /// Smallest |difference of the means|; for ln values, ln(1.02) is 2 %.
     pub least_change: f64,
-    /// Fewest points of a segment, at least 3: single spikes are no steps.
+    /// Fewest points of a segment, at least 3: a single outlier is not a step.
     pub least_points: usize,
 }
 
@@ -47,8 +47,7 @@ impl Default for ChangeSettings {
     }
 }
 
-/// The steps of a series of finite values, in order. Values that are not finite make the answer
-/// empty.
+/// The steps of a series of finite values, in order; empty if a value is not finite.
 #[must_use]
 pub fn change_points(series: &[f64], settings: &ChangeSettings) -> Vec<ChangePoint> {
     if !series.iter().all(|v| v.is_finite()) {
@@ -81,7 +80,7 @@ struct Finder<'a> {
 }
 
 impl Finder<'_> {
-    /// Splits start..end where the energy distance is largest, and both halves again.
+    /// Splits start..end where the energy distance is largest, then both halves.
     fn seek(&self, start: usize, end: usize, splits: &mut Vec<usize>) {
         let Some(split) = self.best_split(start, end) else {
             return;
@@ -103,7 +102,7 @@ impl Finder<'_> {
             .map(|s| s.0)
     }
 
-    /// Takes out the weakest split until all that are left stand.
+    /// Removes the weakest split until all that remain are significant.
     fn prune(&self, mut splits: Vec<usize>) -> Vec<ChangePoint> {
         loop {
             let points = self.between_neighbours(&splits);
@@ -118,7 +117,7 @@ impl Finder<'_> {
         }
     }
 
-    /// p of a split, 2 for one that is too small.
+    /// p of a split; 2 if it is too small.
     fn weakness(&self, point: &ChangePoint) -> f64 {
         if (point.after - point.before).abs() < self.settings.least_change {
             2.0
@@ -170,8 +169,8 @@ fn mean(values: &[f64]) -> f64 {
     values.iter().sum::<f64>() / values.len() as f64
 }
 
-/// Two-sided p of Student's t with pooled variance (Welch's few degrees of freedom would miss fresh
-/// steps); without any spread 0 or 1.
+/// Two-sided p of Student's t with pooled variance (Welch's low degrees of freedom would miss
+/// recent steps); without any spread 0 or 1.
 fn student_p(left: &[f64], right: &[f64]) -> f64 {
     let squares = |side: &[f64]| {
         let centre = mean(side);
@@ -192,7 +191,7 @@ mod tests {
     use super::*;
     use crate::rng::Seed;
 
-    /// Sum of twelve uniform numbers less six: close enough to normal, sd 1.
+    /// Sum of twelve uniform numbers minus six: close enough to normal, sd 1.
     fn noise(seed: u64, points: usize) -> Vec<f64> {
         let mut rng = Seed(seed).rng();
         (0..points)
@@ -247,14 +246,14 @@ mod tests {
         );
     }
 
-    /// The step lies one point into the second window of fifty: only overlapping windows see both
+    /// The step is one point into the second window of fifty, so only overlapping windows see both
     /// sides.
     #[test]
     fn windows_overlap() {
         assert_eq!(found(&stepped(4, 100, 51, 6.0)), [51]);
     }
 
-    /// A hump hides its own edges from the first split, which has to pass at a weaker p.
+    /// A hump hides its own edges from the first split, which must pass at a weaker p.
     #[test]
     fn humps_are_found() {
         let hump = |seed| {

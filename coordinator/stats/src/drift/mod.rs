@@ -1,5 +1,5 @@
-//! Does the ground move: trend over rounds, an odd first round, correlation between neighbours,
-//! steps in a history. Owns the tests of a series; must not know what the series measures.
+//! Changes over time: trend over rounds, an odd first round, correlation between neighbours, steps
+//! in a history. Owns the tests of a series; must not know what the series measures.
 
 mod changepoint;
 mod outlier;

@@ -1,11 +1,12 @@
-//! The first round against the others: a warm-up that was too short shows here (docs/method.md).
+//! Compares the first round with the others: it reveals a warm-up that was too short
+//! (docs/method.md).
 
 /// Scores beyond this are outliers (Iglewicz and Hoaglin 1993).
 const LIMIT: f64 = 3.5;
 
-/// The first value's robust score 0.6745·(x₁ − median)/MAD over the *other* values, when it is
-/// beyond ±3.5; `None` when it is not, or below five values. Without any spread in the others every
-/// other value is infinitely far.
+/// The first value's robust score 0.6745·(x₁ − median)/MAD over the *other* values, if it is beyond
+/// ±3.5; `None` if it is not, or for fewer than five values. If the others have no spread, any
+/// different value is infinitely far.
 #[must_use]
 pub fn first_round_outlier(series: &[f64]) -> Option<f64> {
     let (&first, others) = series.split_first()?;
@@ -27,7 +28,8 @@ pub fn first_round_outlier(series: &[f64]) -> Option<f64> {
     (score.abs() > LIMIT).then_some(score)
 }
 
-/// Median; the mean of the two middle values of an even number. Values must exist and be finite.
+/// Median; the mean of the two middle values of an even number. There must be values, and they must
+/// be finite.
 pub(super) fn median(values: &mut [f64]) -> f64 {
     values.sort_by(f64::total_cmp);
     let middle = values.len() / 2;

@@ -1,11 +1,11 @@
-//! How large a step is: the interval of the difference of two means. Owns the pooled t; must not
-//! know where to look.
+//! The size of a step: the interval of the difference of two means. Owns the pooled t; must not
+//! know where the step is.
 
 use crate::compare::Interval;
 use crate::student::t_upper;
 
-/// Interval at 1−`alpha` of mean(after) − mean(before) by Student's t with pooled variance, n + m −
-/// 2 degrees of freedom; `None` where those are none or a side is empty.
+/// Interval at 1−`alpha` of mean(after) − mean(before) by Student's t with pooled variance and n +
+/// m − 2 degrees of freedom; `None` if there are none or a side is empty.
 #[must_use]
 pub fn step_interval(before: &[f64], after: &[f64], alpha: f64) -> Option<Interval> {
     let (n, m) = (before.len() as f64, after.len() as f64);

@@ -2,22 +2,22 @@
 
 use crate::student::normal_cdf;
 
-/// Mann–Kendall's answer with the Theil–Sen slope.
+/// The Mann–Kendall test with the Theil–Sen slope.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct Trend {
-    /// Rising pairs minus falling pairs.
+    /// Number of rising pairs minus number of falling pairs.
     pub s: i64,
-    /// Normal score with continuity correction and tie-corrected variance; 0 when all values are
+    /// Normal score with continuity correction and tie-corrected variance; 0 if all values are
     /// equal.
     pub z: f64,
-    /// Two-sided p of "no trend".
+    /// Two-sided p of the hypothesis of no trend.
     pub p: f64,
     /// Median slope per step over all pairs.
     pub slope: f64,
 }
 
 /// Mann–Kendall test of a monotone trend (normal approximation, good from about 8 values). `None`
-/// below four values or when one is not finite. Quadratic in the length.
+/// for fewer than four values or if one is not finite. Quadratic in the length.
 #[must_use]
 pub fn mann_kendall(series: &[f64]) -> Option<Trend> {
     if series.len() < 4 || !series.iter().all(|v| v.is_finite()) {
@@ -43,8 +43,8 @@ pub fn mann_kendall(series: &[f64]) -> Option<Trend> {
     })
 }
 
-/// r₁ = Σ e_t·e_{t+1} / Σ e_t² of a series about its mean; `None` for fewer than three values or no
-/// spread.
+/// r₁ = Σ e_t·e_{t+1} / Σ e_t² of a series about its mean; `None` for fewer than three values or
+/// without spread.
 #[must_use]
 pub fn lag1(series: &[f64]) -> Option<f64> {
     let mean = series.iter().sum::<f64>() / series.len() as f64;

@@ -1,5 +1,5 @@
 //! The expanded-percentile bootstrap of whole rounds (Hesterberg 2015), a secondary view: the plain
-//! percentile interval under-covers with few rounds. Owns the drawing; the pooled ratio of a draw
+//! percentile interval under-covers with few rounds. Owns the drawing. The pooled ratio of a draw
 //! is looked up in cumulative counts, so that a draw costs a binary search and not R merges.
 
 use super::cumulative::Cumulative;
@@ -8,7 +8,7 @@ use crate::compare::Interval;
 use crate::rng::{Rng, Seed};
 use crate::student::{normal_cdf, t_upper};
 
-/// Draws of a bootstrap.
+/// Number of draws of a bootstrap.
 pub const BOOTSTRAP_DRAWS: usize = 2000;
 
 /// α′/2 = Φ(−√(R/(R−1))·t_{1−α/2,R−1}): the tail at which the percentiles are taken.
@@ -18,7 +18,7 @@ pub fn expanded_tail(rounds: usize, alpha: f64) -> f64 {
     normal_cdf(-(n / (n - 1.0)).sqrt() * t_upper(alpha / 2.0, n - 1.0))
 }
 
-/// Interval of the mean of per-round differences.
+/// Interval of the mean of the rounds' differences.
 ///
 /// `None` for fewer than two rounds.
 #[must_use]
@@ -35,7 +35,7 @@ pub fn bootstrap_mean(differences: &[f64], alpha: f64, seed: Seed) -> Option<Int
 /// Interval of the pooled ratio of the `q` quantiles: whole rounds are drawn, all arms together.
 ///
 /// # Errors
-/// Rounds or layouts that do not fit together, or an arm without values in some draw.
+/// Rounds or layouts that do not match, or an arm without values in some draw.
 pub fn bootstrap_pooled(
     rounds: &Rounds<'_>,
     q: f64,
@@ -60,7 +60,7 @@ pub fn bootstrap_pooled(
     })
 }
 
-/// How often each of `rounds` rounds was drawn, in as many draws.
+/// How often each of `rounds` rounds was drawn in `rounds` draws.
 fn draw(rounds: usize, rng: &mut Rng) -> Vec<u64> {
     let mut weights = vec![0; rounds];
     (0..rounds).for_each(|_| weights[rng.below(rounds)] += 1);

@@ -1,6 +1,6 @@
-//! Cumulative bucket counts of many rounds side by side: the quantile of any weighting of the
-//! rounds is a binary search over the buckets with one sum over the rounds per step. Must not know
-//! how weights are drawn.
+//! Cumulative bucket counts of many rounds: a quantile of any weighting of the rounds takes a
+//! binary search over the buckets, with one sum over the rounds for each step. Must not know how
+//! weights are drawn.
 
 use hdrhistogram::Histogram;
 
@@ -11,9 +11,9 @@ use crate::summary::{bucket, interpolate, rank};
 #[derive(Debug, Clone)]
 pub(super) struct Cumulative {
     rounds: usize,
-    /// Edges of the buckets in use in any round, ascending.
+    /// Edges of the buckets that any round uses, ascending.
     buckets: Vec<(f64, f64)>,
-    /// For bucket k and round r at k·rounds + r: values up to and including bucket k.
+    /// For bucket k and round r, at k·rounds + r: number of values up to and including bucket k.
     upto: Vec<u64>,
 }
 
@@ -37,15 +37,15 @@ impl Cumulative {
         Ok(whole)
     }
 
-    /// [`crate::summary::quantile`] of the merge that holds round r `weights[r]` times.
+    /// [`crate::summary::quantile`] of a merge that contains round r `weights[r]` times.
     pub(super) fn quantile(&self, weights: &[u64], q: f64) -> Option<f64> {
         let total = self.count(self.buckets.len(), weights);
         if total == 0 || !(0.0..=1.0).contains(&q) {
             return None;
         }
         let rank = rank(total, q);
-        // A bucket that this weighting leaves empty never holds the rank, except rank 0, which the
-        // first bucket in use holds.
+        // A bucket that this weighting leaves empty never holds the rank, except rank 0, which is
+        // in the first bucket in use.
         let (mut before, mut at) = (0, self.buckets.len());
         while at - before > 1 {
             let middle = before + (at - before) / 2;
@@ -82,7 +82,7 @@ mod tests {
     use crate::rng::Seed;
     use crate::summary::quantile;
 
-    /// The twin: really merging the rounds as often as they are weighted.
+    /// Counter-check: merges the rounds as often as they are weighted.
     #[test]
     fn equals_merging_the_weighted_rounds() {
         let mut rng = Seed(21).rng();

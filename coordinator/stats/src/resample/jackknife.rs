@@ -1,6 +1,5 @@
-//! The secondary estimate: the ratio of pooled quantiles, which is what people see on a plot, with
-//! the delete-one-round interval (docs/method.md). Owns pooling and deleting; must not know
-//! metrics.
+//! The secondary estimate: the ratio of pooled quantiles, as a plot shows it, with the
+//! delete-one-round interval (docs/method.md). Owns pooling and deleting; must not know metrics.
 
 use hdrhistogram::Histogram;
 
@@ -9,21 +8,21 @@ use crate::compare::{CompareError, Interval};
 use crate::merge::MergeError;
 use crate::student::t_upper;
 
-/// The histograms of each arm, one per round, merged over workers.
+/// The histograms of each arm, one for each round, merged over workers.
 #[derive(Debug, Clone, Copy)]
 pub struct Rounds<'a> {
     /// The baseline.
     pub a: &'a [&'a Histogram<u64>],
     /// The candidate.
     pub b: &'a [&'a Histogram<u64>],
-    /// The baseline once more, in runs that have the control.
+    /// The baseline again, if the run has the control.
     pub a2: Option<&'a [&'a Histogram<u64>]>,
 }
 
-/// The pooled log ratio. More than zero is SLOWER.
+/// The pooled log ratio. Above zero is SLOWER.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct Pooled {
-    /// θ̂ = ln Q(⊕B) − ln Q(⊕A), with the control against ½(ln Q(⊕A) + ln Q(⊕A2)).
+    /// θ̂ = ln Q(⊕B) − ln Q(⊕A); with the control, against ½(ln Q(⊕A) + ln Q(⊕A2)).
     pub theta: f64,
     /// Standard error; a bootstrap has none.
     pub se: Option<f64>,
@@ -34,16 +33,16 @@ pub struct Pooled {
 /// Why there is no pooled estimate.
 #[derive(Debug, Clone, PartialEq)]
 pub enum PooledError {
-    /// The rounds do not fit together.
+    /// The rounds do not match.
     Rounds(CompareError),
-    /// The histograms do not fit together.
+    /// The histograms do not match.
     Merge(MergeError),
     /// An arm has no values, or the quantile is not in 0..=1.
     NoQuantile,
 }
 
 impl<'a> Rounds<'a> {
-    /// How many rounds.
+    /// Number of rounds.
     ///
     /// # Errors
     /// Arms of unequal length, or fewer than two rounds.
@@ -74,10 +73,10 @@ impl<'a> Rounds<'a> {
 
 /// Pooled ratio of the `q` quantiles with its jackknife interval: θ̂ ± t_{1−α/2,R−1}·SE_J and SE_J
 /// = √((R−1)/R·Σ(θ̂₍₋ⱼ₎ − θ̄)²). Histograms hold times, so lower is better. A round is left out by
-/// giving it no weight in cumulative counts, so that nothing is merged twice.
+/// giving it zero weight in cumulative counts, so nothing is merged twice.
 ///
 /// # Errors
-/// Rounds or layouts that do not fit together, or an arm without values.
+/// Rounds or layouts that do not match, or an arm without values.
 pub fn jackknife(rounds: &Rounds<'_>, q: f64, alpha: f64) -> Result<Pooled, PooledError> {
     let count = rounds.count()?;
     let arms = rounds

@@ -1,6 +1,6 @@
-//! Answers that come from rearranging rounds: the jackknife and the bootstrap of pooled quantiles.
-//! The exact check is part of a comparison and is named here as well. Owns nothing but its parts; the unit of resampling is always the round, never
-//! the request.
+//! Estimates from resampled rounds: the jackknife and the bootstrap of pooled quantiles. The exact
+//! check belongs to a comparison but is re-exported here. The unit of resampling is always the
+//! round, never the request.
 
 mod bootstrap;
 mod cumulative;

@@ -1,13 +1,13 @@
-//! How much neighbours repeat each other, by batch means (docs/method.md), and how regular arrivals
-//! are. Diagnostics: no interval rests on them, because they cannot see what differs between runs.
+//! How strongly neighbours are correlated, by batch means (docs/method.md), and how regular
+//! arrivals are. Diagnostics only: no interval depends on them, because they cannot detect
+//! differences between runs.
 
-/// τ counts only while it exceeds this share of the batch: beyond it the batches are too few to
-/// say.
+/// τ counts only while it is above this share of the batch; beyond that there are too few batches.
 const TRUSTED: f64 = 0.2;
 
-/// n ÷ τ, the number of independent values that say as much about the mean as these: τ is the
-/// largest b·Var(batch mean) ÷ Var(x) over batch sizes b = 2^k with τ_b > 0.2·b. `None` below eight
-/// values or without any spread. Never more than n.
+/// n ÷ τ, the number of independent values with the same information about the mean: τ is the
+/// largest b·Var(batch mean) ÷ Var(x) over batch sizes b = 2^k with τ_b > 0.2·b. `None` for fewer
+/// than eight values or without spread. Never more than n.
 #[must_use]
 pub fn effective_size(values: &[f64]) -> Option<f64> {
     let spread = variance(values).filter(|v| *v > 0.0 && values.len() >= 8)?;
@@ -25,7 +25,7 @@ pub fn effective_size(values: &[f64]) -> Option<f64> {
 }
 
 /// Index of dispersion, Var ÷ mean of counts in equal pieces of time: 1 for Poisson arrivals, 0 for
-/// evenly spaced ones. `None` below eight pieces or without any count.
+/// evenly spaced ones. `None` for fewer than eight pieces or without any count.
 #[must_use]
 pub fn dispersion(counts: &[f64]) -> Option<f64> {
     let level = mean(counts);
@@ -36,7 +36,7 @@ fn mean(values: &[f64]) -> f64 {
     values.iter().sum::<f64>() / values.len() as f64
 }
 
-/// Unbiased; `None` below two values.
+/// Unbiased; `None` for fewer than two values.
 fn variance(values: &[f64]) -> Option<f64> {
     let level = mean(values);
     let squares: f64 = values.iter().map(|v| (v - level).powi(2)).sum();

@@ -1,7 +1,6 @@
-//! What happened inside a measured window, in equal pieces of time: does the level move, does the
-//! engine fall ever further behind, how much do neighbours repeat each other. Owns tests of one
-//! window (rounds are [`crate::drift`]'s); must not know what is measured or where the pieces come
-//! from.
+//! Tests of a measured window in equal pieces of time: whether the level moves, whether the engine
+//! falls behind, how strongly neighbours are correlated. Owns tests of one window ([`crate::drift`]
+//! has those of rounds); must not know what is measured or where the pieces come from.
 
 mod correlation;
 mod stationarity;

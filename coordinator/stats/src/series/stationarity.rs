@@ -1,26 +1,26 @@
-//! Does the level move from the beginning of a window to its end? A t-test of the linear part of
-//! each window against what the window does beside it, so that noise which repeats itself is not
+//! Does the level move from the beginning of a window to its end? A t-test of the linear component
+//! of each window against the window's other slow components, so that autocorrelated noise is not
 //! taken for a trend.
 //!
 //! Each window of n pieces is projected on the discrete Legendre polynomials of degree 1 to
 //! 1+[`SLOW`] (orthonormal, free of the mean). The first coefficient is the trend; the others are
-//! what the same window does as slowly without any. For white noise all have equal variance and the
-//! ratio is Student's t exactly; for noise that repeats itself they share the spectrum's low end,
-//! as long as its memory is well shorter than the window (the idea of low-frequency variance
-//! estimates: Lazarus, Lewis, Stock and Watson, JBES 2018). From [`ENOUGH`] windows on the windows
-//! themselves are the replicates and nothing at all is assumed about the noise within one.
+//! slow variations of the same window without a trend. For white noise all have equal variance and
+//! the ratio is exactly Student's t. Autocorrelated noise gives them the low end of the same
+//! spectrum, as long as its memory is much shorter than the window (the idea of low-frequency
+//! variance estimates: Lazarus, Lewis, Stock and Watson, JBES 2018). From [`ENOUGH`] windows on,
+//! the windows themselves are the replicates, and nothing is assumed about the noise within one.
 
 use crate::student::{t_upper, two_sided_p};
 
-/// Slow components beside the trend that measure the noise of one window.
+/// Number of slow components besides the trend that measure the noise of one window.
 const SLOW: usize = 4;
 
-/// The slow components lie a little higher in the spectrum than the trend, where noise with a
-/// memory is weaker: so much is added to their variance. Covers a memory of up to a sixteenth of
-/// the window (`tests/method/window.rs`).
+/// Factor on the variance of the slow components. They are slightly higher in the spectrum than the
+/// trend, where noise with a memory is weaker. Covers a memory of up to a sixteenth of the window
+/// (`tests/method/window.rs`).
 const HIGHER: f64 = 1.5;
 
-/// Windows from which on they are judged by their differences alone.
+/// Number of windows from which they are judged only by their differences.
 const ENOUGH: usize = 4;
 
 /// Fewest pieces of a window.
@@ -31,33 +31,33 @@ const LEAST: usize = 10;
 pub struct Movement {
     /// End minus beginning along the fitted line, mean over the windows.
     pub change: f64,
-    /// Half the width of its interval at the asked confidence.
+    /// Half of the width of its interval at the requested confidence.
     pub half_width: f64,
-    /// Two-sided p of "it does not move".
+    /// Two-sided p of the hypothesis that the level does not move.
     pub p: f64,
     /// Degrees of freedom.
     pub df: f64,
-    /// Windows used.
+    /// Number of windows used.
     pub windows: usize,
 }
 
 impl Movement {
-    /// Whether the interval excludes no movement: the window is not stationary.
+    /// Whether the interval excludes zero: the window is not stationary.
     #[must_use]
     pub fn is_detected(&self) -> bool {
         self.change.abs() > self.half_width
     }
 
-    /// Whether the whole interval lies within ±`limit`: any movement beyond it is refuted.
+    /// Whether the whole interval is within ±`limit`: any greater movement is refuted.
     #[must_use]
     pub fn is_refuted(&self, limit: f64) -> bool {
         self.change.abs() + self.half_width <= limit
     }
 }
 
-/// Judges windows of the same length. Those with fewer than ten pieces, or with a value that is not
-/// finite, are left out; `None` when none is left or nothing varies. `alpha` is the two-sided rate
-/// of false alarms.
+/// Tests windows of the same length. Windows with fewer than ten pieces, or with a value that is
+/// not finite, are left out; `None` if none is left or nothing varies. `alpha` is the two-sided
+/// false-alarm rate.
 #[must_use]
 pub fn movement<W: AsRef<[f64]>>(windows: &[W], alpha: f64) -> Option<Movement> {
     let usable = |w: &&[f64]| w.len() >= LEAST && w.iter().all(|v| v.is_finite());
@@ -83,7 +83,7 @@ pub fn movement<W: AsRef<[f64]>>(windows: &[W], alpha: f64) -> Option<Movement> 
     };
     let se = (squares / df / count as f64).sqrt();
     let t = change / se;
-    // What is left of equal values is rounding.
+    // The variation left in equal values is rounding.
     let least = 1e-12
         * windows
             .iter()
@@ -98,8 +98,8 @@ pub fn movement<W: AsRef<[f64]>>(windows: &[W], alpha: f64) -> Option<Movement> 
     })
 }
 
-/// Sums of neighbouring pieces, `groups` in all, as even as they come; the last is as long as the
-/// others or the rest is dropped from the end. Fewer pieces than groups are returned as they are.
+/// Sums of neighbouring pieces, in `groups` groups that are as even as possible; a remainder is
+/// dropped from the end. Fewer pieces than groups are returned unchanged.
 #[must_use]
 pub fn regroup(pieces: &[f64], groups: usize) -> Vec<f64> {
     let size = (pieces.len() / groups.max(1)).max(1);
@@ -110,7 +110,7 @@ pub fn regroup(pieces: &[f64], groups: usize) -> Vec<f64> {
         .collect()
 }
 
-/// One window in its parts, in units of the change from beginning to end.
+/// The components of one window, in units of the change from beginning to end.
 struct Split {
     trend: f64,
     slow_squares: f64,

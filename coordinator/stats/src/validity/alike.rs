@@ -1,21 +1,21 @@
-//! Findings of one kind in several arms, told as one: the worst in full, the other arms by name.
-//! Must not judge.
+//! Groups findings of one kind in several arms: the worst in full, the other arms by name. Must not
+//! judge.
 
 use std::fmt;
 
 use super::reason::{Finding, Location, Reason};
 use crate::order::Arm;
 
-/// What was found in some arms of a scenario, or what concerns the whole of it.
+/// A finding in several arms of a scenario, or one that concerns the whole scenario.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Alike<'a> {
-    /// The finding of the arm that came worst; of equals the first.
+    /// The finding of the arm with the worst result; the first of equal ones.
     pub worst: &'a Finding,
     /// The other arms in which it was found.
     pub also: Vec<Arm>,
 }
 
-/// Findings that follow one another and differ in their arm alone are taken together.
+/// Groups consecutive findings that differ only in their arm.
 #[must_use]
 pub fn alike(findings: &[Finding]) -> Vec<Alike<'_>> {
     findings
@@ -26,8 +26,7 @@ pub fn alike(findings: &[Finding]) -> Vec<Alike<'_>> {
         .collect()
 }
 
-/// What findings of several arms have in common. Nothing has anything in common with what concerns
-/// no arm, or one round.
+/// The grouping key. Findings that concern no arm, or one round, are never grouped.
 fn kind(finding: &Finding) -> Option<&'static str> {
     finding
         .place
@@ -51,7 +50,7 @@ fn together(findings: &[Finding]) -> Alike<'_> {
     Alike { worst, also }
 }
 
-/// How far a figure is on the wrong side; comparable within one kind of reason.
+/// How far a figure exceeds its limit; comparable within one kind of reason.
 fn size(reason: &Reason) -> f64 {
     let share = |part: u64, whole: u64| part as f64 / whole.max(1) as f64;
     match *reason {

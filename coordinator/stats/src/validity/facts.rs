@@ -1,88 +1,86 @@
-//! What the checks look at: facts of one trial, and facts of the pair of variants. Facts that were
-//! not observed are `None` and are not checked; facts that must exist have no `Option`.
+//! The input of the checks: facts of one trial, and facts of the pair of variants. A fact that was
+//! not observed is `None` and is not checked; a fact that must exist is not an `Option`.
 
 use std::time::Duration;
 
 use crate::order::Arm;
 
-/// What load is offered, as far as the checks care.
+/// The kind of load, as far as the checks need it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum LoadKind {
     /// N requests released together, until all are done.
     Burst,
-    /// N in flight, each answer releasing the next request.
+    /// N in flight; each answer releases the next request.
     Closed,
-    /// Requests at intended times, whatever the answers do.
+    /// Requests at intended times, independent of the answers.
     Open,
 }
 
-/// One arm of one block, all workers together; or one arm over all its rounds (counts added,
-/// histograms merged, the worst of the rest), which forgives a single disturbed round.
+/// One arm of one block over all workers; or one arm over all its rounds (counts added, histograms
+/// merged, the worst of the rest), which tolerates a single disturbed round.
 #[derive(Debug, Clone, PartialEq)]
 pub struct TrialFacts {
     /// The arm.
     pub arm: Arm,
-    /// 0-based round; `None` over all rounds.
+    /// 0-based round; `None` for all rounds.
     pub round: Option<usize>,
-    /// Requests the plan wants.
+    /// Requests planned.
     pub planned: u64,
     /// Requests issued, over all accepted parts.
     pub issued: u64,
-    /// Requests that ended well; with `failed` they make up `issued`.
+    /// Requests that succeeded; together with `failed` they equal `issued`.
     pub succeeded: u64,
     /// Requests that failed, were refused, cancelled or timed out.
     pub failed: u64,
     /// Values that did not fit a histogram, over all metrics.
     pub overflowed: u64,
-    /// p99 of lateness; `None` when nothing was sent.
+    /// p99 of lateness; `None` if nothing was sent.
     pub lateness_p99: Option<Duration>,
-    /// The scenario's median E2E, over all its trials; scales the limits.
+    /// The scenario's median E2E over all its trials; the limits scale with it.
     pub median_e2e: Duration,
     /// Latest minus earliest start over the workers.
     pub start_skew: Option<Duration>,
-    /// How well the workers' clocks are known against each other.
+    /// Uncertainty of the workers' clocks relative to each other.
     pub clock_uncertainty: Option<Duration>,
     /// Busy share of the busiest generator thread.
     pub generator_share: Option<f64>,
-    /// Requests per second of the worker that comes nearest to what its generator can do ÷ that
-    /// limit.
+    /// Requests per second ÷ generator limit, of the worker that is nearest to its limit.
     pub floor_share: Option<f64>,
     /// Share of CPU time stolen by the hypervisor.
     pub steal_share: Option<f64>,
-    /// Share of the host's CPU time that other programs took.
+    /// Share of the host's CPU time used by other programs.
     pub others_share: Option<f64>,
     /// (highest − lowest) ÷ lowest CPU frequency seen.
     pub frequency_range: Option<f64>,
     /// Length of the measured window.
     pub duration: Duration,
-    /// Requests the shape offered in the window, and those sent in it; open shapes only.
+    /// Open shapes only: requests the shape offered in the window, and those sent in it.
     pub offered: Option<(u64, u64)>,
-    /// Parts whose window its own stop rule ended, of all parts.
+    /// Parts whose window was ended by its own stop rule, of all parts.
     pub stopped: (u64, u64),
     /// Mean number in flight N, throughput X (1/s), mean residence R̄ (s).
     pub little: Option<(f64, f64, f64)>,
-    /// ln of the mean E2E in consecutive pieces of the measured window, one list a round.
+    /// ln of the mean E2E in consecutive pieces of the measured window, one list for each round.
     pub latency_windows: Vec<Vec<f64>>,
-    /// ln of the mean TTFT likewise; open shapes only.
+    /// The same for ln of the mean TTFT; open shapes only.
     pub ttft_windows: Vec<Vec<f64>>,
-    /// ln of the mean number in flight likewise; open shapes only.
+    /// The same for ln of the mean number in flight; open shapes only.
     pub in_flight_windows: Vec<Vec<f64>>,
-    /// How the wait for the first token grew; open shapes only, `None` where nothing was answered.
+    /// Growth of the wait for the first token; open shapes only, `None` if nothing was answered.
     pub pressure: Option<Pressure>,
 }
 
-/// How the wait for the first token grew within a window, whether its load was the same at any time
-/// or not.
+/// Growth of the wait for the first token within a window, for constant and changing loads.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct Pressure {
-    /// Mean TTFT of the piece of the window in which it was least.
+    /// Mean TTFT of the piece of the window with the least.
     pub least: Duration,
-    /// Mean TTFT of the piece after that in which it was most.
+    /// Mean TTFT of the later piece with the greatest.
     pub most: Duration,
-    /// By how many requests more were in flight then, and how many had arrived between the two;
-    /// `None` where parts kept no slices of their windows and the figures are quantiles.
+    /// Increase of the number in flight between the two pieces, and number of requests that arrived
+    /// between them; `None` if parts kept no slices of their windows and the figures are quantiles.
     pub backlog: Option<(f64, u64)>,
-    /// How long the load is the same, or nearly so.
+    /// Duration for which the load is constant, or nearly so.
     pub stretch: Duration,
 }
 
@@ -91,9 +89,9 @@ pub struct Pressure {
 pub enum CodeIdentity {
     /// Different `.text`.
     Different,
-    /// Equal `.text`: a mistake.
+    /// Equal `.text` by mistake.
     Same,
-    /// Equal, and asked for by name (A/A).
+    /// Equal `.text`, requested explicitly (A/A).
     SameOnPurpose,
     /// Labels on one binary of the `sim` engine.
     Simulated,
@@ -106,12 +104,13 @@ pub struct PairingFacts {
     pub code: CodeIdentity,
     /// Rounds in which the arms' token digests differ.
     pub token_mismatches: Vec<usize>,
-    /// Rounds in which failed requests left no tokens to compare, of all rounds.
+    /// Rounds in which failed requests left no tokens to compare; number of all rounds.
     pub tokens_unchecked: (usize, usize),
-    /// Workers lost in blocks that were done again whole, and in blocks that never were.
+    /// Workers lost in blocks that were repeated as a whole, and in blocks that were never
+    /// completed.
     pub losses: (u64, u64),
-    /// Requests that nobody sent because their workers were lost and the run went on without them.
+    /// Requests not sent because the run continued without their workers.
     pub shrunk: u64,
-    /// Requests issued and failed per arm, over all rounds.
+    /// Requests issued and failed for each arm, over all rounds.
     pub failures: Vec<(Arm, u64, u64)>,
 }

@@ -1,6 +1,6 @@
-//! Is the measurement to be believed: VALID, INCONCLUSIVE or INVALID with reasons, before any
-//! number is shown. Owns the closed list of reasons, their thresholds and the shapes each check
-//! applies to (docs/validity.md); must not know how the facts were gathered.
+//! Decides whether a measurement can be trusted: VALID, INCONCLUSIVE or INVALID with reasons,
+//! before any number is shown. Owns the closed list of reasons, their thresholds and the shapes
+//! each check applies to (docs/validity.md); must not know how the facts were gathered.
 
 mod alike;
 mod facts;
@@ -19,28 +19,28 @@ pub use sample::{Claim, claim};
 pub use thresholds::Thresholds;
 pub use trial::{CheckResult, Checked, Quantity, check_trial, checked_trial};
 
-/// The verdict on a measurement.
+/// The validity of a measurement.
 #[derive(Debug, Clone, PartialEq)]
 pub enum Validity {
-    /// Nothing speaks against it.
+    /// No reason to doubt it.
     Valid,
     /// It may be right, but the facts do not show it.
     Inconclusive(Vec<Finding>),
-    /// It must not be believed. Holds the reasons of this severity only.
+    /// It must not be trusted. Contains only the reasons of this severity.
     Invalid(Vec<Finding>),
 }
 
-/// The verdict with what is worth a line though it decides nothing.
+/// The validity with warnings.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Assessment {
-    /// The verdict.
+    /// The validity.
     pub validity: Validity,
-    /// Findings of a lower severity than the verdict.
+    /// Findings of a lower severity than the validity.
     pub warnings: Vec<Finding>,
 }
 
 impl Assessment {
-    /// The worst severity among the findings decides; the others are kept as warnings.
+    /// The worst severity among the findings decides; the others become warnings.
     #[must_use]
     pub fn of(findings: Vec<Finding>) -> Self {
         let worst = findings
@@ -68,12 +68,12 @@ impl Assessment {
     }
 }
 
-/// A validity without its reasons, as the end of a run records it.
+/// A validity without its reasons, as recorded at the end of a run.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Standing {
     /// The measurement can be trusted.
     Valid,
-    /// It does not show whether it can be trusted.
+    /// It is unknown whether the measurement can be trusted.
     Inconclusive,
     /// It cannot be trusted.
     Invalid,
@@ -83,7 +83,7 @@ impl Standing {
     /// All of them, best first.
     pub const ALL: [Self; 3] = [Self::Valid, Self::Inconclusive, Self::Invalid];
 
-    /// The word in reports and records.
+    /// The name in reports and records.
     #[must_use]
     pub const fn name(self) -> &'static str {
         match self {
@@ -113,7 +113,7 @@ impl Validity {
         }
     }
 
-    /// The word in reports and records.
+    /// The name in reports and records.
     #[must_use]
     pub fn name(&self) -> &'static str {
         self.standing().name()

@@ -1,10 +1,11 @@
-//! The checks across the arms of one scenario: are the variants different code that does the same
-//! work?
+//! Checks across the arms of one scenario: the variants must be different code that does the same
+//! work.
 
 use super::{CodeIdentity, Finding, PairingFacts, Reason, Thresholds};
 use crate::order::Arm;
 
-/// All reasons to doubt the pairing. A2/A is checked per metric, where the comparison is decided.
+/// All reasons to doubt the pairing. A2/A is checked for each metric in the decision of the
+/// comparison.
 #[must_use]
 pub fn check_pairing(facts: &PairingFacts, thresholds: &Thresholds) -> Vec<Finding> {
     let (repeated, gone) = facts.losses;
@@ -49,7 +50,7 @@ fn tokens(facts: &PairingFacts) -> Option<Reason> {
     }
 }
 
-/// The two arms whose failed shares are furthest apart.
+/// The two arms whose failed shares differ most.
 fn failures(facts: &PairingFacts, thresholds: &Thresholds) -> Option<Reason> {
     let mut shares: Vec<(Arm, f64)> = facts
         .failures

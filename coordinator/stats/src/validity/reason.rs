@@ -1,14 +1,13 @@
-//! The closed list of reasons to doubt a measurement: figures, severity, and a sentence saying what
-//! to do.
+//! The closed list of reasons to doubt a measurement, with figures, severity, and advice.
 
 use std::time::Duration;
 
 use crate::order::Arm;
 
-/// How much a reason weighs.
+/// Weight of a reason.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Severity {
-    /// Shown; decides nothing.
+    /// Shown, without effect on the verdict.
     Warning,
     /// The facts do not show that the measurement is right.
     Inconclusive,
@@ -21,16 +20,16 @@ pub enum Severity {
 pub struct Location {
     /// The arm.
     pub arm: Arm,
-    /// 0-based round; `None` over all rounds.
+    /// 0-based round; `None` for all rounds.
     pub round: Option<usize>,
 }
 
-/// A reason, and where it was found unless it concerns the whole scenario.
+/// A reason, and where it was found, unless it concerns the whole scenario.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Finding {
-    /// The trial it is about; `None` for the whole run.
+    /// The trial; `None` for the whole run.
     pub place: Option<Location>,
-    /// What was found.
+    /// The reason.
     pub reason: Reason,
 }
 
@@ -49,15 +48,15 @@ pub enum Reason {
         succeeded: u64,
         failed: u64,
     },
-    /// Windows that their own stop rule ended: too many errors, or over-saturation.
+    /// Windows ended by their own stop rule: too many errors, or over-saturation.
     StoppedEarly { parts: u64, of: u64 },
     /// Values did not fit a histogram.
     Overflow { values: u64 },
-    /// Workers vanished and their blocks were never done.
+    /// Workers were lost and their blocks were never completed.
     WorkersLost { workers: u64 },
-    /// Workers vanished and their blocks were done again, whole.
+    /// Workers were lost and their blocks were repeated as a whole.
     BlocksRepeated { workers: u64 },
-    /// Blocks went on without lost workers, whose requests nobody sent.
+    /// Blocks continued without lost workers, whose requests were not sent.
     LoadShrunk { requests: u64 },
     /// Nothing succeeded.
     NothingSucceeded { issued: u64 },
@@ -79,14 +78,14 @@ pub enum Reason {
     Lateness { p99: Duration, limit: Duration },
     /// The workers did not start together.
     StartSkew { skew: Duration, limit: Duration },
-    /// The workers' clocks are not known well enough to say that they started together.
+    /// The workers' clocks are not known well enough to tell whether they started together.
     ClockUncertainty {
         uncertainty: Duration,
         limit: Duration,
     },
     /// The generator was nearly out of CPU.
     GeneratorBusy { share: f64, limit: f64 },
-    /// The load came near what the generator can do at all.
+    /// The load came close to the generator limit.
     NearGeneratorLimit { share: f64, limit: f64 },
     /// The hypervisor took much CPU time.
     Steal { share: f64, limit: f64 },
@@ -98,13 +97,13 @@ pub enum Reason {
     FrequencyDrift { range: f64, limit: f64 },
     /// The window was too short.
     TooShort { duration: Duration, limit: Duration },
-    /// The offered load was not met.
+    /// The offered load was not sent in time.
     NotAchieved {
         offered: u64,
         issued: u64,
         limit: f64,
     },
-    /// Number in flight, throughput and residence do not fit together.
+    /// Number in flight, throughput and residence contradict Little's law.
     LittlesLaw {
         in_flight: f64,
         expected: f64,
@@ -112,25 +111,25 @@ pub enum Reason {
     },
     /// Latency moved inside the window.
     NotStationary { change: f64, p: f64, limit: f64 },
-    /// The engine fell ever further behind the offered load.
+    /// The engine fell further and further behind the offered load.
     OverSaturated { in_flight: f64, ttft: f64, p: f64 },
-    /// Under a load that changes, requests piled up while the wait for the first token grew.
+    /// Under a changing load, requests piled up while the wait for the first token grew.
     FellBehind {
         backlog: f64,
         arrived: u64,
         ttft: Duration,
     },
-    /// The wait for the first token grew, and nobody can say whether the engine kept up.
+    /// The wait for the first token grew, and it is unknown whether the engine kept up.
     SaturationUnknown {
         least: Duration,
         most: Duration,
         limit: Duration,
     },
-    /// Latency seems to have moved far inside the window, and cannot be told from noise.
+    /// Latency may have moved far inside the window, but noise hides it.
     MovementUnknown { change: f64, limit: f64 },
     /// Greedy tokens differ between the arms.
     TokensDiffer { rounds: usize, first_round: usize },
-    /// Where requests fail there are no tokens to hold the arms to.
+    /// Failed requests left no tokens to compare.
     TokensUnchecked { rounds: usize, of: usize },
     /// A and B are the same code.
     SameCode,
@@ -145,7 +144,7 @@ pub enum Reason {
 }
 
 impl Reason {
-    /// How much the reason weighs.
+    /// Severity of the reason.
     #[must_use]
     pub fn severity(&self) -> Severity {
         match self {
@@ -163,7 +162,7 @@ impl Reason {
             | Self::LittlesLaw { .. }
             | Self::TokensDiffer { .. }
             | Self::SameCode => Severity::Invalid,
-            // Nobody knows whether the builds compute the same.
+            // It is unknown whether the builds compute the same tokens.
             Self::TokensUnchecked { rounds, of } if rounds == of => Severity::Inconclusive,
             Self::ClockUncertainty { .. }
             | Self::GeneratorBusy { .. }

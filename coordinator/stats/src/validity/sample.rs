@@ -1,25 +1,25 @@
-//! May a quantile be shown: too few values beyond it make it a story about one request
-//! (docs/validity.md).
+//! Decides whether a quantile may be shown: with too few values beyond it, it describes single
+//! requests (docs/validity.md).
 
 use super::{Reason, Thresholds};
 use crate::summary::exceedances;
 
-/// What may be said about a quantile.
+/// Whether a quantile may be shown.
 #[derive(Debug, Clone, PartialEq)]
 pub enum Claim {
     /// Enough values lie beyond it.
     Shown,
     /// Shown with this warning; the measurement stays VALID.
     Warned(Reason),
-    /// Not shown at all: so few values lie beyond it.
+    /// Not shown: too few values lie beyond it.
     Hidden {
-        /// That many.
+        /// Number of values beyond it.
         exceedances: u64,
     },
 }
 
-/// Judges the `q` quantile of `count` values: the smallest arm and round for the paired interval,
-/// the pooled count for the pooled ratio.
+/// Judges the `q` quantile of `count` values. For the paired interval, `count` is that of the
+/// smallest arm and round; for the pooled ratio, the pooled count.
 #[must_use]
 pub fn claim(count: u64, q: f64, thresholds: &Thresholds) -> Claim {
     let exceedances = exceedances(count, q);

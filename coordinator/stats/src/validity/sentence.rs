@@ -1,4 +1,4 @@
-//! The sentence of each reason: what was found, against which limit.
+//! The sentence of each reason: the finding and its limit.
 
 use std::fmt;
 
@@ -232,7 +232,7 @@ impl fmt::Display for Reason {
     }
 }
 
-/// A share of 1 as per cent.
+/// A share as per cent.
 pub(super) struct Share(f64);
 
 impl fmt::Display for Share {

@@ -1,4 +1,4 @@
-//! The limits of the validity checks with their defaults; a plan may set each.
+//! The limits of the validity checks with their defaults; a plan can set each.
 
 use std::time::Duration;
 
@@ -9,38 +9,39 @@ pub struct Thresholds {
     pub hide_below: u64,
     /// Below this many exceedances a quantile is shown with a warning.
     pub warn_below: u64,
-    /// Lateness (p99) is never doubted below this; above it the share of the median E2E counts.
+    /// Lateness (p99) below this is never doubted; above it, the share of the median E2E counts.
     pub lateness_floor: Duration,
-    /// Lateness and start skew may be this share of the scenario's median E2E.
+    /// Greatest lateness and start skew, as a share of the scenario's median E2E.
     pub lateness_share: f64,
-    /// Start skew and clock uncertainty are never doubted below this.
+    /// Start skew and clock uncertainty below this are never doubted.
     pub skew_floor: Duration,
-    /// Share of requests that may fail in a trial.
+    /// Greatest share of a trial's requests that may fail.
     pub failed_share: f64,
-    /// Difference of the failed shares of two arms.
+    /// Greatest difference of the failed shares of two arms.
     pub failed_difference: f64,
-    /// Busy share of the generator's own thread.
+    /// Greatest busy share of the generator's thread.
     pub generator_share: f64,
-    /// Requests per second ÷ what the generator can do with an engine that does no work.
+    /// Greatest share of the generator limit: requests per second ÷ the rate that the generator
+    /// reaches with an engine that does no work.
     pub floor_share: f64,
-    /// CPU time stolen by the hypervisor, worth a warning.
+    /// Share of CPU time stolen by the hypervisor that causes a warning.
     pub steal_warn: f64,
-    /// CPU time stolen by the hypervisor, beyond which the trial shows nothing.
+    /// Share of CPU time stolen by the hypervisor that makes the trial inconclusive.
     pub steal_share: f64,
-    /// CPU time that other programs on the host took, worth a warning: the interval carries what it
-    /// did.
+    /// Share of CPU time used by other programs that causes a warning; the interval already
+    /// includes its effect.
     pub others_warn: f64,
-    /// Relative range of the CPU frequency during a trial, worth a warning.
+    /// Relative range of the CPU frequency during a trial that causes a warning.
     pub frequency_range: f64,
-    /// Shortest measured window of a shape that has one.
+    /// Shortest measured window, for shapes that have one.
     pub least_duration: Duration,
-    /// Achieved ÷ offered requests.
+    /// Least share of offered requests that must be achieved.
     pub achieved_share: f64,
-    /// |N ÷ (X·R̄) − 1| of Little's law.
+    /// Greatest |N ÷ (X·R̄) − 1| of Little's law.
     pub little_error: f64,
-    /// Rate of false alarms at which movement inside the window counts …
+    /// False-alarm rate at which movement inside the window counts, if it also exceeds `movement`.
     pub movement_alpha: f64,
-    /// … when it also amounts to this relative change from the beginning to the end.
+    /// Relative change from the beginning to the end of the window that counts as movement.
     pub movement: f64,
 }
 

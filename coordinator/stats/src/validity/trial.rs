@@ -1,6 +1,6 @@
-//! The checks of one trial. Each is one line of the lists below: its name, what it found, what it
-//! looked at against which limit. A check that does not apply to the shape is not in that shape's
-//! lists (docs/validity.md).
+//! The checks of one trial. Each is one line of the lists below: its name, its finding, its figure
+//! and limit. A check that does not apply to a shape is not in that shape's lists
+//! (docs/validity.md).
 
 mod checks;
 
@@ -26,19 +26,19 @@ pub enum Quantity {
     Time(Duration),
 }
 
-/// How a check ended.
+/// Result of a check.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum CheckResult {
     /// Within the limit.
     Passed,
-    /// There was nothing to look at, or it could not be told from noise.
+    /// No data, or noise hides the answer.
     Unknown,
     /// A reason of this severity.
     Found(Severity),
 }
 
 impl CheckResult {
-    /// The word in documents and reports.
+    /// The name in documents and reports.
     #[must_use]
     pub fn name(self) -> &'static str {
         match self {
@@ -51,32 +51,32 @@ impl CheckResult {
     }
 }
 
-/// One check that applied, whatever it found.
+/// One check that applied, with any result.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Checked {
-    /// The check, by the reason it would give.
+    /// Name of the check: that of its reason.
     pub check: &'static str,
-    /// The key of the plan's `[validity]` table that holds the limit; none where the limit is
-    /// fixed.
+    /// The key of the plan's `[validity]` table that holds the limit; none if the limit is fixed.
     pub key: Option<&'static str>,
-    /// What was looked at, and its limit.
+    /// The figure and its limit.
     pub figure: Option<(Quantity, Quantity)>,
-    /// How it ended.
+    /// Its result.
     pub result: CheckResult,
-    /// The reason, where there is one.
+    /// The finding, if there is one.
     pub finding: Option<Finding>,
 }
 
-/// So many times the limit of movement cannot be passed over because noise hides it.
+/// If noise could hide this many times the movement limit, that is a reason.
 const FAR: f64 = 10.0;
 
-/// The wait for the first token may take this part of the time for which the load is the same …
+/// Part of the constant stretch of load that the wait for the first token may reach before it is
+/// doubted, as 1/x.
 const PIECES_OF_A_STRETCH: f64 = 20.0;
 
-/// … and must have grown this many times over to be doubted.
+/// Factor by which that wait must also have grown.
 const GROWN: f64 = 3.0;
 
-/// Share of the requests that arrived meanwhile by which their number in flight may grow.
+/// Greatest growth of the number in flight, as a share of the requests that arrived meanwhile.
 const PILED_UP: f64 = 0.1;
 
 type Find = fn(&TrialFacts, &Thresholds) -> Option<Reason>;
@@ -198,7 +198,7 @@ pub fn check_trial(facts: &TrialFacts, shape: LoadKind, thresholds: &Thresholds)
         .collect()
 }
 
-/// Every check that applies to the shape, with its figure and what it found.
+/// Every check that applies to the shape, with its figure and result.
 #[must_use]
 pub fn checked_trial(facts: &TrialFacts, shape: LoadKind, thresholds: &Thresholds) -> Vec<Checked> {
     let place = Some(Location {
@@ -233,8 +233,8 @@ fn checks(shape: LoadKind) -> impl Iterator<Item = &'static Check> {
     groups.iter().copied().flatten()
 }
 
-/// Stationarity passes only where movement beyond the limit is refuted; all other checks pass by
-/// their figure.
+/// Whether a check has an answer. Stationarity passes only if movement beyond the limit is refuted;
+/// all other checks pass by their figure.
 fn told(check: &str, facts: &TrialFacts, thresholds: &Thresholds) -> bool {
     let refuted = |m: Movement| m.is_refuted(thresholds.movement.ln_1p());
     check != "not-stationary" || latency_movement(facts, thresholds).is_some_and(refuted)

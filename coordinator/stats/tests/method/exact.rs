@@ -1,6 +1,5 @@
-//! (h) The exact check under the order covariate: its level with and without drift, and that it
-//! agrees with t about differences that are there. The twin is the check that knows nothing of the
-//! order.
+//! (h) The exact check with the order covariate: its level with and without drift, and its
+//! agreement with t on real differences. The counter-check is the check without the order.
 
 use stats::compare::{ArmCost, Estimate, Paired, RoundCosts, Settings};
 use stats::order::{Arm, ArmOrder, ArmSet};
@@ -70,7 +69,7 @@ fn strong(rounds: usize) -> f64 {
     )
 }
 
-/// t and the check agree about a difference that a drifting host does not hide from t.
+/// t and the check agree about a difference that drift does not hide from t.
 #[test]
 fn h_a_strong_drift_does_not_part_t_and_the_check() {
     let (drift, rounds, runs) = (0.5, 6, 1000);
@@ -100,9 +99,9 @@ fn h_a_strong_drift_does_not_part_t_and_the_check() {
     );
 }
 
-/// Residuals of six rounds scatter a little less than noise does, so the check alone errs a little
-/// more than it says; an answer needs t as well, and both together keep the level, with drift and
-/// without.
+/// Residuals of six rounds vary slightly less than the noise, so the check alone errs slightly more
+/// than its nominal level. An answer also needs t, and together they keep the level, with and
+/// without drift.
 #[test]
 fn h_both_together_keep_the_level() {
     let runs = 2000;
@@ -122,8 +121,8 @@ fn h_both_together_keep_the_level() {
     );
 }
 
-/// Without an order to speak of it is the check that it always was; with one it says which slope it
-/// took out.
+/// Without a usable order it equals the earlier check; with one it reports the slope that it
+/// removed.
 #[test]
 fn h_the_order_is_taken_out_where_the_estimate_does_so() {
     let few = blocks(ArmSet::Three, 5, (0.2, 0.01), Seed(1));

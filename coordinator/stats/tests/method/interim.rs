@@ -1,4 +1,4 @@
-//! One planned look keeps the promised error; looking after every round does not.
+//! One planned interim analysis keeps the promised error; analysing after every round does not.
 
 use stats::compare::{Estimate, Paired, Settings, Stage};
 use stats::rng::Seed;
@@ -12,7 +12,7 @@ fn experiment(seed: Seed) -> Paired {
     balanced((0..ROUNDS).map(|_| 0.02 * normal(&mut rng)).collect(), seed)
 }
 
-/// Whether the first so many rounds say that there is a difference.
+/// Whether the first `rounds` rounds show a difference.
 fn found(all: &Paired, rounds: usize, settings: &Settings) -> bool {
     let seen = Paired {
         differences: all.differences[..rounds].to_vec(),
@@ -45,7 +45,7 @@ fn twin_a_look_after_every_round_errs_twice_as_often() {
     assert!(wrong > 0.10, "{wrong}");
 }
 
-/// What the look is for: a large difference is known early.
+/// The purpose of the interim analysis: a large difference is found early.
 #[test]
 fn a_large_difference_is_known_at_the_look() {
     let early = share(500, |seed| {

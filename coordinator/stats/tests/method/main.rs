@@ -1,5 +1,5 @@
-//! The seeded proofs of the method (docs/method.md, tests a–g, as far as they are pure), each with
-//! a negative control that shows the proof can fail.
+//! The seeded proofs of the method (docs/method.md, tests a–g, the pure part), each with a negative
+//! control that shows the proof can fail.
 
 mod exact;
 mod interim;

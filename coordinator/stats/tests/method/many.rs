@@ -1,4 +1,4 @@
-//! (d) Holm's family-wise error, (e) merging is exact whatever the split over workers.
+//! (d) Holm's family-wise error, (e) merging is exact for any division over workers.
 
 use hdrhistogram::Histogram;
 use stats::compare::{Estimate, Guard, Settings, holm};
@@ -65,7 +65,7 @@ fn e_any_split_over_workers_gives_the_same_quantiles() {
     }
 }
 
-/// Averaging percentiles of unlike workers, the usual mistake, is far off.
+/// Averaging percentiles of different workers, the usual mistake, is far off.
 #[test]
 fn e_twin_averaged_percentiles_are_wrong() {
     let mut rng = Seed(6).rng();

@@ -16,7 +16,7 @@ pub(crate) fn t3(rng: &mut Rng) -> f64 {
     normal(rng) / (chi2 / 3.0).sqrt() / 3f64.sqrt()
 }
 
-/// Lognormal with the given spread, less its mean.
+/// Lognormal with the given spread, minus its mean.
 pub(crate) fn lognormal(rng: &mut Rng, spread: f64) -> f64 {
     (spread * normal(rng)).exp() - (spread * spread / 2.0).exp()
 }

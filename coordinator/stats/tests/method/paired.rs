@@ -48,7 +48,8 @@ fn a_the_interval_covers_as_often_as_it_says() {
     }
 }
 
-/// Taking every request for a replicate, here each round twenty times, must fail the same test.
+/// Treating every request as a replicate, here by repeating each round twenty times, must fail the
+/// same test.
 #[test]
 fn a_twin_pseudo_replication_does_not_cover() {
     let covered = share(1000, |seed| {
@@ -117,8 +118,7 @@ fn b_drift_is_not_taken_for_a_difference() {
     }
 }
 
-/// The estimator that always runs A first takes the same drift for a difference in every second
-/// run.
+/// An estimator that always runs A first takes the same drift for a difference in every second run.
 #[test]
 fn b_twin_fixed_order_takes_drift_for_a_difference() {
     let a_first = |_| {

@@ -9,8 +9,8 @@ use stats::summary::quantile;
 
 use crate::noise::{normal, share};
 
-/// `rounds` histograms of 200 requests: a shared round effect, an arm's own of 1 %, requests of 35
-/// %.
+/// `rounds` histograms of 200 requests: a shared round effect, an arm effect of 1 %, request noise
+/// of 35 %.
 fn arm(shared: &[f64], rng: &mut Rng) -> Vec<Histogram<u64>> {
     let mut round = |shared: &f64| {
         let mut h = Histogram::new_with_bounds(1, 60_000_000_000, 3).expect("bounds");
@@ -108,7 +108,7 @@ fn the_bootstrap_repeats_with_its_seed_and_agrees_with_the_jackknife() {
 }
 
 /// Expanding is needed: with five rounds the percentiles at 2.5 % and 97.5 % cover far too seldom.
-/// They are what the expanded interval gives for the α whose expanded tail is 2.5 %.
+/// They equal the expanded interval for the α whose expanded tail is 2.5 %.
 #[test]
 fn expanded_percentiles_cover_where_plain_ones_do_not() {
     let plain_alpha = 0.154_466;

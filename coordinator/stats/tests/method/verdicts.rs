@@ -1,5 +1,5 @@
-//! (g) The whole way from values to verdicts: finds what is there, stays quiet on noise, and
-//! refuses when the host was disturbed during one arm alone.
+//! (g) The whole path from values to verdicts: real differences are found, noise gives no finding,
+//! and a host disturbed during one arm alone is refused.
 
 use stats::compare::{
     Direction, Question, Role, RoundCosts, Scale, Settings, Tolerance, Verdict, compare, cost_ln,
@@ -14,13 +14,13 @@ use crate::noise::normal;
 const RUNS: u64 = 100;
 
 struct Host {
-    /// True B/A.
+    /// True ratio of B to A.
     ratio: f64,
-    /// Slowing over the whole run.
+    /// Slowdown over the whole run.
     drift: f64,
     /// Standard deviation of d_r.
     scatter: f64,
-    /// Slowing while A2 runs.
+    /// Slowdown while A2 runs.
     disturbed: f64,
 }
 

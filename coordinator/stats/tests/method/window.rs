@@ -8,7 +8,7 @@ use super::noise::{autoregressive, share};
 const PIECES: usize = 64;
 const ALPHA: f64 = 0.01;
 
-/// `count` windows of AR(1) noise of 5 % about a ramp of ln(1 + change).
+/// `count` windows of AR(1) noise of 5 % around a ramp of ln(1 + change).
 fn windows(seed: Seed, count: usize, rho: f64, change: f64) -> Vec<Vec<f64>> {
     let mut rng = seed.rng();
     let ramp = |t: usize| (1.0 + change).ln() * t as f64 / (PIECES - 1) as f64;
@@ -31,7 +31,8 @@ fn detected(count: usize, rho: f64, change: f64) -> f64 {
 }
 
 /// At 1 %, 4,000 draws stay below 1.4 % with probability 0.99. At ρ = 0.6 the window is sixteen
-/// times as long as the noise remembers ((1+ρ)/(1−ρ) pieces); four windows carry any memory.
+/// times as long as the memory of the noise ((1+ρ)/(1−ρ) pieces); with four windows any memory is
+/// allowed.
 #[test]
 fn noise_is_seldom_taken_for_movement_however_it_repeats_itself() {
     for (count, rho) in [
@@ -47,7 +48,7 @@ fn noise_is_seldom_taken_for_movement_however_it_repeats_itself() {
     }
 }
 
-/// The negative control: a plain t-test of the slope, which believes its pieces independent.
+/// The negative control: a plain t-test of the slope, which assumes independent pieces.
 #[test]
 fn a_test_that_believes_pieces_independent_alarms_all_the_time() {
     let slope_t = |y: &[f64]| {
@@ -71,7 +72,8 @@ fn a_test_that_believes_pieces_independent_alarms_all_the_time() {
 
 #[test]
 fn a_ramp_of_ten_per_cent_is_found_and_its_absence_proved() {
-    // One window alone has four slow components to hold it against: it takes half as much again.
+    // A single window has only four slow components to compare with, so it needs half as much
+    // again.
     assert!(
         detected(1, 0.0, 0.15) > 0.50,
         "one window: {}",

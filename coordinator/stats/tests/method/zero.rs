@@ -1,6 +1,6 @@
 //! (i) Rounds of zero: a rate that is zero in some rounds is compared on a linear scale. Coverage,
-//! level and power where a round has all or nothing; the twins are what the logarithm makes of the
-//! rounds that survive, and the interval without its floor.
+//! level and power if rounds are all-or-nothing. The counter-checks are the logarithm of the
+//! remaining rounds, and the interval without its floor.
 
 use stats::compare::{
     ArmCost, Comparison, Direction, Interval, Question, Role, RoundCosts, RunMean, Scale, Settings,
@@ -15,14 +15,14 @@ use crate::noise::{normal, share};
 const RATE: Direction = Direction::HigherIsBetter;
 const RUNS: u64 = 500;
 
-/// Of each arm the share of rounds in which no request is good.
+/// For each arm, the share of rounds without a good request.
 #[derive(Clone, Copy)]
 struct Truth {
     a: f64,
     b: f64,
 }
 
-/// A round has 20 good requests a second, give or take 5 %, or none at all.
+/// A round has 20 good requests per second, ± 5 %, or none.
 fn rate(none: f64, rng: &mut Rng) -> f64 {
     let some = 20.0 * (1.0 + 0.05 * normal(rng));
     if rng.unit() < none { 0.0 } else { some }
@@ -100,7 +100,7 @@ fn verdicts(truth: Truth, arms: ArmSet, rounds: usize, wanted: &[Verdict]) -> f6
     })
 }
 
-/// The truth in the unit of what was measured, and the interval as it would be without the floor.
+/// The truth in the unit of the measurement, and the interval without the floor.
 fn intervals(truth: Truth, arms: ArmSet, rounds: usize, seed: Seed) -> (f64, Interval, Interval) {
     let rounds = rates(truth, arms, rounds, seed);
     let scale = scale(&rounds);
@@ -140,8 +140,8 @@ fn coverage(truth: Truth, arms: ArmSet, rounds: usize) -> (f64, f64) {
     )
 }
 
-/// The share of requests that are good falls from all to what is left of 17 rounds in 60: clearly
-/// worse, with its interval.
+/// The share of good requests falls from all to those of 17 rounds in 60: clearly worse, with its
+/// interval.
 #[test]
 fn i_rounds_without_a_good_request_are_found() {
     let truth = Truth { a: 0.0, b: 0.72 };
@@ -156,7 +156,7 @@ fn i_rounds_without_a_good_request_are_found() {
         &[Verdict::Slower],
     );
     assert!(none == 1.0, "B has none at all: {none}");
-    // The twin: the logarithm, of the rounds that survive in it, finds nothing.
+    // Counter-check: the logarithm of the remaining rounds finds nothing.
     let survivors = share(200, |seed| {
         let rounds = rates(truth, ArmSet::Two, 20, seed);
         let rest: Vec<_> = rounds
@@ -180,7 +180,7 @@ fn i_zeros_in_both_arms_are_seldom_taken_for_a_difference() {
     }
 }
 
-/// The floor is what makes the interval cover: where every round seen has zero, none seen scatters.
+/// The floor makes the interval cover: if every observed round is zero, nothing varies.
 #[test]
 fn i_the_interval_covers_and_without_its_floor_it_does_not() {
     for (arms, rounds) in [(ArmSet::Two, 6), (ArmSet::Two, 10), (ArmSet::Three, 6)] {
@@ -196,7 +196,7 @@ fn i_the_interval_covers_and_without_its_floor_it_does_not() {
     assert!(bare < 0.7, "the twin: {bare}");
 }
 
-/// Nothing but zero is no answer: no tolerance is a share of nothing.
+/// Zero in all arms gives no answer, because a relative tolerance has no meaning.
 #[test]
 fn i_zero_against_zero_is_undecided() {
     let rounds = rates(Truth { a: 1.0, b: 1.0 }, ArmSet::Three, 8, Seed(3));
@@ -205,7 +205,8 @@ fn i_zero_against_zero_is_undecided() {
     assert_eq!(verdict(&found, Scale::Zero), Verdict::Undecided);
 }
 
-/// Runs of different times: three of all good rounds, three of rounds of which a quarter has any.
+/// Runs of different times: three with only good rounds, three in which a quarter of the rounds has
+/// any good request.
 #[test]
 fn i_runs_with_zeros_are_compared_as_runs() {
     let run = |mean: f64, variance: f64| RunMean {
@@ -219,7 +220,7 @@ fn i_runs_with_zeros_are_compared_as_runs() {
     );
     let found = unpaired_within_reach(&old, &new, 1.0, &Settings::default()).expect("three a side");
     assert!(found.ci.low > 0.4 && found.delta > 0.7, "{found:?}");
-    // Runs that agree in having none are as uncertain as their thirty rounds, and not certain.
+    // Runs that agree on zero are as uncertain as their thirty rounds.
     let none = [0.0; 3].map(|m| run(m, 0.0));
     let old = [-1.0; 3].map(|m| run(m, 0.0));
     let within = unpaired_within_reach(&old, &none, 1.0, &Settings::default())

@@ -1,6 +1,6 @@
 //! A disk that loses what was not synced. Names become durable with the sync of their directory,
-//! contents with the sync of their file; whatever is pending may reach the device wholly, in part,
-//! or not at all, each piece for itself. Owns that model; knows nothing of stores.
+//! contents with the sync of their file; pending changes may reach the device completely, partly,
+//! or not at all, each independently. Owns that model; must not know stores.
 
 use std::collections::BTreeMap;
 use std::ffi::OsString;
@@ -18,7 +18,7 @@ enum Change {
 struct File {
     durable: Vec<u8>,
     pending: Vec<Change>,
-    /// Where a write without a position goes.
+    /// Offset of a write without a position.
     position: u64,
 }
 
@@ -30,7 +30,7 @@ enum Node {
 
 type Names = BTreeMap<OsString, Node>;
 
-/// A name in a directory gets something else, or goes.
+/// Sets or removes a name in a directory.
 #[derive(Clone, Debug)]
 struct Edit {
     dir: usize,
@@ -42,20 +42,20 @@ struct Edit {
 struct Dir {
     seen: Names,
     durable: Names,
-    /// What its next sync makes durable; the edits of one call at once.
+    /// Made durable by its next sync; the edits of one call together.
     pending: Vec<Vec<Edit>>,
 }
 
-/// How much of what is pending the device has at the cut.
+/// How much of the pending changes the device has at the cut.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub(crate) enum Reached {
     Nothing,
     Everything,
-    /// Some of it, some in part, some as zeros, by this seed.
+    /// Some of them, partly or as zeros, by this seed.
     Some(u64),
 }
 
-/// Its first directory is the one that it was made of.
+/// The first directory is the one it was made from.
 #[derive(Debug)]
 pub(crate) struct Disk {
     root: PathBuf,
@@ -65,7 +65,7 @@ pub(crate) struct Disk {
 }
 
 impl Disk {
-    /// A disk that holds a directory, wholly synced.
+    /// A disk with a directory, completely synced.
     pub(crate) fn holding(root: &Path) -> Self {
         let mut disk = Self {
             root: root.to_owned(),
@@ -119,7 +119,7 @@ impl Disk {
         Some(Edit { dir, name, node })
     }
 
-    /// Takes in the edits of one call; the last one's directory makes them durable.
+    /// Adds the edits of one call; the last one's directory makes them durable.
     fn name(&mut self, edits: impl IntoIterator<Item = Option<Edit>>) {
         let edits: Vec<_> = edits.into_iter().flatten().collect();
         let Some(dir) = edits.last().map(|edit| edit.dir) else {
@@ -206,7 +206,7 @@ impl Disk {
         }
     }
 
-    /// Writes what is there after the power went to another place.
+    /// Writes the contents after the power cut to another directory.
     pub(crate) fn cut(&self, to: &Path, reached: Reached) {
         let mut chance = Chance(match reached {
             Reached::Some(seed) => seed,
@@ -287,7 +287,7 @@ fn put(file: &mut Vec<u8>, change: &Change) {
     }
 }
 
-/// A fixed sequence that looks like chance.
+/// A fixed pseudo-random sequence.
 struct Chance(u64);
 
 impl Chance {

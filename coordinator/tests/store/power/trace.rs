@@ -1,10 +1,10 @@
-//! What a program did to files, read from strace's log. Owns the log's form; knows nothing of disks.
+//! A program's file operations, read from strace's log. Owns the log's format; must not know disks.
 
 use std::collections::BTreeMap;
 use std::os::unix::ffi::OsStringExt;
 use std::path::{Path, PathBuf};
 
-/// The calls that [`read`] understands, in strace's words.
+/// The calls that [`read`] understands, as an strace filter.
 pub(crate) const CALLS: &str = "trace=openat,pwrite64,write,fsync,fdatasync,rename,ftruncate,\
                                 unlink,unlinkat,mkdir";
 
@@ -41,9 +41,9 @@ pub(crate) enum Call {
     Said(String),
 }
 
-/// The calls in their order. A write that another thread's call interrupts counts from its
-/// beginning: it may have reached the device. A sync counts from its end, for what was written
-/// before its beginning.
+/// The calls in order. A write that is interrupted by another thread's call counts from its
+/// beginning, because it may have reached the device. A sync counts from its end, for writes before
+/// its beginning.
 pub(crate) fn read(log: &str) -> Vec<Call> {
     let mut open: BTreeMap<u32, &str> = BTreeMap::new();
     let mut calls = Vec::new();
@@ -141,7 +141,7 @@ fn ends(begun: &str, rest: &str, thread: u32) -> Option<Call> {
     }
 }
 
-/// The file behind the first argument, as `-y` shows it.
+/// The file of the first argument, as `-y` shows it.
 fn of_descriptor(text: &str) -> Option<PathBuf> {
     let (_, rest) = text.split_once('<')?;
     let name = rest.split_once('>')?.0;
@@ -153,7 +153,7 @@ fn of_descriptor(text: &str) -> Option<PathBuf> {
     Some(PathBuf::from(std::ffi::OsString::from_vec(name)))
 }
 
-/// The strings in quotes, which `-xx` shows as hexadecimal digits.
+/// The quoted strings, which `-xx` shows as hexadecimal digits.
 fn quoted(text: &str) -> Vec<Vec<u8>> {
     text.split('"').skip(1).step_by(2).map(unescaped).collect()
 }
@@ -165,7 +165,7 @@ fn unescaped(text: &str) -> Vec<u8> {
         .collect()
 }
 
-/// Whether a call touches what lies in a directory, or says something.
+/// Whether a call concerns files in a directory, or prints.
 pub(crate) fn concerns(call: &Call, dir: &Path) -> bool {
     match call {
         Call::Said(_) => true,

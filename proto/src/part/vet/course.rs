@@ -1,4 +1,4 @@
-//! The course of a window in time: its length, first and last completion, slices and steps, against
+//! Checks the course of a window: its length, first and last completion, slices and steps, against
 //! each other and against the latencies. Must not know single requests.
 
 use super::PartFault;
@@ -59,7 +59,7 @@ pub(super) fn check(part: &Part) -> Result<(), PartFault> {
     }
 }
 
-/// What parts of today have.
+/// Fields that parts of current workers must have.
 pub(super) fn complete(part: &Part) -> Result<(), PartFault> {
     let missing = |field| {
         Err(PartFault::Presence {
@@ -100,7 +100,7 @@ fn steps(part: &Part) -> Result<(), PartFault> {
         super::figures::COUNT,
     )?;
     if steps.not_kept == 0 && !steps.kept.is_empty() {
-        // Those of requests that were not answered are among them.
+        // Tokens of requests that were not answered are included.
         at_least("steps.tokens", tokens, "output_tokens", part.output_tokens)?;
     }
     if steps.not_kept > 0 {

@@ -1,6 +1,6 @@
-//! The three comparisons that every rule is made of, and the bounds beyond which no figure of a
-//! part can lie. Sums over as many parts as a run can have fit below them, so that nobody who adds
-//! figures of parts need ask. Must not know a part.
+//! The three comparisons that every rule uses, and the bounds of all figures of a part. Sums over
+//! as many parts as a run can have stay within the integer types, so that code that adds them need
+//! not check. Must not know parts.
 
 use std::time::Duration;
 
@@ -8,7 +8,7 @@ use super::PartFault;
 
 /// Requests have 32-bit indices.
 pub(super) const REQUESTS: u128 = 1 << 32;
-/// A window or any other time: thirty days, in nanoseconds.
+/// A window or any other time: thirty days, nanoseconds.
 pub(super) const TIME: u128 = 30 * 86_400 * 1_000_000_000;
 /// Bytes, switches, ticks, steps.
 pub(super) const COUNT: u128 = 1 << 48;

@@ -1,6 +1,6 @@
-//! Histograms of a part against its counts and against each other: so many values as there were
-//! requests and tokens, and sums that add up. Each alone was held against its own buckets when it
-//! was read. Must not know single requests.
+//! Checks a part's histograms against its counts and each other: as many values as there were
+//! requests and tokens, and consistent sums. Each histogram was checked against its own buckets
+//! when it was read. Must not know single requests.
 
 use super::figures::{at_least, within};
 use super::{ONE_EACH, PartFault};
@@ -44,7 +44,7 @@ pub(super) fn check(part: &Part) -> Result<(), PartFault> {
     let beyond = Metric::ALL
         .iter()
         .any(|metric| part.histograms.get(*metric).exact().overflow > 0);
-    // What lies beyond the buckets is in no sum.
+    // Values beyond the buckets are in no sum.
     if ok == 0 || beyond {
         Ok(())
     } else {
@@ -52,8 +52,7 @@ pub(super) fn check(part: &Part) -> Result<(), PartFault> {
     }
 }
 
-/// Every value is rounded up to a nanosecond where it is none at all: a sum of `n` of them is true
-/// within `n`.
+/// A value of zero is recorded as one nanosecond, so a sum of `n` values is exact within `n`.
 fn sums(part: &Part, ok: u128) -> Result<(), PartFault> {
     let of = |metric| part.histograms.get(metric).exact();
     let sum = |metric| of(metric).sum;

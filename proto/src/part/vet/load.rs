@@ -1,5 +1,5 @@
-//! A part against the load that was asked for: how many requests, which, of what length, and how
-//! its window could end. Must not know who measured it.
+//! Checks a part against the assigned load: how many requests, which, of what length, and how its
+//! window may end. Must not know who measured it.
 
 use super::figures::{at_most, equal, ns, within};
 use super::{Age, Allowed, Load, PartFault};
@@ -8,10 +8,10 @@ use crate::metric::Metric;
 use crate::part::{ON_THE_DOT_NS, Outcome, Part, RequestRecord, StopCause};
 use crate::spec::{Length, Objectives, Offer, Planned, Scenario, Shape, ShapeKind};
 
-/// The count of requests and how the window ended.
+/// The count of requests, and how the window ended.
 pub(super) fn planned(part: &Part, Load { scenario, share }: Load<'_>) -> Result<(), PartFault> {
     let (expected, planned) = (scenario.planned().of(share), part.outcomes.planned);
-    // A window that its own stop rule ended has fewer, and its verdict says so.
+    // A window ended by its own stop rule has fewer, and its validity says so.
     let allowed = match part.stopped {
         StopCause::AsPlanned => expected.allows(planned),
         StopCause::ErrorRate | StopCause::OverSaturated => planned <= expected.most().into(),
@@ -50,7 +50,7 @@ pub(super) fn check(part: &Part, load: Load<'_>, age: Age) -> Result<(), PartFau
     for request in &part.requests {
         let mine = request.index % share.of == share.index;
         let place = u64::from(request.index / share.of);
-        // Requests are sent in their order, and none is left out.
+        // Requests are sent in order, and none is left out.
         if !mine || place >= part.outcomes.planned {
             return Err(PartFault::Index {
                 index: request.index,
@@ -85,7 +85,8 @@ fn presence(part: &Part, scenario: &Scenario, age: Age) -> Result<(), PartFault>
     Ok(())
 }
 
-/// Answers are exactly as long as asked, so that where all are alike their tokens are known.
+/// Answers have exactly the requested length, so if all lengths are equal the number of tokens is
+/// known.
 fn lengths(part: &Part, scenario: &Scenario) -> Result<(), PartFault> {
     let listed = matches!(scenario.shape, Shape::Trace { .. });
     let least = |length: Length| if listed { 1 } else { length.min() };
@@ -161,7 +162,7 @@ fn lengths(part: &Part, scenario: &Scenario) -> Result<(), PartFault> {
     Ok(())
 }
 
-/// All are due at the start: latencies are completions.
+/// All requests are due at the start, so latencies equal completion times.
 fn burst(part: &Part) -> Result<(), PartFault> {
     if let Some(late) = part.requests.iter().find(|request| request.intended_ns > 0) {
         return Err(PartFault::Order {
@@ -205,7 +206,7 @@ fn burst(part: &Part) -> Result<(), PartFault> {
     Ok(())
 }
 
-/// What is counted of requests that are all there.
+/// Counts that follow if all requests were kept.
 fn counted(part: &Part, scenario: &Scenario) -> Result<(), PartFault> {
     if let Some(good) = part.good {
         let met = part
@@ -225,7 +226,7 @@ fn counted(part: &Part, scenario: &Scenario) -> Result<(), PartFault> {
                 |r: &&RequestRecord| r.sent_ns <= ends.max(r.intended_ns.saturating_add(grace));
             part.requests.iter().filter(due).count() as u64
         };
-        // Programs of before knew no grace.
+        // Older programs had no grace period.
         within(
             "in_time",
             in_time,
@@ -240,7 +241,7 @@ fn counted(part: &Part, scenario: &Scenario) -> Result<(), PartFault> {
     Ok(())
 }
 
-/// Where nothing waits for a place, a request is late from when it was due.
+/// Without an in-flight limit, lateness counts from the intended time.
 fn lateness(part: &Part) -> Result<(), PartFault> {
     let late = part.histograms.get(Metric::Lateness);
     let own = || {

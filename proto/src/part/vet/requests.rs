@@ -1,6 +1,5 @@
-//! Counts of requests, and the requests that are kept one by one: their order, and that counts,
-//! tokens, completions, slices and every histogram are what they amount to. Must not know what was
-//! asked for.
+//! Checks counts of requests and the requests kept individually: their order, and that counts,
+//! tokens, completions, slices and every histogram agree with them. Must not know the assignment.
 
 use super::figures::{REQUESTS, at_least, at_most, equal};
 use super::{Allowed, ONE_EACH, PartFault};
@@ -8,7 +7,7 @@ use crate::histogram::LOWEST;
 use crate::metric::Metric;
 use crate::part::{Outcome, Outcomes, Part, REQUESTS_KEPT, RequestRecord, Series, Step};
 
-/// The longest answer that a request can have.
+/// Greatest possible length of an answer, tokens.
 const ANSWER: u128 = 1 << 24;
 
 pub(super) fn counts(part: &Part) -> Result<(), PartFault> {
@@ -66,7 +65,7 @@ pub(super) fn counts(part: &Part) -> Result<(), PartFault> {
     at_most("requests", kept, "outcomes.planned", planned)
 }
 
-/// Lengths that were counted as requests were sent; parts of before they were counted have none.
+/// Lengths counted when requests were sent; older parts have none.
 fn lengths(part: &Part) -> Result<(), PartFault> {
     let Some(sent) = part.sent else { return Ok(()) };
     let Outcomes { planned, ok, .. } = part.outcomes;
@@ -113,7 +112,7 @@ pub(super) fn records(part: &Part) -> Result<(), PartFault> {
     totals(part, all)
 }
 
-/// What did not happen is zero, which only an answer lacks nothing of.
+/// An event that did not happen is zero. Only an answered request has all events.
 fn order(r: &RequestRecord) -> Result<(), PartFault> {
     let (due, sent, done) = (
         ("intended", r.intended_ns),
@@ -152,7 +151,7 @@ fn in_turn(
     }
 }
 
-/// The value that a request has in a metric's histogram, if it has one.
+/// The value of a request in a metric's histogram, if it has one.
 fn value(metric: Metric, r: &RequestRecord) -> Option<u64> {
     let span = |from: u64, to: u64| to.saturating_sub(from);
     if metric == Metric::Lateness {
@@ -174,8 +173,8 @@ fn value(metric: Metric, r: &RequestRecord) -> Option<u64> {
     }
 }
 
-/// The kept requests' values are in the histogram's buckets; where all are kept nothing else is, to
-/// the nanosecond.
+/// The kept requests' values must be in the histogram's buckets; if all requests were kept, the
+/// histogram must contain nothing else, to the nanosecond.
 fn values(part: &Part, metric: Metric, all: bool) -> Result<(), PartFault> {
     let histogram = part.histograms.get(metric);
     let exact = histogram.exact();
@@ -184,8 +183,8 @@ fn values(part: &Part, metric: Metric, all: bool) -> Result<(), PartFault> {
             metric: metric.name(),
         })
     };
-    // Where a place in flight is waited for, a request is late from when there was one; its
-    // histogram is not the records'.
+    // With an in-flight limit, lateness counts from the end of the wait, so the histogram does not
+    // follow from the records.
     if metric == Metric::Lateness {
         let latest = part
             .requests
@@ -296,7 +295,7 @@ fn totals(part: &Part, all: bool) -> Result<(), PartFault> {
     series(part)
 }
 
-/// Answers begin and end in steps, and all tokens are of steps.
+/// Answers begin and end in steps, and all tokens belong to steps.
 fn steps(part: &Part) -> Result<(), PartFault> {
     let kept = &part.steps.kept;
     if part.steps.not_kept > 0 || kept.is_empty() {
@@ -352,5 +351,6 @@ fn series(part: &Part) -> Result<(), PartFault> {
     }
 }
 
-/// Answered requests have one value each of these; named here so that a new one is not forgotten.
+/// Metrics with one value for each answered request; asserted so that a new metric is not
+/// forgotten.
 const _: () = assert!(ONE_EACH.len() + 3 == Metric::ALL.len());

@@ -1,5 +1,5 @@
-//! What process, host and engine say that they spent: nobody else knows it, so it is bounded by
-//! what is possible and held against the window. Must not know requests.
+//! Checks what process, host and engine report as used. Only they know it, so it is checked against
+//! physical bounds and the window. Must not know requests.
 
 use std::time::Duration;
 
@@ -7,12 +7,12 @@ use super::figures::{COUNT, PROCESSORS, TIME, at_most, equal, ns, within};
 use super::{Assigned, PartFault};
 use crate::part::{Part, Usage};
 
-/// Counters are read a little before the window and after it, and processor time is counted in
-/// ticks of 10 ms.
+/// Counters are read shortly before and after the window, and processor time is counted in ticks of
+/// 10 ms.
 const AROUND: Duration = Duration::from_millis(500);
 /// kHz: a hundred GHz.
 const FASTEST: u128 = 100_000_000;
-/// Requests a second through an engine that does nothing.
+/// Greatest plausible rate through an engine that does no work, requests per second.
 const MOST_DRIVEN: f64 = 1e12;
 
 pub(super) fn check(part: &Part) -> Result<(), PartFault> {
@@ -32,7 +32,7 @@ pub(super) fn check(part: &Part) -> Result<(), PartFault> {
     ] {
         at_most(field, count, "its bound", COUNT)?;
     }
-    // Time that waits for a disk goes backwards in some kernels, and the whole with it.
+    // In some kernels the time waiting for a disk goes backwards, and with it the total.
     let spread = u128::from(usage.host_ticks) / 10 + 100;
     let busy = u128::from(usage.host_busy_ticks) + u128::from(usage.host_steal_ticks);
     at_most(
@@ -67,7 +67,7 @@ pub(super) fn check(part: &Part) -> Result<(), PartFault> {
     clocks(&usage)
 }
 
-/// Against what the coordinator knows of the host and of the engine that was loaded.
+/// Checks against what the coordinator knows of the host and of the loaded engine.
 pub(super) fn known(part: &Part, to: &Assigned<'_>) -> Result<(), PartFault> {
     if let Some(processors) = to.processors.filter(|count| *count > 0) {
         times(&part.usage, processors.into())?;

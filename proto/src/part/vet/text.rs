@@ -1,10 +1,10 @@
-//! Texts and lists of a part: short, and fit to be shown. Must not know what they mean.
+//! Checks that a part's texts and lists are short and printable. Must not know their meaning.
 
 use super::PartFault;
 use super::figures::{PROCESSORS, TIME, at_most, ns};
 use crate::part::{ColdPhase, Part};
 
-/// Host names have 253 bytes at most, variants are far shorter.
+/// Host names have at most 253 bytes; variants are far shorter.
 const NAME: usize = 255;
 /// Digests and lists of kernels.
 const LINE: usize = 1024;
@@ -43,7 +43,7 @@ pub(super) fn text(field: &'static str, text: &str, most: usize) -> Result<(), P
     }
 }
 
-/// Controls, and what turns the direction of a line or breaks it.
+/// Control characters, and characters that change the direction of text or break a line.
 fn hidden(char: char) -> bool {
     char.is_control()
         || matches!(char, '\u{061c}' | '\u{200e}' | '\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2066}'..='\u{2069}')

@@ -1,4 +1,4 @@
-//! Prompts of every form, what is refused, and how they fall into two sets.
+//! Prompts in every format, refusals, and the division into two sets.
 
 use super::*;
 
@@ -30,7 +30,7 @@ fn prompts_come_as_lines_objects_and_conversations() {
         {"from": "gpt", "value": "Yes."}, {"from": "human", "value": "Why?"}]}]"#;
     assert_eq!(only("p.json", talk, 1), ["Hi?"]);
     assert_eq!(only("p.json", talk, 9), ["Hi?", "Hi?\nYes.\nWhy?"]);
-    // By its structure, whatever it is called, and with a mark and other line ends.
+    // Recognised by structure, with any name, with a byte-order mark and with other line ends.
     for (name, text) in [
         ("p", talk),
         ("p.txt", &format!("\u{feff}{talk}")),
@@ -168,7 +168,7 @@ fn what_asks_nothing_is_counted_and_one_set_alone_is_refused() {
 #[test]
 fn one_element_of_an_array_has_a_limit_and_the_array_has_none() {
     let long = |bytes: usize| format!("{{\"prompt\": \"{}\"}}", "x".repeat(bytes));
-    // The reader is ahead of the parser by a buffer.
+    // The reader is one buffer ahead of the parser.
     let (half, whole) = (long(MOST_LINE / 2), long(MOST_LINE + (64 << 10)));
     assert_eq!(
         only("p.json", &format!("[{half},{half},{half}]"), 1).len(),

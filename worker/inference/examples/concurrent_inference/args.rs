@@ -1,10 +1,10 @@
-//! The program's flags. Parsed by hand, so that the example compiles nothing for it. Must not look
-//! at files or the environment.
+//! The program's flags. Parsed by hand, so that the example needs no extra dependency. Must not
+//! read files or the environment.
 
 use std::path::PathBuf;
 use std::str::FromStr;
 
-/// Printed for `--help` and after a mistake.
+/// Printed for `--help` and after an error.
 pub(crate) const HELP: &str = "\
 Usage: concurrent_inference [FLAGS]
 
@@ -27,7 +27,7 @@ Exit code: 0 all answered, 1 some request was not, 2 nothing could be measured."
 const PROMPT: &str =
     "Explain in simple words why the sky turns red in the evening but stays blue at noon.";
 
-/// What is to be done.
+/// What the user asked for.
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) enum Asked {
     Help,
@@ -42,13 +42,13 @@ pub(crate) struct Args {
     pub(crate) model_path: Option<PathBuf>,
     pub(crate) concurrent: usize,
     pub(crate) max_tokens: usize,
-    /// `None` is one for each processor.
+    /// `None` means one for each processor.
     pub(crate) threads: Option<usize>,
     pub(crate) verbose: bool,
     pub(crate) json: bool,
 }
 
-/// A mistake in the flags.
+/// An error in the flags.
 #[derive(Debug, PartialEq, Eq, thiserror::Error)]
 pub(crate) enum ArgsError {
     #[error("{flag} is not a flag of this program")]

@@ -1,6 +1,6 @@
-//! N requests released at one instant into the batcher, and when each was taken up and done. Owns
-//! the clock of the measured window. A failed request has no times, only a reason. It must not know
-//! how results are shown.
+//! Releases N requests into the batcher at one instant, and records when each started and finished.
+//! Owns the clock of the measured window. A failed request has no times, only a reason. Must not
+//! know how results are shown.
 
 use std::time::{Duration, Instant};
 
@@ -16,29 +16,29 @@ pub(crate) struct Burst {
     /// In order of release.
     pub(crate) requests: Vec<Fate>,
     pub(crate) wall: Duration,
-    /// Processor time spent in the window, where the kernel tells.
+    /// Processor time spent in the window, if the kernel reports it.
     pub(crate) cpu: Option<Duration>,
 }
 
-/// What became of a request.
+/// Outcome of a request.
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) enum Fate {
     Answered(Answer),
-    /// Refused or given up, with the engine's reason.
+    /// Refused or failed, with the engine's reason.
     Failed(String),
 }
 
 /// An answered request.
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) struct Answer {
-    /// From the release to the first work on it.
+    /// Time from the release to the first work on it.
     pub(crate) wait: Duration,
-    /// From the first work on it to its last token.
+    /// Time from the first work on it to its last token.
     pub(crate) inference: Duration,
     pub(crate) tokens: Vec<u32>,
 }
 
-/// A request under way.
+/// A request in progress.
 #[derive(Default)]
 struct Progress {
     started: Duration,
@@ -46,8 +46,8 @@ struct Progress {
     fate: Option<Fate>,
 }
 
-/// Releases `concurrent` equal requests together and works until none is left. Each makes exactly
-/// `max_tokens` tokens, so that all runs do the same work.
+/// Releases `concurrent` equal requests together and works until none is left. Each generates
+/// exactly `max_tokens` tokens, so that all runs do the same work.
 pub(crate) fn run(
     batcher: &mut Batcher,
     prompt: &[u32],
@@ -128,7 +128,7 @@ impl Progress {
 }
 
 impl Answer {
-    /// What whoever asked has waited: wait + inference.
+    /// Time that the user waited: wait + inference.
     pub(crate) fn total(&self) -> Duration {
         self.wait + self.inference
     }

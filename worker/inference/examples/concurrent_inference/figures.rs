@@ -1,5 +1,5 @@
-//! What a burst amounts to, computed once for both people and programs; serialised it is the
-//! program's JSON line, whose times are nanoseconds. It must not know how figures are worded.
+//! Figures of a burst, computed once for both people and programs. Serialised, this is the
+//! program's JSON line, with times in nanoseconds. Must not know how figures are worded.
 
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -18,9 +18,9 @@ const FORMAT: u32 = 1;
 #[derive(Debug, Serialize)]
 pub(crate) struct Figures {
     format: u32,
-    /// Of the program's own file; absent where it cannot be read.
+    /// SHA-256 of the program's own file; absent if it cannot be read.
     pub(crate) sha256: Option<String>,
-    /// Whether this build collects a profile, so that its times mean nothing.
+    /// Whether this build is instrumented for profiling, so that its times mean nothing.
     pub(crate) instrumented: bool,
     pub(crate) model_digest: String,
     pub(crate) parameters: u64,
@@ -30,7 +30,7 @@ pub(crate) struct Figures {
     pub(crate) max_tokens: usize,
     pub(crate) cold_start: Cold,
     pub(crate) requests: Requests,
-    /// From the release of all requests to the end of the last.
+    /// Time from the release of all requests to the end of the last.
     pub(crate) wall_ns: u64,
     /// Processor time in that window.
     pub(crate) cpu_ns: Option<u64>,
@@ -39,7 +39,7 @@ pub(crate) struct Figures {
     pub(crate) tokens: usize,
     pub(crate) tokens_per_second: f64,
     pub(crate) requests_per_second: f64,
-    /// Of the answered requests; absent without any.
+    /// Times of the answered requests; absent without any.
     pub(crate) times: Option<Times>,
     /// One entry for each answered request, in order of release.
     runs: Vec<Run>,
@@ -54,12 +54,12 @@ pub(crate) struct Cold {
     pub(crate) total_ns: u64,
 }
 
-/// How many came to what.
+/// Number of requests by outcome.
 #[derive(Debug, PartialEq, Eq, Serialize)]
 pub(crate) struct Requests {
     pub(crate) asked: usize,
     pub(crate) ok: usize,
-    /// By the engine's reason.
+    /// Failed requests by the engine's reason.
     pub(crate) failed: BTreeMap<String, usize>,
 }
 
@@ -72,7 +72,8 @@ pub(crate) struct Times {
     pub(crate) inference: Spread,
     pub(crate) first_completion_ns: u64,
     pub(crate) last_completion_ns: u64,
-    /// Inference times of all requests added up: more than the wall where requests share steps.
+    /// Sum of the inference times of all requests: greater than the wall time if requests share
+    /// steps.
     pub(crate) inference_sum_ns: u64,
 }
 
@@ -93,7 +94,7 @@ struct Run {
 }
 
 impl Figures {
-    /// Of a burst on `model`.
+    /// The figures of a burst on `model`.
     pub(crate) fn of(
         burst: &Burst,
         cold: ColdStart,
@@ -189,7 +190,7 @@ impl Times {
 }
 
 impl Spread {
-    /// `None` of nothing. The median of an even number is the mean of the middle two.
+    /// `None` without times. The median of an even number is the mean of the middle two.
     fn of(times: impl Iterator<Item = Duration>) -> Option<Self> {
         let mut times: Vec<u64> = times.map(nanos).collect();
         times.sort_unstable();

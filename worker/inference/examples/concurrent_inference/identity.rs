@@ -1,23 +1,23 @@
-//! Which build this program is: the SHA-256 of its own file, and whether it is instrumented to
-//! collect a profile. Two builds with one hash are one build. It must not know what was measured.
+//! Identity of this build: the SHA-256 of its own file, and whether it is instrumented for
+//! profiling. Two builds with the same hash are one build. Must not know what was measured.
 
 use sha2::{Digest, Sha256};
 
-/// `__llvm_prf_cnts`, the section that instrumented code counts in, backwards: written forwards it
-/// would be found here.
+/// `__llvm_prf_cnts`, the section of instrumented counters, spelt backwards so that this constant
+/// itself is not found.
 const COUNTERS_REVERSED: &[u8] = b"stnc_frp_mvll__";
 
-/// What the program's own file says.
+/// Identity read from the program's own file.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Identity {
     /// 64 lower-case hexadecimal digits.
     pub(crate) sha256: String,
-    /// Whether it counts what it executes, which makes it slower.
+    /// Whether it is instrumented, which makes it slower.
     pub(crate) instrumented: bool,
 }
 
 impl Identity {
-    /// Of the running program, where its file can be read.
+    /// Of the running program, if its file can be read.
     pub(crate) fn own() -> Option<Self> {
         let path = std::env::current_exe().ok()?;
         std::fs::read(path).ok().map(|file| Self::of(&file))

@@ -1,15 +1,15 @@
-//! What the kernel says of this process and its host: age, processor time, free memory. Read from
-//! /proc, so `None` where there is none. It must not know what is measured.
+//! Kernel statistics of this process and its host: age, processor time, free memory. Read from
+//! /proc; `None` without it. Must not know what is measured.
 
 use std::fs;
 use std::time::Duration;
 
-/// Ticks of a second in /proc/self/stat, on every Linux this runs on.
+/// Ticks per second in /proc/self/stat, on every supported Linux.
 const TICKS: u64 = 100;
-/// `starttime`, counted after the program's name.
+/// Index of `starttime`, counted after the program's name.
 const START_TIME: usize = 19;
 
-/// How long ago the process was started, in steps of 10 ms.
+/// Age of the process, in steps of 10 ms.
 pub(crate) fn since_exec() -> Option<Duration> {
     let stat = fs::read_to_string("/proc/self/stat").ok()?;
     let uptime = fs::read_to_string("/proc/uptime").ok()?;
@@ -45,7 +45,7 @@ pub(crate) fn free_memory() -> Option<u64> {
         .map(|kilobytes| kilobytes * 1024)
 }
 
-/// Seconds after boot; the name in parentheses may hold anything.
+/// Seconds after boot; the name in parentheses may contain any character.
 fn started(stat: &str) -> Option<f64> {
     let fields = stat.rsplit_once(')')?.1;
     let ticks = fields

@@ -1,7 +1,7 @@
-//! One process, one model, N requests released together: what the engine does under that load, for
-//! people (tables) and for programs (`--json`, one line). Ends with 0 when every request was
-//! answered, 1 when one was not, 2 when nothing could be measured. The only file of the program
-//! that prints.
+//! One process, one model, N requests released together: measures the engine under that load, and
+//! reports tables for people or one JSON line (`--json`). Exit code 0 if every request was
+//! answered, 1 if one was not, 2 if nothing could be measured. The only file of the program that
+//! prints.
 
 mod args;
 mod burst;
@@ -34,7 +34,7 @@ fn main() -> ExitCode {
         Ok(Asked::Run(args)) => measure(&args, age).map_err(|trouble| trouble.to_string()),
         Err(error) => Err(format!("❌ {error}\n\n{}", args::HELP)),
     };
-    // A reader that went away, as `head` does, is no failure of the measurement.
+    // A reader that closes the pipe, as `head` does, is not a failure of the measurement.
     match measured {
         Ok((text, code)) => {
             let _gone = writeln!(std::io::stdout(), "{}", text.trim_end());
@@ -47,7 +47,7 @@ fn main() -> ExitCode {
     }
 }
 
-/// What to print and the exit code; `age` is that of the process at its first line.
+/// The output and the exit code; `age` is the age of the process at its first line.
 fn measure(args: &Args, age: Option<Duration>) -> Result<(String, u8), Trouble> {
     let Opened { engine, cold } = setup::open(args, age)?;
     let Engine {

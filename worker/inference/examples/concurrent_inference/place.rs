@@ -1,5 +1,5 @@
-//! Where the model lies: the flag, then `BENCH_MODEL_PATH`, then the default places. Owns that
-//! order; must not open anything.
+//! Finds the model: the flag, then `BENCH_MODEL_PATH`, then the default paths. Owns that order;
+//! must not open anything.
 
 use std::path::{Path, PathBuf};
 
@@ -9,7 +9,7 @@ const DEFAULTS: [&str; 2] = [
     ".inferno/models/TinyLlama_TinyLlama-1.1B-Chat-v1.0",
 ];
 
-/// No model where one should be.
+/// There is no model at the path.
 #[derive(Debug, PartialEq, Eq, thiserror::Error)]
 #[error(
     "❌ Model not found at: {}\nSolution: run scripts/fetch-model.sh to get a small free one, or set {VARIABLE} \
@@ -20,7 +20,7 @@ pub(crate) struct ModelNotFound {
     pub(crate) tried: PathBuf,
 }
 
-/// The model to use. A place that was named must have it: there is no silent fall to the next.
+/// The model to use. If a path was given, the model must be there: there is no silent fallback.
 pub(crate) fn locate(flag: Option<&Path>) -> Result<PathBuf, ModelNotFound> {
     let environment = std::env::var_os(VARIABLE)
         .filter(|value| !value.is_empty())

@@ -1,5 +1,5 @@
-//! From flags to an engine that could take requests, with the time of each phase of the cold start,
-//! or a reason why not that says what to do. It must not send requests.
+//! Turns flags into an engine that can take requests, with the time of each phase of the cold
+//! start, or a reason with the way out. Must not send requests.
 
 use std::path::Path;
 use std::sync::Arc;
@@ -16,13 +16,13 @@ use super::args::Args;
 use super::machine;
 use super::place::{self, ModelNotFound};
 
-/// Most sequences in one step; more requests wait. As in the plans of the coordinator, so is the
-/// next.
+/// Greatest number of sequences in one step; more requests wait. This and the next value are those
+/// of the coordinator's plans.
 const MAX_BATCH: usize = 256;
-/// Most prompt tokens in one step.
+/// Greatest number of prompt tokens in one step.
 const PREFILL_CHUNK: usize = 512;
 
-/// An engine and how long it took to get there.
+/// An engine and the times of its cold start.
 pub(crate) struct Opened {
     pub(crate) engine: Engine,
     pub(crate) cold: ColdStart,
@@ -38,7 +38,7 @@ pub(crate) struct Engine {
 /// The phases of a cold start.
 #[derive(Debug, Clone, Copy, Default)]
 pub(crate) struct ColdStart {
-    /// From the start of the process to its own first line, in the kernel's steps of 10 ms.
+    /// Time from the start of the process to its own first line, in the kernel's steps of 10 ms.
     pub(crate) runtime: Duration,
     /// The model: found, mapped, read.
     pub(crate) model: Duration,
@@ -80,7 +80,7 @@ impl ColdStart {
     }
 }
 
-/// Loads the model; `age` is that of the process at its first line.
+/// Loads the model; `age` is the age of the process at its first line.
 pub(crate) fn open(args: &Args, age: Option<Duration>) -> Result<Opened, Trouble> {
     let begun = Instant::now();
     let path = place::locate(args.model_path.as_deref())?;
@@ -117,7 +117,7 @@ pub(crate) fn open(args: &Args, age: Option<Duration>) -> Result<Opened, Trouble
     })
 }
 
-/// A path that exists but holds no model is told as a missing model too.
+/// A path that exists but contains no model is reported as a missing model too.
 fn load(path: &Path, threads: usize) -> Result<Model, Trouble> {
     let options = LoadOptions {
         threads,
@@ -141,7 +141,7 @@ fn folder(model: &Path) -> &Path {
     }
 }
 
-/// The prompt repeated or cut to `wanted` tokens.
+/// The prompt, repeated or cut to `wanted` tokens.
 fn fitted(prompt: Vec<u32>, wanted: Option<usize>) -> Vec<u32> {
     match wanted {
         Some(wanted) => prompt.iter().copied().cycle().take(wanted).collect(),
@@ -149,7 +149,7 @@ fn fitted(prompt: Vec<u32>, wanted: Option<usize>) -> Vec<u32> {
     }
 }
 
-/// Limits that let every request be served, if the memory is there.
+/// Limits that allow every request to be served, if there is enough memory.
 fn budget(
     model: &Model,
     concurrent: usize,

@@ -1,5 +1,5 @@
-//! The whole program on a tiny model with random weights: that all requests are answered, and that
-//! what cannot be served is a failure and never a time.
+//! Runs the whole program on a tiny model with random weights: all requests are answered, and a
+//! request that cannot be served is a failure and never a time.
 
 use std::path::Path;
 

@@ -1,6 +1,6 @@
-//! The figures in words and tables for a terminal of 80 columns: cold start, each request's wait
-//! and inference, completions, rates, processor, what it means for PGO. Computes nothing but
-//! shares; prints nothing itself.
+//! The figures as text and tables for an 80-column terminal: cold start, each request's wait and
+//! inference, completions, rates, processor, and what they mean for PGO. Computes only shares;
+//! prints nothing itself.
 
 use std::fmt::Write;
 use std::time::Duration;
@@ -10,10 +10,10 @@ use inference::tokenizer::Tokenizer;
 use super::burst::{Burst, Fate};
 use super::figures::{Figures, Spread, Times};
 
-/// Characters of an answer shown.
+/// Number of characters shown of an answer.
 const SHOWN: usize = 72;
 
-/// Everything, with every request by itself where `answers` are given.
+/// The whole report, with every single request if `answers` are given.
 pub(crate) fn all(figures: &Figures, answers: Option<(&Burst, &Tokenizer)>) -> String {
     let mut out = String::new();
     let parts = [
@@ -133,7 +133,7 @@ fn rates(figures: &Figures) -> String {
     out
 }
 
-/// What a better compiled program could change here, and which program this is.
+/// The share of time that better compiled code could improve, and which build this is.
 fn insight(figures: &Figures) -> String {
     let mut out = String::from("PGO insight\n");
     let (wait, busy) = (
@@ -234,7 +234,7 @@ fn exact(time_taken: Duration) -> String {
     time(u64::try_from(time_taken.as_nanos()).unwrap_or(u64::MAX))
 }
 
-/// Three significant digits or more, in the unit that suits.
+/// At least three significant digits, in the unit that fits.
 fn time(nanos: u64) -> String {
     match nanos {
         0..1_000_000 => format!("{:.1} µs", nanos as f64 / 1e3),

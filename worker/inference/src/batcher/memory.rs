@@ -1,4 +1,4 @@
-//! What a batcher will need of memory, before there is one.
+//! Memory that a batcher will need, computed before it exists.
 
 use crate::config::{Config, KvFormat};
 use crate::forward::activation_bytes;
@@ -6,8 +6,8 @@ use crate::kv::{page_bytes, pages_for};
 use crate::model::copied_bytes;
 use crate::request::BatchOptions;
 
-/// Bytes a process needs to serve `concurrency` requests of `tokens` tokens each (prompt and
-/// output) at once: weights and what kernels lay out anew of them, their keys and values, and the
+/// Bytes that a process needs to serve `concurrency` requests of `tokens` tokens each (prompt and
+/// output) at once: weights and the kernels' own copies of them, keys and values, and the
 /// activations of the largest pass.
 pub fn memory_needed(
     config: &Config,

@@ -1,4 +1,4 @@
-//! One request between its submission and its end: its pages and how far it has come.
+//! One request between submission and end: its pages and its progress.
 
 use crate::kernels::PAGE;
 use crate::pages::{Node, PagePool, PageTable};
@@ -9,10 +9,10 @@ use crate::sampling::SplitMix;
 pub(super) struct Sequence {
     pub(super) request: Request,
     pub(super) pages: PageTable,
-    /// Tokens whose keys and values are in the cache or in the pass being computed.
+    /// Number of tokens whose keys and values are in the cache or in the pass being computed.
     pub(super) computed: usize,
-    /// The beginning made up of its first pages that are known, and how many; `None` once it is not
-    /// to be told on.
+    /// The known prefix that its first pages form, and the number of these pages; `None` once no
+    /// more pages are to be registered.
     pub(super) known: Option<(Node, usize)>,
     pub(super) generated: usize,
     pub(super) last: u32,
@@ -35,15 +35,15 @@ impl Sequence {
         }
     }
 
-    /// Before its first tokens are planned: takes over the pages of a known beginning.
+    /// Takes over the pages of a known prefix. Called before its first tokens are planned.
     pub(super) fn adopt(&mut self, pool: &mut PagePool) {
         let (count, node) = pool.adopt(&self.request.prompt, &mut self.pages);
         self.computed = count * PAGE;
         self.known = Some((node, count));
     }
 
-    /// Makes the pages known that its prompt fills with what is planned. A page is written in the
-    /// pass before anything is read from it, so others may take it over in the same pass.
+    /// Registers the pages of its prompt that the planned tokens fill. A page is written in the
+    /// pass before anything reads it, so other sequences may take it over in the same pass.
     pub(super) fn register(&mut self, pool: &mut PagePool) {
         let (prompt, _) = self.request.prompt.as_chunks::<PAGE>();
         while let Some((node, count)) = self.known

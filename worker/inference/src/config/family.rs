@@ -1,5 +1,5 @@
-//! The families of models that the engine computes, one row a family: what it is called and where
-//! it departs from Llama. It must not know tensors or files.
+//! The families of models that the engine computes, one row each: names, and differences from
+//! Llama. Must not know tensors or files.
 
 use super::keys::Keys;
 use super::{Biases, Scales};
@@ -10,102 +10,102 @@ use crate::error::LoadError;
 pub(super) struct Family {
     /// `model_type` in a `config.json`.
     pub(super) model_type: &'static str,
-    /// Classes of a language model with its head, as `architectures` names them; the first is the
-    /// present name.
+    /// Class names of a language model with its head, as in `architectures`; the current name is
+    /// first.
     pub(super) classes: &'static [&'static str],
-    /// Width of a head where it is left out: this, or `hidden_size` divided by the heads.
+    /// Width of a head if absent: this, or `hidden_size` divided by the number of heads.
     pub(super) head_dim: Option<usize>,
-    /// Longest sequence where it is left out.
+    /// Longest sequence if absent.
     pub(super) context: usize,
-    /// Base of the rotary embedding where it is left out.
+    /// Base of the rotary embedding if absent.
     pub(super) theta: f64,
-    /// That of layers with a window, where they have their own.
+    /// Base for layers with a window, if they have their own.
     pub(super) local_theta: Option<f64>,
-    /// Added in norms where it is left out.
+    /// Epsilon of the norms if absent.
     pub(super) epsilon: f64,
-    /// Whether the head is the embedding where that is left out.
+    /// Whether the head is the embedding if the setting is absent.
     pub(super) tied: bool,
     /// Which products have a bias.
     pub(super) bias: Bias,
     /// Whether parts of a head may be rotated.
     pub(super) partial_rotary: bool,
-    /// Which layers see a window only.
+    /// Which layers have an attention window.
     pub(super) window: Window,
-    /// Whether some layers rotate nothing.
+    /// Whether some layers do not rotate.
     pub(super) unrotated: bool,
     /// Whether heads of queries and keys are normalised.
     pub(super) head_norms: bool,
     /// Whether queries, keys and values are one tensor, and gate and up another.
     pub(super) fused: bool,
     pub(super) norms: Norms,
-    /// The key of the activation, and what it may be.
+    /// The key of the activation, and its allowed value.
     pub(super) activation: (&'static str, Activation),
     pub(super) multipliers: Multipliers,
-    /// Bounds of attention scores and logits where they are left out; `None` where the family has
-    /// none.
+    /// Caps of attention scores and logits if absent; `None` if the family has none.
     pub(super) caps: Option<[f64; 2]>,
 }
 
-/// Where biases are said to be.
+/// How biases are declared.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Bias {
-    /// `attention_bias` and `mlp_bias` say whether all products of each have one.
+    /// `attention_bias` and `mlp_bias` declare biases for all products of attention and of the
+    /// feed-forward layer.
     Said,
-    /// `attention_bias` says it of attention; the feed-forward layer has none.
+    /// `attention_bias` declares those of attention; the feed-forward layer has none.
     SaidOfAttention,
-    /// Queries, keys and values have one, nothing else has.
+    /// Only queries, keys and values have one.
     Inputs,
-    /// Nowhere.
+    /// There are none.
     None,
 }
 
-/// Which layers see a window only.
+/// Which layers have an attention window.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Window {
     /// None of them.
     None,
-    /// All of them, where `sliding_window` says so; left out, it is this.
+    /// All of them, if `sliding_window` says so; this is its default.
     All(Option<usize>),
-    /// Where `use_sliding_window` says so, those from `max_window_layers` on, or those that
+    /// If `use_sliding_window` says so: those from `max_window_layers` on, or those that
     /// `layer_types` names.
     Late,
-    /// All but every n-th, by `layer_types` or `sliding_window_pattern`.
+    /// All except every n-th, by `layer_types` or `sliding_window_pattern`.
     AllBut {
         every: usize,
-        /// `sliding_window` where it is left out.
+        /// Default of `sliding_window`.
         width: usize,
     },
 }
 
-/// What the gate goes through.
+/// Activation of the gate.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Activation {
     /// x × σ(x).
     Silu,
-    /// x × Φ(x), by the hyperbolic tangent.
+    /// x × Φ(x), approximated by the hyperbolic tangent.
     Gelu,
 }
 
-/// Where norms are and what is added to their weights.
+/// Position of norms, and offset of their weights.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Norms {
     /// Before attention and before the feed-forward layer.
     Before,
     /// The same; 1 is added to their weights.
     BeforePlusOne,
-    /// Before and behind both; 1 is added to their weights.
+    /// Before and after both; 1 is added to their weights.
     AroundPlusOne,
 }
 
-/// Factors between layers.
+/// Multipliers between layers.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Multipliers {
-    /// None but 1/√head of attention scores.
+    /// Only 1/√head for attention scores.
     None,
-    /// Granite's, each said.
+    /// Granite's, each a setting.
     Said,
-    /// The embedding times √hidden; attention scores by the head, or by `query_pre_attn_scalar`
-    /// where there is one.
+    /// The embedding times √hidden; attention scores by the width of a head, or by
+    /// `query_pre_attn_scalar` if present.
     Root { query: bool },
 }
 
@@ -234,20 +234,20 @@ pub(super) const ALL: [Family; 10] = [
 ];
 
 impl Family {
-    /// By the name of the type.
+    /// The family with this `model_type`.
     pub(super) fn by_type(model_type: &str) -> Option<&'static Self> {
         ALL.iter().find(|family| family.model_type == model_type)
     }
 
-    /// By the name of the class.
+    /// The family with this class name.
     pub(super) fn by_class(class: &str) -> Option<&'static Self> {
         ALL.iter().find(|family| family.classes.contains(&class))
     }
 
     pub(super) fn activation(&self, keys: &Keys<'_>) -> Result<Activation, LoadError> {
         let (key, activation) = self.activation;
-        // Gemma's files have both keys; the first of them say `gelu` and mean the one by the
-        // hyperbolic tangent.
+        // Gemma's files have both keys. The first Gemma files say `gelu` and mean the approximation
+        // by the hyperbolic tangent.
         let others: &[&str] = match activation {
             Activation::Gelu => &["hidden_act", "hidden_activation"],
             Activation::Silu => &[],
@@ -347,7 +347,7 @@ impl Family {
             .into_iter()
             .enumerate()
         {
-            // Null says that there is none, which a missing key does not.
+            // Null means that there is none, which differs from a missing key.
             let cap = if keys.is_null(key) {
                 Some(0.0)
             } else {
@@ -359,7 +359,7 @@ impl Family {
     }
 }
 
-/// The classes of all families, for errors.
+/// The classes of all families, for error messages.
 pub(crate) fn classes() -> String {
     let names: Vec<&str> = ALL.iter().map(|family| family.classes[0]).collect();
     names.join(", ")

@@ -1,5 +1,6 @@
-//! The settings of a `config.json`, and by which rule one that nobody reads is an error: a setting
-//! changes what a model computes unless it is known not to. It must not know any architecture.
+//! The settings of a `config.json`, and the rule for settings that nothing reads: they are errors
+//! unless known to have no effect, because a setting can change what a model computes. Must not
+//! know any architecture.
 
 use std::cell::RefCell;
 use std::collections::BTreeSet;
@@ -9,7 +10,7 @@ use serde_json::{Map, Value};
 
 use crate::error::LoadError;
 
-/// Settings that change nothing of what this engine computes, by the reason.
+/// Settings that do not change the engine's results, by reason.
 const WITHOUT_EFFECT: [(&str, &[&str]); 5] = [
     (
         "they describe the file",
@@ -38,7 +39,8 @@ const WITHOUT_EFFECT: [(&str, &[&str]); 5] = [
             "datasets",
             "license",
             "custom_pipelines",
-            // Code beside the weights: the class named in `architectures` is the engine's own.
+            // Code distributed with the weights: the class named in `architectures` is the engine's
+            // own.
             "auto_map",
         ],
     ),
@@ -116,8 +118,7 @@ const WITHOUT_EFFECT: [(&str, &[&str]); 5] = [
     ),
 ];
 
-/// Settings that are without effect where they are false, or empty, and an error at any other
-/// value.
+/// Settings without effect if false or empty; any other value is an error.
 const WHERE_FALSE: [&str; 12] = [
     "attention_bias",
     "mlp_bias",
@@ -133,7 +134,7 @@ const WHERE_FALSE: [&str; 12] = [
     "pruned_heads",
 ];
 
-/// The settings of one file; remembers which were read.
+/// The settings of one file, with a record of which were read.
 pub(super) struct Keys<'a> {
     pub(super) origin: &'a Path,
     map: &'a Map<String, Value>,
@@ -149,18 +150,18 @@ impl<'a> Keys<'a> {
         }
     }
 
-    /// A setting; `null` is none.
+    /// A setting; `null` counts as absent.
     pub(super) fn get(&self, key: &'static str) -> Option<&'a Value> {
         self.read.borrow_mut().insert(key);
         self.map.get(key).filter(|value| !value.is_null())
     }
 
-    /// Whether a setting is there and says that there is none.
+    /// Whether a setting is present with the value `null`.
     pub(super) fn is_null(&self, key: &str) -> bool {
         self.map.get(key).is_some_and(Value::is_null)
     }
 
-    /// A whole number, not negative.
+    /// A non-negative integer.
     pub(super) fn count(&self, key: &'static str) -> Result<Option<usize>, LoadError> {
         let whole = |value: &Value| {
             let float = || {
@@ -176,7 +177,7 @@ impl<'a> Keys<'a> {
         self.typed(key, "a whole number", whole)
     }
 
-    /// A count that must be there.
+    /// A required count.
     pub(super) fn required(&self, key: &'static str) -> Result<usize, LoadError> {
         self.count(key)?.ok_or_else(|| LoadError::SettingMissing {
             path: self.origin.to_owned(),
@@ -196,7 +197,7 @@ impl<'a> Keys<'a> {
         self.typed(key, "a text", Value::as_str)
     }
 
-    /// An object with settings of its own.
+    /// A nested object of settings.
     pub(super) fn object(
         &self,
         key: &'static str,
@@ -204,7 +205,7 @@ impl<'a> Keys<'a> {
         self.typed(key, "an object", Value::as_object)
     }
 
-    /// Token ids: one, a list, or none. Ids below zero stand for none.
+    /// Token ids: one, a list, or none. Negative ids mean none.
     pub(super) fn ids(&self, key: &'static str) -> Result<Vec<u32>, LoadError> {
         let Some(value) = self.get(key) else {
             return Ok(Vec::new());
@@ -213,7 +214,7 @@ impl<'a> Keys<'a> {
             .ok_or_else(|| self.wrong(key, value, "a token id, a list of them, or null"))
     }
 
-    /// What one setting's value is, by a reader of its kind.
+    /// The value of a setting, parsed by `read`.
     pub(super) fn typed<T>(
         &self,
         key: &'static str,
@@ -242,7 +243,7 @@ impl<'a> Keys<'a> {
         }
     }
 
-    /// Errors at the first setting that was not read and may have an effect.
+    /// Fails at the first setting that was not read and may have an effect.
     pub(super) fn all_read(&self) -> Result<(), LoadError> {
         let read = self.read.borrow();
         let unread = |(key, value): &(&String, &Value)| {
@@ -259,7 +260,7 @@ impl<'a> Keys<'a> {
     }
 }
 
-/// One id, or a list of them; floats that are whole count, and ids below zero stand for none.
+/// One id or a list of ids. Floats with integral values are accepted; negative ids mean none.
 pub(crate) fn token_ids(value: &Value) -> Option<Vec<u32>> {
     let one = |value: &Value| match value.as_f64() {
         Some(id) if id < 0.0 => Some(None),
@@ -285,7 +286,7 @@ fn without_effect(key: &str, value: &Value) -> bool {
         || nothing && WHERE_FALSE.contains(&key)
 }
 
-/// A value as errors show it.
+/// A value as error messages show it.
 pub(super) fn shown(value: &Value) -> String {
     const MOST: usize = 60;
     let text = value

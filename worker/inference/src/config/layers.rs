@@ -1,5 +1,5 @@
-//! What each layer of a model sees and rotates, from the settings of its family. It must not know
-//! how attention is computed.
+//! Attention window and rotation of each layer, from the settings of its family. Must not know how
+//! attention is computed.
 
 use serde_json::Value;
 
@@ -7,10 +7,10 @@ use super::family::{Family, Window};
 use super::keys::Keys;
 use crate::error::LoadError;
 
-/// What a layer sees and rotates.
+/// Attention window and rotation of a layer.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct LayerKind {
-    /// Keys that a token sees at most, itself included; `None` for all before it.
+    /// Greatest number of keys that a token sees, including its own; `None` for all before it.
     pub window: Option<usize>,
     /// Whether queries and keys are rotated.
     pub rotated: bool,
@@ -39,7 +39,7 @@ fn windows(
     let width = |default: Option<usize>| match keys.count("sliding_window")? {
         Some(0) => Err(keys.wrong("sliding_window", &0.into(), "a number above zero, or null")),
         Some(width) => Ok(Some(width)),
-        // Null says that there is none, which a missing key does not.
+        // Null means that there is none, which differs from a missing key.
         None if keys.is_null("sliding_window") => Ok(None),
         None => Ok(default),
     };
@@ -57,7 +57,8 @@ fn windows(
                     .into_iter()
                     .map(|slides| width.filter(|_| slides))
                     .collect()),
-                // Those that rotate nothing: which of them slide is said by `layer_types` alone.
+                // In families with unrotated layers, only `layer_types` says which layers have a
+                // window.
                 None if family.unrotated && used => Err(keys.wrong(
                     "use_sliding_window",
                     &true.into(),
@@ -97,7 +98,7 @@ fn windows(
     }
 }
 
-/// Which layers `layer_types` calls sliding, if it is there.
+/// Layers that `layer_types` calls sliding, if the key is present.
 fn named(keys: &Keys<'_>, layers: usize) -> Result<Option<Vec<bool>>, LoadError> {
     let slides = |value: &Value| match value.as_str()? {
         "sliding_attention" => Some(true),

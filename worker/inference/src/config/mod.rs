@@ -1,6 +1,6 @@
 //! The architecture of a model, read from `config.json` and validated here once, so that the rest
-//! of the engine can trust every number. A setting that is not read and not known to be without
-//! effect is an error. It must not know where weights lie or how they are computed with.
+//! of the engine can trust every number. A setting that is not read and not known to have no effect
+//! is an error. Must not know where weights are or how they are computed with.
 
 mod family;
 mod keys;
@@ -21,12 +21,12 @@ pub use self::rope::{RopeScaling, RopeSettings};
 use crate::error::LoadError;
 use crate::json;
 
-/// Largest size accepted, far above any real model, so that no product of a few sizes wraps.
+/// Greatest size accepted: far above any real model, so that no product of a few sizes overflows.
 const MAX_SIZE: usize = i32::MAX as usize;
 const MAX_HEAD: usize = 1 << 16;
 const MAX_LAYERS: usize = 1 << 16;
 
-/// A validated architecture. Sizes are in elements, counts in pieces.
+/// A validated architecture. Sizes are numbers of elements.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Config {
     /// The class of the model, as `architectures` names it.
@@ -47,9 +47,9 @@ pub struct Config {
     pub vocab_size: usize,
     /// The rotary embedding.
     pub rope: RopeSettings,
-    /// That of layers with a window, where it is another.
+    /// The rotary embedding of layers with a window, if it differs.
     pub local_rope: Option<RopeSettings>,
-    /// What each layer sees and rotates.
+    /// Attention window and rotation of each layer.
     pub kinds: Vec<LayerKind>,
     /// Which products have a bias.
     pub biases: Biases,
@@ -57,15 +57,15 @@ pub struct Config {
     pub head_norms: bool,
     /// Whether queries, keys and values are one tensor, and gate and up another.
     pub fused: bool,
-    /// What the gate goes through.
+    /// Activation of the gate.
     pub activation: Activation,
-    /// Where norms are and what is added to their weights.
+    /// Position of norms, and offset of their weights.
     pub norms: Norms,
-    /// Factors of what passes between layers.
+    /// Multipliers between layers.
     pub scales: Scales,
-    /// Bounds that attention scores, and logits, are bent to; 0 for none.
+    /// Caps of attention scores and of logits; 0 means none.
     pub caps: [f32; 2],
-    /// Added to the mean square before the root.
+    /// Added to the mean square before the square root.
     pub rms_norm_eps: f32,
     /// Whether the output head is the embedding matrix.
     pub tied_head: bool,
@@ -82,20 +82,20 @@ pub struct Config {
 pub struct Biases {
     /// Those that make queries, keys and values.
     pub inputs: bool,
-    /// The one behind attention.
+    /// The product after attention.
     pub output: bool,
     /// Those of the feed-forward layer.
     pub feed: bool,
 }
 
-/// Factors of what passes between layers.
+/// Multipliers between layers.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct Scales {
     /// Of the embedding.
     pub embedding: f32,
     /// Of attention scores.
     pub attention: f32,
-    /// Of what a layer adds to the stream.
+    /// Of a layer's output before it is added to the residual stream.
     pub residual: f32,
     /// Of the logits.
     pub logits: f32,
@@ -141,7 +141,7 @@ impl Config {
         Self::of(&json::read(&file)?, &file)
     }
 
-    /// Parses the text of a `config.json`; `origin` is only named in errors.
+    /// Parses the text of a `config.json`; `origin` is used only in errors.
     ///
     /// # Errors
     /// As [`Config::read`].
@@ -224,8 +224,8 @@ impl Config {
         Ok(())
     }
 
-    /// What is multiplied before any weight is looked at: the width of all queries, a row of
-    /// attention scores for each query head of a group, and a token's bytes in the cache.
+    /// Products that are computed before any weight is read: the width of all queries, a row of
+    /// attention scores for each query head of a group, and the cache bytes of a token.
     fn products(&self) -> [(&'static str, usize, [usize; 4]); 3] {
         [
             (
@@ -340,7 +340,7 @@ fn read(keys: &Keys<'_>, family: &Family) -> Result<Config, LoadError> {
         .count("max_position_embeddings")?
         .unwrap_or(family.context);
     let layers = keys.required("num_hidden_layers")?;
-    // Before room is made for what is said of each.
+    // Checked before memory is allocated for each layer.
     if !(1..=MAX_LAYERS).contains(&layers) {
         return refuse("num_hidden_layers", &layers, "between 1 and 65536");
     }

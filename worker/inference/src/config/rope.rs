@@ -1,6 +1,6 @@
-//! The settings of the rotary embedding, read from every place that transformers 4 and 5 read them
-//! from: the top of `config.json`, `rope_scaling` and `rope_parameters`. Places that disagree are
-//! an error. It must not know how frequencies are computed from them.
+//! The settings of the rotary embedding, read from every place that transformers 4 and 5 use: the
+//! top level of `config.json`, `rope_scaling` and `rope_parameters`. Contradicting places are an
+//! error. Must not know how frequencies are computed from them.
 
 use serde_json::{Map, Value};
 
@@ -12,16 +12,16 @@ use crate::error::LoadError;
 pub struct RopeSettings {
     /// Base of the frequencies.
     pub theta: f64,
-    /// How they are stretched.
+    /// Scaling of the frequencies.
     pub scaling: RopeScaling,
-    /// Elements of a head that are rotated, from the first on; an even number.
+    /// Number of rotated elements of a head, from the first on; even.
     pub width: usize,
 }
 
-/// How rotary frequencies are stretched.
+/// Scaling of rotary frequencies.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub enum RopeScaling {
-    /// Not at all.
+    /// No scaling.
     None,
     /// All divided by one factor.
     Linear {
@@ -30,7 +30,7 @@ pub enum RopeScaling {
     },
     /// Llama 3: low frequencies divided by `factor`, high ones kept, a ramp between.
     Llama3 {
-        /// Division of the low frequencies.
+        /// Divisor of the low frequencies.
         factor: f64,
         /// Wavelengths above `original / low` are low frequencies.
         low: f64,
@@ -39,34 +39,34 @@ pub enum RopeScaling {
         /// Context the model was trained with, in tokens.
         original: f64,
     },
-    /// YaRN: as Llama 3's by numbers of rotations, and cosines and sines are multiplied.
+    /// YaRN: like Llama 3's, by number of rotations; cosines and sines are also multiplied.
     Yarn {
-        /// Division of the low frequencies.
+        /// Divisor of the low frequencies.
         factor: f64,
         /// Context the model was trained with, in tokens.
         original: f64,
-        /// Rotations over the original context above which a frequency is kept.
+        /// Number of rotations over the original context above which a frequency is kept.
         fast: f64,
-        /// Rotations below which it is divided.
+        /// Number of rotations below which it is divided.
         slow: f64,
-        /// Whether the ends of the ramp are whole numbers.
+        /// Whether the ends of the ramp are rounded to integers.
         truncate: bool,
         /// Factor of cosines and sines.
         attention: f64,
     },
 }
 
-/// Keys of every kind of scaling.
+/// Keys that every kind of scaling has.
 const COMMON: [&str; 4] = ["rope_type", "type", "rope_theta", "partial_rotary_factor"];
 
-/// What the settings are where they are left out.
+/// Defaults of the settings.
 pub(super) struct Defaults {
     pub(super) theta: f64,
-    /// Whether the family rotates parts of heads, should the file say so.
+    /// Whether the family allows partial rotation of heads.
     pub(super) partial: bool,
 }
 
-/// The settings of all places together.
+/// The merged settings of all places.
 struct Merged<'a> {
     keys: &'a Keys<'a>,
     map: Map<String, Value>,
@@ -85,8 +85,9 @@ impl RopeSettings {
 }
 
 impl RopeSettings {
-    /// Reads those of a family whose layers with a window have their own: `rope_parameters` by kind
-    /// of layer, or the settings of the others with `rope_local_base_freq` beside them.
+    /// Reads the settings of a family in which layers with a window have their own:
+    /// `rope_parameters` by kind of layer, or the settings of the other layers plus
+    /// `rope_local_base_freq`.
     pub(super) fn read_both(
         keys: &Keys<'_>,
         defaults: &Defaults,
@@ -228,8 +229,8 @@ impl<'a> Merged<'a> {
                 },
                 &["factor"],
             ),
-            // Stretches texts beyond `max_position_embeddings`, which the engine does not take:
-            // within it is none.
+            // Scales only texts beyond `max_position_embeddings`, which the engine does not accept;
+            // within it there is no scaling.
             "dynamic" => (RopeScaling::None, &["factor"]),
             "llama3" => {
                 let (low, high) = (positive("low_freq_factor")?, positive("high_freq_factor")?);
@@ -299,7 +300,7 @@ impl<'a> Merged<'a> {
         })
     }
 
-    /// A setting that this kind of scaling does not use is one that would be lost.
+    /// Refuses a setting that this kind of scaling does not use, because it would be ignored.
     fn no_others(&self, kind: &str, own: &[&str]) -> Result<(), LoadError> {
         let unused = |(key, value): &(&String, &Value)| {
             let known = COMMON.contains(&key.as_str()) || own.contains(&key.as_str());
@@ -308,7 +309,7 @@ impl<'a> Merged<'a> {
             !known && !none
         };
         match self.map.iter().find(unused) {
-            // At the top of the file it stands for itself.
+            // At the top level, the key itself is the setting.
             Some((key, _))
                 if key == "original_max_position_embeddings"
                     && self.keys.get("original_max_position_embeddings").is_some() =>

@@ -1,8 +1,8 @@
-//! Configurations that are read and refused.
+//! Configurations that are read, and ones that are refused.
 
 use super::*;
 
-/// What is said of a model with these sizes, all others small.
+/// The refusal of a model with these sizes; all others are small.
 fn refusal(heads: u64, kv_heads: u64, head_dim: u64, context: u64) -> Option<String> {
     let text = serde_json::json!({
         "architectures": ["LlamaForCausalLM"], "rms_norm_eps": 1e-5, "hidden_size": 64,

@@ -1,5 +1,5 @@
 //! The header of a safetensors file: its sizes, and the identity of a model's weights from headers
-//! and samples. It must not know which file belongs to a model.
+//! and samples. Must not know which files belong to a model.
 
 use std::io::{Read, Seek, SeekFrom};
 use std::path::Path;
@@ -12,7 +12,7 @@ use crate::{json, opened};
 
 /// Longest header accepted, in bytes; the same limit as the safetensors crate.
 const MAX_HEADER: u64 = 100_000_000;
-/// Pieces of weight data that enter the digest, per file.
+/// Pieces of weight data in the digest, for each file.
 const SAMPLES: u64 = 32;
 const SAMPLE_BYTES: u64 = 4096;
 
@@ -22,10 +22,10 @@ struct Entry {
     data_offsets: (u64, u64),
 }
 
-/// Errors where a file named as weights begins as a file of another kind does.
+/// Fails if a weights file begins like a file of another type.
 fn not_something_else(path: &Path, beginning: &[u8; 8]) -> Result<(), LoadError> {
     let what = match beginning {
-        // How a pointer of Git LFS begins.
+        // Beginning of a Git LFS pointer.
         b"version " => {
             "is a pointer of Git LFS, not the weights themselves: run `git lfs pull` where it was cloned, or fetch the file"
         }
@@ -46,7 +46,7 @@ fn not_something_else(path: &Path, beginning: &[u8; 8]) -> Result<(), LoadError>
     })
 }
 
-/// The part of a safetensors header that sizes and identity need.
+/// The fields of a safetensors header that give sizes and identity.
 pub(super) struct Header {
     text: Vec<u8>,
     pub(super) parameters: u64,

@@ -1,6 +1,6 @@
-//! Which files make up a model. The rule is that of transformers: `model.safetensors` goes before
-//! an index, an index decides which file holds a tensor, and files that neither names do not count.
-//! Numbered files without an index are taken where all of them are there. It must not read weights.
+//! Finds the files of a model. The rule is that of transformers: `model.safetensors` takes
+//! precedence over an index, an index decides which file contains a tensor, and files that neither
+//! names are ignored. Numbered files without an index are used if all exist. Must not read weights.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
@@ -13,10 +13,10 @@ use crate::json::{self, JsonError};
 const INDEX: &str = "model.safetensors.index.json";
 const SINGLE: &str = "model.safetensors";
 
-/// Weight files, and which of them holds a tensor where an index says so.
+/// Weight files and, if there is an index, the file of each tensor.
 type Found = (Vec<PathBuf>, Option<BTreeMap<String, usize>>);
 
-/// What else people have in place of weights or tokenizer, and what to do about it.
+/// Other formats of weights or tokenizers that users may have, and what to do about each.
 const OTHER_FORMS: [(&str, &str, &str); 8] = [
     (
         "consolidated.safetensors",
@@ -67,7 +67,7 @@ pub(super) fn folder_of(path: &Path) -> &Path {
         .unwrap_or(Path::new("."))
 }
 
-/// Errors where a path is a link whose file is gone.
+/// Fails if a path is a link whose target does not exist.
 pub(super) fn dangling(path: &Path) -> Result<(), LoadError> {
     match std::fs::read_link(path) {
         Ok(target) if !path.exists() => Err(LoadError::DanglingLink {
@@ -78,7 +78,7 @@ pub(super) fn dangling(path: &Path) -> Result<(), LoadError> {
     }
 }
 
-/// A file of a folder that must be there.
+/// A required file of a folder.
 pub(super) fn present(folder: &Path, file: &str) -> Result<PathBuf, LoadError> {
     let path = folder.join(file);
     dangling(&path)?;
@@ -233,7 +233,7 @@ fn shards(index: &Path, folder: &Path) -> Result<Found, LoadError> {
     ))
 }
 
-/// The same error, or that the model is there in another form.
+/// The same error, or that the model exists in another format.
 fn other_form(folder: &Path, file: &'static str, missing: LoadError) -> LoadError {
     let there =
         |&&(found, wanted, _): &&(&str, &str, &str)| wanted == file && folder.join(found).exists();

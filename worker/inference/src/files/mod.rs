@@ -1,5 +1,5 @@
 //! Finds the parts of a model on disk (configuration, tokenizer, weight files) and describes them
-//! without reading the weights: existence, sizes, header, identity. It must not interpret the
+//! without reading the weights: existence, sizes, header, identity. Must not interpret the
 //! architecture.
 
 mod header;
@@ -11,7 +11,7 @@ use std::path::{Path, PathBuf};
 use self::header::{Fnv, Header};
 use crate::error::LoadError;
 
-/// The files of one model, all of which existed when they were located.
+/// The files of one model; all existed when they were located.
 #[derive(Debug, Clone)]
 pub struct ModelFiles {
     /// `config.json`.
@@ -20,15 +20,15 @@ pub struct ModelFiles {
     pub tokenizer: PathBuf,
     /// Weight files in shard order.
     pub weights: Vec<PathBuf>,
-    /// Which of them holds a tensor, where an index says so.
+    /// The file of each tensor, if there is an index.
     pub placed: Option<BTreeMap<String, usize>>,
 }
 
-/// What the weight files say of themselves.
+/// Facts from the weight files' headers.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct WeightFacts {
-    /// 32 hexadecimal digits over sizes, headers and samples of the data: tells models apart
-    /// cheaply, and is no protection against somebody who wants to deceive.
+    /// 32 hexadecimal digits over sizes, headers and samples of the data: distinguishes models
+    /// cheaply, but does not protect against deliberate deception.
     pub digest: String,
     /// Number of parameters stored.
     pub parameters: u64,
@@ -40,7 +40,7 @@ impl ModelFiles {
     /// Locates a model by its directory, one of its `.safetensors` files, or its shard index.
     ///
     /// # Errors
-    /// Names the path or the file that is missing.
+    /// The path or file that is missing.
     pub fn locate(path: &Path) -> Result<Self, LoadError> {
         let folder = if path.is_dir() {
             path

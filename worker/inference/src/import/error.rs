@@ -1,4 +1,4 @@
-//! Why an import fails: one variant for each reason a user can act on.
+//! Import errors: one variant for each reason that a user can act on.
 
 use std::io;
 use std::path::PathBuf;
@@ -6,7 +6,7 @@ use std::path::PathBuf;
 use super::gguf::GgufError;
 use crate::tokenizer::TokenizerError;
 
-/// Why an import failed; each reads on from "failed to".
+/// Why an import failed. Messages continue "failed to".
 #[derive(Debug, thiserror::Error)]
 pub enum ImportError {
     /// The source cannot be opened or read.
@@ -25,41 +25,41 @@ pub enum ImportError {
         /// The system's reason.
         source: io::Error,
     },
-    /// The container is broken or not GGUF.
+    /// The container is damaged or not GGUF.
     #[error(transparent)]
     Container(#[from] GgufError),
     /// Not a model of the Llama family.
     #[error("import architecture {found}: {known} can be imported")]
     Architecture {
-        /// As named in the file.
+        /// Name in the file.
         found: String,
-        /// Those that are known.
+        /// Known architectures.
         known: String,
     },
-    /// Required metadata or a tensor is absent.
+    /// Required metadata or a required tensor is missing.
     #[error("find {key} in the file")]
     Missing {
         /// Metadata key or tensor name.
         key: String,
     },
-    /// Metadata of another type than the format says.
+    /// Metadata has another type than the format specifies.
     #[error("understand {key} as {wanted}")]
     WrongKind {
         /// Metadata key.
         key: String,
-        /// What belongs there.
+        /// The expected type.
         wanted: &'static str,
     },
-    /// Numbers of heads, layers and sizes that do not fit each other.
+    /// Numbers of heads, layers and sizes are inconsistent.
     #[error("make sense of the numbers of heads, layers and sizes")]
     Sizes,
-    /// A rotary scaling the engine does not have.
+    /// The engine does not support this rotary scaling.
     #[error("import rotary scaling {kind}: linear, llama3 and yarn scaling can be imported")]
     RopeScaling {
         /// Name of the scaling, as the configuration gives it.
         kind: String,
     },
-    /// Metadata that may change what the model computes, and that this importer does not know.
+    /// Metadata that this importer does not know, and that may change what the model computes.
     #[error("import {key} = {value}: this program does not know it and would ignore it")]
     UnknownKey {
         /// Metadata key.
@@ -67,7 +67,7 @@ pub enum ImportError {
         /// Its value.
         value: String,
     },
-    /// The same setting under two keys, with two values.
+    /// The same setting has two values under two keys.
     #[error("make sense of {key}: {values}")]
     Contradiction {
         /// Metadata key.
@@ -75,43 +75,43 @@ pub enum ImportError {
         /// The values.
         values: String,
     },
-    /// One of several files, and not the first.
+    /// One of several files, but not the first.
     #[error("import part {number} of {count}: name the first, and the others are found beside it")]
     Part {
-        /// Which it is.
+        /// Its number.
         number: usize,
-        /// How many there are.
+        /// Number of files.
         count: usize,
     },
-    /// The first of several files under a name that does not count them.
+    /// The first of several files, under a name without numbering.
     #[error(
         "find the other parts of {count}: their names must end in -00001-of-{count:05}.gguf and so on"
     )]
     PartName {
-        /// How many there are.
+        /// Number of files.
         count: usize,
     },
-    /// The files do not hold what the first says they do.
+    /// The files contain a different number of tensors than the first says.
     #[error("find all tensors in the parts: {found} of {declared} are there")]
     PartTensors {
         /// Tensors found.
         found: usize,
-        /// Tensors that the first part counts.
+        /// Tensors according to the first part.
         declared: usize,
     },
-    /// Not a model but a part or companion of one.
+    /// A component or companion of a model, not a model.
     #[error("import a GGUF of type {kind}: only whole models are")]
     Kind {
-        /// As named in the file.
+        /// Name in the file.
         kind: String,
     },
-    /// A weight that is no number, or none in the format that is written.
+    /// A weight is not finite, or not finite in the format that is written.
     #[error(
         "import tensor {name}: it holds {value}, which makes every answer wrong; fetch or convert the file \
          again"
     )]
     NotFinite {
-        /// As named in the file.
+        /// Name in the file.
         name: String,
         /// NaN or infinity.
         value: &'static str,
@@ -119,25 +119,25 @@ pub enum ImportError {
     /// A tensor that this architecture does not have, such as a bias.
     #[error("place tensor {name}: the architecture has no tensor of this name and would ignore it")]
     UnknownTensor {
-        /// As named in the file.
+        /// Name in the file.
         name: String,
     },
     /// A tensor whose shape contradicts the metadata.
     #[error("fit tensor {name} of shape {found:?} where {expected:?} belongs")]
     Shape {
-        /// As named in the file.
+        /// Name in the file.
         name: String,
-        /// Rows first.
+        /// Shape found, rows first.
         found: Vec<usize>,
-        /// Rows first.
+        /// Shape expected, rows first.
         expected: Vec<usize>,
     },
-    /// A tokenizer of an unknown kind, or one that cuts text in an unknown way.
+    /// A tokenizer of an unknown kind, or with an unknown way of splitting text.
     #[error("import tokenizer {kind}: {known} can be imported")]
     Tokenizer {
         /// Its name in the file.
         kind: String,
-        /// Those that are known.
+        /// Known kinds.
         known: String,
     },
     /// More tokens than embedding rows.
@@ -148,7 +148,7 @@ pub enum ImportError {
         /// Rows of the embedding.
         rows: usize,
     },
-    /// The same token twice.
+    /// A token occurs twice.
     #[error("give token {token:?} two ids")]
     DuplicateToken {
         /// Its text.

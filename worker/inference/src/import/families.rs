@@ -1,6 +1,5 @@
-//! The architectures of GGUF that can be imported, one row each: what they become, how their
-//! tensors are named and ordered, and which of their own metadata become settings. It must not know
-//! number formats or tokenizers.
+//! The GGUF architectures that can be imported, one row each: the resulting family, names and order
+//! of tensors, and which metadata become settings. Must not know number formats or tokenizers.
 
 use serde_json::{Map, Value, json};
 
@@ -13,20 +12,20 @@ pub(super) struct Family {
     /// `general.architecture`.
     pub(super) arch: &'static str,
     pub(super) form: &'static Form,
-    /// Whether the rows of q and k are interleaved, as rotary embeddings that turn neighbours want
-    /// them.
+    /// Whether the rows of q and k are interleaved, for rotary embeddings that rotate neighbouring
+    /// elements.
     pub(super) interleaved: bool,
     /// Whether 1 was added to the weights of norms.
     pub(super) plus_one: bool,
-    /// Numbers that become settings of their own: key behind the architecture's name, setting, and
-    /// whether it must be there.
+    /// Numbers that become settings: key after the architecture's name, setting, and whether it is
+    /// required.
     own: &'static [(&'static str, &'static str, bool)],
-    /// Layers of the largest model of a family whose attention scores are scaled by the width of
-    /// all heads.
+    /// Number of layers of the family's largest model, whose attention scores are scaled by the
+    /// width of all heads.
     scaled_by_width: Option<usize>,
     /// Whether attention scores are scaled by a setting.
     query_scalar: bool,
-    /// Whether parts of heads may be rotated.
+    /// Whether partial rotation of heads is allowed.
     partial: bool,
 }
 
@@ -147,7 +146,7 @@ const ALL: [Family; 9] = [
     },
 ];
 
-/// By name.
+/// Finds an architecture by name.
 pub(super) fn find(arch: &str) -> Result<&'static Family, ImportError> {
     static FAMILIES: [Family; 9] = ALL;
     let known = || {
@@ -170,14 +169,14 @@ impl Family {
         format!("{}.{key}", self.arch)
     }
 
-    /// Whether a window is one of its settings.
+    /// Whether the window is one of its settings.
     pub(super) fn has_window(&self) -> bool {
         self.own
             .iter()
             .any(|(_, setting, _)| *setting == "sliding_window")
     }
 
-    /// Settings of the family's own.
+    /// The family's own settings.
     pub(super) fn settings(
         &self,
         meta: &Metadata<'_>,

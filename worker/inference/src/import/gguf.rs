@@ -1,6 +1,6 @@
-//! Reads the container format GGUF, versions 2 and 3, little endian: metadata and tensor places. It
-//! trusts nothing: every length is held against the bytes left in the file and against a fixed
-//! ceiling before anything is allocated. It must not know what the metadata mean.
+//! Reads the GGUF container format, versions 2 and 3, little endian: metadata and tensor locations.
+//! Trusts nothing: every length is checked against the bytes left in the file and against a fixed
+//! limit before anything is allocated. Must not know what the metadata mean.
 //!
 //! Format: <https://github.com/ggml-org/ggml/blob/master/docs/gguf.md>.
 
@@ -9,16 +9,16 @@ use std::io::{self, Read, Seek, SeekFrom};
 
 use super::quant::Quant;
 
-/// Ceilings far above any real model, so that a hostile file cannot ask for memory.
+/// Limits far above any real model, so that a hostile file cannot exhaust memory.
 const MAX_STRING: u64 = 1 << 24;
 const MAX_ELEMENTS: u64 = 1 << 22;
 const MAX_ENTRIES: u64 = 1 << 16;
 const MAX_DIMENSIONS: u32 = 4;
 
-/// What is wrong with the container.
+/// Why the container cannot be read.
 #[derive(Debug, thiserror::Error)]
 pub enum GgufError {
-    /// The file ends before what it announces.
+    /// The file ends before its declared contents.
     #[error("read past the end of a truncated file")]
     Truncated,
     /// The operating system failed.
@@ -27,35 +27,35 @@ pub enum GgufError {
     /// The first four bytes are not `GGUF`.
     #[error("recognise the file as GGUF")]
     NotGguf,
-    /// Git LFS fetched no file, only its pointer.
+    /// The file is a Git LFS pointer.
     #[error(
         "read a pointer of Git LFS as GGUF: run `git lfs pull` where it was cloned, or fetch the file"
     )]
     Pointer,
-    /// Written for processors of the other byte order.
+    /// Written in the other byte order.
     #[error("read a big-endian GGUF: fetch or convert one for little-endian processors")]
     BigEndian,
-    /// Version 1, or a later one.
+    /// Version 1, or a version after 3.
     #[error("read GGUF version {version}, only 2 and 3 are known")]
     Version {
-        /// As stored.
+        /// Stored version.
         version: u32,
     },
     /// A count or length beyond any real model.
     #[error("accept {what} of {value}")]
     TooLarge {
-        /// Which number.
+        /// Name of the number.
         what: &'static str,
-        /// As stored.
+        /// Stored value.
         value: u64,
     },
     /// Text that is not UTF-8, an unknown value type, a repeated key and the like.
     #[error("understand {what}")]
     Malformed {
-        /// Which item.
+        /// Name of the item.
         what: String,
     },
-    /// A tensor in a number format that is not read.
+    /// A tensor in an unsupported number format.
     #[error(
         "dequantise {tensor}: format {format} is not supported, but {} are",
         Quant::names()
@@ -66,7 +66,7 @@ pub enum GgufError {
         /// Name, or number if unknown.
         format: String,
     },
-    /// A tensor whose data are not inside the file.
+    /// A tensor whose data are outside the file.
     #[error("find the data of {tensor} inside the file")]
     OutOfBounds {
         /// Name of the tensor.
@@ -74,7 +74,7 @@ pub enum GgufError {
     },
 }
 
-/// One metadata value; the integer and float widths are folded.
+/// One metadata value; integer and float widths are merged.
 #[derive(Debug, Clone, PartialEq)]
 pub(crate) enum Value {
     Unsigned(u64),
@@ -98,19 +98,19 @@ impl std::fmt::Display for Value {
     }
 }
 
-/// Where a tensor lies and what it looks like.
+/// Location and shape of a tensor.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct TensorInfo {
-    /// Fastest-running dimension first, as stored.
+    /// Dimensions, fastest first, as stored.
     pub(crate) dimensions: Vec<usize>,
     pub(crate) quant: Quant,
-    /// From the beginning of the file.
+    /// Offset from the beginning of the file.
     pub(crate) offset: u64,
-    /// Which of the model's files.
+    /// Index of the file.
     pub(crate) file: usize,
 }
 
-/// A file's contents but for the tensor data.
+/// A file's contents without the tensor data.
 #[derive(Debug)]
 pub(crate) struct Gguf {
     pub(crate) metadata: BTreeMap<String, Value>,
@@ -121,7 +121,7 @@ struct Cursor<R> {
     inner: R,
     length: u64,
     position: u64,
-    /// Array elements that may still be read: each takes more memory than file.
+    /// Array elements that may still be read; each takes more memory than space in the file.
     elements: u64,
 }
 
@@ -142,7 +142,7 @@ impl From<io::Error> for GgufError {
 }
 
 impl Gguf {
-    /// Reads header, metadata and tensor places.
+    /// Reads header, metadata and tensor locations.
     pub(crate) fn read<R: Read + Seek>(mut inner: R) -> Result<Self, GgufError> {
         let length = inner.seek(SeekFrom::End(0))?;
         inner.rewind()?;
@@ -173,7 +173,7 @@ impl TensorInfo {
         self.dimensions.first().copied().unwrap_or(1)
     }
 
-    /// Shape with rows first, as safetensors has it.
+    /// Shape with rows first, as in safetensors.
     pub(crate) fn shape(&self) -> Vec<usize> {
         self.dimensions.iter().rev().copied().collect()
     }
@@ -208,7 +208,7 @@ impl<R: Read> Cursor<R> {
         Ok(u64::from_le_bytes(self.array()?))
     }
 
-    /// A count that must fit both the ceiling and, at a byte each at least, the rest of the file.
+    /// A count within both the limit and, at one byte each, the rest of the file.
     fn bounded(&mut self, what: &'static str, ceiling: u64) -> Result<u64, GgufError> {
         let value = self.u64()?;
         if value > ceiling {
@@ -303,7 +303,7 @@ impl RawInfo {
         let outside = || GgufError::OutOfBounds {
             tensor: self.name.clone(),
         };
-        // Without values it takes no bytes of the file, whatever its other dimensions ask for.
+        // Without values it takes no bytes of the file, whatever its other dimensions.
         if self.dimensions.contains(&0) {
             return Err(malformed(&format!(
                 "tensor {}, which has a dimension of zero",

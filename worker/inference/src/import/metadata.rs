@@ -1,5 +1,5 @@
-//! Typed access to the metadata of a GGUF file: what is wrong is said with its key, and a key that
-//! nobody reads is an error unless it is known to be without effect.
+//! Typed access to the metadata of a GGUF file. Errors include the key, and a key that nothing
+//! reads is an error unless it is known to have no effect.
 
 use std::cell::RefCell;
 use std::collections::{BTreeMap, BTreeSet};
@@ -7,7 +7,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use super::ImportError;
 use super::gguf::Value;
 
-/// Beginnings of keys that change nothing of what a model computes, by the reason.
+/// Prefixes of keys that do not change what a model computes, by reason.
 const WITHOUT_EFFECT: [(&str, &[&str]); 4] = [
     (
         "they describe the file, its origin and how it was made",
@@ -34,12 +34,12 @@ const WITHOUT_EFFECT: [(&str, &[&str]); 4] = [
             "tokenizer.ggml.middle_token_id",
             "tokenizer.ggml.add_sep_token",
             "tokenizer.ggml.token_type_count",
-            // Only of unigram tokenizers, which are refused.
+            // Only in unigram tokenizers, which are refused.
             "tokenizer.ggml.remove_extra_whitespaces",
             "tokenizer.ggml.precompiled_charsmap",
         ],
     ),
-    // The rows of the embedding say it.
+    // Given by the number of rows of the embedding.
     (
         "repeated from the tensors",
         &[
@@ -50,7 +50,7 @@ const WITHOUT_EFFECT: [(&str, &[&str]); 4] = [
     ),
 ];
 
-/// Typed access to metadata, with the key in every error. Remembers what was read.
+/// Typed access to metadata, with the key in every error. Records which keys were read.
 pub(super) struct Metadata<'a> {
     map: &'a BTreeMap<String, Value>,
     read: RefCell<BTreeSet<String>>,
@@ -64,13 +64,13 @@ impl<'a> Metadata<'a> {
         }
     }
 
-    /// A value, whatever its type.
+    /// A value of any type.
     pub(super) fn get(&self, key: &str) -> Option<&'a Value> {
         self.read.borrow_mut().insert(key.to_owned());
         self.map.get(key)
     }
 
-    /// Errors at the first key that was not read and may have an effect on a model of this
+    /// Fails at the first key that was not read and may have an effect on a model of this
     /// architecture.
     pub(super) fn all_read(&self, arch: &str) -> Result<(), ImportError> {
         let read = self.read.borrow();
@@ -128,7 +128,7 @@ impl<'a> Metadata<'a> {
         }
     }
 
-    /// A number of any kind, as the decimal that was meant.
+    /// A number of any type, as the intended decimal.
     pub(super) fn decimal(&self, key: &str) -> Result<Option<serde_json::Value>, ImportError> {
         match self.get(key) {
             Some(&Value::Float(x)) => Ok(Some(shortest(x).into())),
@@ -171,7 +171,7 @@ impl<'a> Metadata<'a> {
     }
 }
 
-/// GGUF stores these as F32; the decimal number that was meant is the shortest that rounds to it.
+/// GGUF stores these as F32; the intended decimal is the shortest one that rounds to it.
 pub(super) fn shortest(stored: f64) -> f64 {
     (stored as f32)
         .to_string()

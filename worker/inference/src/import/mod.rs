@@ -1,7 +1,7 @@
-//! Imports a GGUF file into a model directory of the Hugging Face kind: dequantised tensors under
-//! Hugging Face names, `config.json`, `tokenizer.json` and the chat template. Owns the order of
-//! work and the errors; the parts own the formats. It must not print, and it leaves either a
-//! complete directory or none.
+//! Imports a GGUF file into a Hugging Face model directory: dequantised tensors under Hugging Face
+//! names, `config.json`, `tokenizer.json` and the chat template. Owns the order of steps and the
+//! errors; the submodules own the formats. Must not print. Leaves either a complete directory or
+//! none.
 
 mod error;
 mod families;
@@ -32,10 +32,10 @@ pub use crate::directory::Precision;
 use crate::directory::{ModelDir, TensorWriter};
 use crate::tokenizer::Tokenizer;
 
-/// About so many values are dequantised at a time.
+/// Approximate number of values dequantised at a time.
 const CHUNK: usize = 1 << 18;
 
-/// What an import made.
+/// Result of an import.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ImportSummary {
     /// The model's name, if the file gives one.
@@ -52,15 +52,15 @@ pub struct ImportSummary {
     pub formats: BTreeMap<&'static str, usize>,
 }
 
-/// Where an import leads, for its errors.
+/// Source and target of an import, for errors.
 struct Paths<'a> {
     target: &'a Path,
 }
 
-/// What is to be written, all checked.
+/// The checked contents to write.
 struct ImportPlan {
     model: Architecture,
-    /// What the family says beside it.
+    /// The family's additional settings.
     settings: serde_json::Map<String, serde_json::Value>,
     vocabulary: Vocabulary,
     ends: Ends,
@@ -74,8 +74,8 @@ pub fn gguf(source: &Path, target: &Path) -> Result<ImportSummary, ImportError> 
 }
 
 /// Imports `source` into the new directory `target`, with tensors of the given precision. BF16
-/// keeps 8 bits of significand, so values dequantised from more are rounded to nearest even. Of a
-/// model in several files, `source` is the first.
+/// keeps 8 bits of significand, so more precise dequantised values are rounded to nearest even. For
+/// a model in several files, `source` is the first.
 pub fn gguf_as(
     source: &Path,
     target: &Path,
@@ -190,7 +190,7 @@ impl ImportPlan {
     }
 }
 
-/// Finds every tensor of the architecture in the file, and nothing else there.
+/// Matches the architecture's tensors with those in the file; there must be no others.
 fn pair(
     gguf: &Gguf,
     model: &Architecture,
@@ -227,7 +227,7 @@ fn pair(
     targets.into_iter().map(place).collect()
 }
 
-/// Copies one tensor in pieces of whole rows; an interleaved one head by head.
+/// Copies one tensor in pieces of whole rows, an interleaved one head by head.
 fn copy(
     parts: &mut Parts,
     target: &Target,
@@ -235,7 +235,7 @@ fn copy(
     writer: &mut TensorWriter,
     paths: &Paths<'_>,
 ) -> Result<(), ImportError> {
-    // A bias that goes with interleaved rows is a column of them.
+    // The bias of interleaved rows is treated as a column of them.
     let (columns, rows) = match (target.interleaved, info.dimensions.as_slice()) {
         (Some(_), &[length]) => (1, length),
         (_, dimensions) => (info.columns(), dimensions.iter().skip(1).product()),

@@ -1,9 +1,9 @@
-//! Reads the architecture of a GGUF file from its metadata, and finds for each tensor of the model
-//! its place there. It must not know number formats or tokenizers.
+//! Reads the architecture of a GGUF file from its metadata, and finds each of the model's tensors
+//! in it. Must not know number formats or tokenizers.
 //!
 //! llama.cpp stores the rows of each q and k head of some families interleaved (`2i + s` where
-//! Hugging Face has `s·d/2 + i`, d the head size), because their rotary embedding turns neighbours;
-//! this is undone.
+//! Hugging Face has `s·d/2 + i`, d the head size), because their rotary embedding rotates
+//! neighbours; this is undone.
 
 use super::ImportError;
 use super::families::{self, Family};
@@ -12,23 +12,23 @@ use super::metadata::{Metadata, missing, shortest};
 use crate::architecture::{Architecture, Llama3Scaling, Scaling};
 use crate::directory::TensorSpec;
 
-/// What one tensor of the file becomes.
+/// How one tensor of the file is converted.
 #[derive(Debug, Clone, PartialEq)]
 pub(super) struct Target {
     /// Its name in the file.
     pub(super) source: String,
     pub(super) spec: TensorSpec,
-    /// Rows to be reordered in groups of this many (one head), if any.
+    /// Size of the groups (one head) in which rows are reordered, if any.
     pub(super) interleaved: Option<usize>,
     /// Added to each value.
     pub(super) offset: f32,
 }
 
-/// The tensor which carries Llama 3's frequency divisors; it becomes configuration.
+/// The tensor with Llama 3's frequency divisors; it becomes configuration.
 pub(super) const FREQUENCIES: &str = "rope_freqs.weight";
 
-/// Names in a Hugging Face model and in GGUF; those of a layer without their prefix. Where a family
-/// gives a name another place, its own row comes first.
+/// Tensor names in Hugging Face and in GGUF; those of a layer without their prefix. If a family
+/// maps a name differently, its own row comes first.
 const NAMES: [(&str, &str); 16] = [
     ("model.embed_tokens", "token_embd"),
     ("model.norm", "output_norm"),
@@ -48,14 +48,14 @@ const NAMES: [(&str, &str); 16] = [
     ("mlp.down_proj", "ffn_down"),
 ];
 
-/// Names of norms where they stand before and behind.
+/// Names of norms if they are both before and after.
 const AROUND: [(&str, &str); 3] = [
     ("post_attention_layernorm", "post_attention_norm"),
     ("pre_feedforward_layernorm", "ffn_norm"),
     ("post_feedforward_layernorm", "post_ffw_norm"),
 ];
 
-/// Reads the architecture, but for a scaling of the rotary frequencies that is a tensor.
+/// Reads the architecture, except for a rotary scaling given as a tensor.
 pub(super) fn read(
     gguf: &Gguf,
     meta: &Metadata<'_>,
@@ -107,7 +107,7 @@ pub(super) fn read(
     Ok((model, family))
 }
 
-/// Settings that are known at one value only: there they change nothing.
+/// Settings that are supported only at one value, at which they have no effect.
 fn neutral(meta: &Metadata<'_>, family: &Family, model: &Architecture) -> Result<(), ImportError> {
     let refuse = |key: String, value: &Value| {
         Err(ImportError::UnknownKey {
@@ -127,8 +127,8 @@ fn neutral(meta: &Metadata<'_>, family: &Family, model: &Architecture) -> Result
             return refuse(key, value);
         }
     }
-    // Families with windows read this themselves. Of the others, one as wide as the context hides
-    // nothing; llama.cpp leaves a narrower one out, transformers does not.
+    // Families with windows read this themselves. For the others, a window as wide as the context
+    // has no effect; llama.cpp ignores a narrower one, transformers does not.
     let window = family.key("attention.sliding_window");
     match meta.number(&window)? {
         Some(width) if !family.has_window() && width > 0 && width < model.context => {
@@ -138,8 +138,8 @@ fn neutral(meta: &Metadata<'_>, family: &Family, model: &Architecture) -> Result
     }
 }
 
-/// A scaling, by the rules of llama.cpp: the type is linear where it is left out, and the factor
-/// may stand under its older key.
+/// The rotary scaling, by the rules of llama.cpp: the default type is linear, and the factor may be
+/// under its older key.
 fn scaling(
     meta: &Metadata<'_>,
     family: &Family,
@@ -182,8 +182,8 @@ fn scaling(
     }
 }
 
-/// Sizes that fit each other, and no more layers than the file has tensors: the list of tensors is
-/// made from these numbers.
+/// Sizes must be consistent, and there must be no more layers than tensors in the file, because the
+/// list of tensors is made from these numbers.
 fn check(model: &Architecture, tensors: usize) -> Result<(), ImportError> {
     let counts = model.vocabulary > 0 && model.kv_heads > 0 && model.layers <= tensors;
     let heads = counts && model.heads.is_multiple_of(model.kv_heads);
@@ -194,7 +194,7 @@ fn check(model: &Architecture, tensors: usize) -> Result<(), ImportError> {
     }
 }
 
-/// Recognises Llama 3's scaling by its divisors, of which only the factor varies.
+/// Recognises Llama 3's scaling by its divisors, in which only the factor varies.
 pub(super) fn scaling_of(
     model: &Architecture,
     divisors: &[f32],
@@ -250,7 +250,7 @@ fn source_name(name: &str, around: bool) -> String {
     )
 }
 
-/// Where row `row` of a Hugging Face head lies in llama.cpp's.
+/// Index in llama.cpp's head of row `row` of a Hugging Face head.
 pub(super) fn interleaved_row(row: usize, head: usize) -> usize {
     2 * (row % (head / 2)) + row / (head / 2)
 }

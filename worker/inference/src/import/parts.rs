@@ -1,6 +1,6 @@
-//! The file or files of one GGUF model, and the reading of tensors from them. Of several, the first
-//! says how many there are, and names count them: `NAME-00001-of-0000N.gguf`. It must not know what
-//! tensors mean.
+//! The files of one GGUF model, and reading tensors from them. With several files, the first gives
+//! their number, and the names are numbered: `NAME-00001-of-0000N.gguf`. Must not know what tensors
+//! mean.
 
 use std::fs::File;
 use std::io::{self, BufReader, Read, Seek, SeekFrom};
@@ -16,14 +16,14 @@ pub(super) struct Parts {
 }
 
 impl Parts {
-    /// Opens the file, and the others of the same model where its name counts them.
+    /// Opens the file and, if its name is numbered, the others of the same model.
     pub(super) fn open(first: &Path) -> Result<Self, ImportError> {
         Ok(Self {
             files: vec![open(first)?],
         })
     }
 
-    /// What all files hold but the data of tensors.
+    /// The contents of all files without the tensor data.
     pub(super) fn contents(&mut self) -> Result<Gguf, ImportError> {
         let mut whole = Gguf::read(&mut self.files[0].1)?;
         let number = |gguf: &Gguf, key: &str| match gguf.metadata.get(key) {

@@ -1,9 +1,9 @@
-//! SentencePiece vocabularies: which neighbours merge first follows from the scores of what they
-//! become. It must not know metadata.
+//! SentencePiece vocabularies: the order of merges follows from the scores of the results. Must not
+//! know metadata.
 
 use std::collections::HashMap;
 
-/// Two pieces whose joint is a token, with the order in which they merge.
+/// Two pieces whose concatenation is a token, with the order of the merge.
 struct Merge<'a> {
     left: &'a str,
     right: &'a str,
@@ -11,8 +11,7 @@ struct Merge<'a> {
     token: usize,
 }
 
-/// Merges in order of rank: the joint of the highest score first; of equal scores the earlier
-/// token.
+/// Merges in order of rank: highest score of the result first; for equal scores the earlier token.
 pub(super) fn merges(tokens: &[String], scores: &[f64]) -> Vec<String> {
     let ids: HashMap<&str, usize> = tokens
         .iter()
@@ -20,7 +19,7 @@ pub(super) fn merges(tokens: &[String], scores: &[f64]) -> Vec<String> {
         .map(|(id, token)| (token.as_str(), id))
         .collect();
     let mut merges = Vec::new();
-    // Text is written with `▁`, so a token with a space in it never comes of merging.
+    // Spaces in text are written as `▁`, so a token with a space never results from merging.
     for (token, text) in tokens
         .iter()
         .enumerate()
@@ -37,7 +36,7 @@ pub(super) fn merges(tokens: &[String], scores: &[f64]) -> Vec<String> {
         }));
     }
     merges.sort_by(|a, b| b.score.total_cmp(&a.score).then(a.token.cmp(&b.token)));
-    // A space is written `▁` in pieces, so it can part the two.
+    // A space is written as `▁` in pieces, so it can separate the two.
     merges
         .into_iter()
         .map(|merge| format!("{} {}", merge.left, merge.right))

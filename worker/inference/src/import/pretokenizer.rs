@@ -1,17 +1,17 @@
-//! How byte-level tokenizers cut text before merging, by the name in `tokenizer.ggml.pre`, and what
-//! each name implies in llama.cpp. It must not know metadata.
+//! How byte-level tokenizers split text before merging, by the name in `tokenizer.ggml.pre`, and
+//! what each name implies in llama.cpp. Must not know metadata.
 
 use super::ImportError;
 use crate::bytelevel::Cut;
 
-/// What a name stands for.
+/// Meaning of a name.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Pre {
     names: &'static [&'static str],
     pub(super) cut: Cut,
-    /// Whether a piece that is a token as a whole is taken without merging.
+    /// Whether a piece that is a token as a whole is used without merging.
     pub(super) whole: bool,
-    /// Whether texts begin with the token for that, if the file does not say.
+    /// Whether texts begin with the BOS token, if the file does not say.
     pub(super) adds_bos: bool,
 }
 
@@ -19,11 +19,11 @@ pub(super) struct Pre {
 const LLAMA3: &str = r"(?i:'s|'t|'re|'ve|'m|'ll|'d)|[^\r\n\p{L}\p{N}]?\p{L}+|\p{N}{1,3}| ?[^\s\p{L}\p{N}]+[\r\n]*|\s*[\r\n]+|\s+(?!\S)|\s+";
 /// Qwen 2's: digits one by one.
 const QWEN2: &str = r"(?i:'s|'t|'re|'ve|'m|'ll|'d)|[^\r\n\p{L}\p{N}]?\p{L}+|\p{N}| ?[^\s\p{L}\p{N}]+[\r\n]*|\s*[\r\n]+|\s+(?!\S)|\s+";
-/// Mistral's Tekken: words are cut where small letters meet capitals.
+/// Mistral's Tekken: words are split between lower and upper case.
 const TEKKEN: &str = r"[^\r\n\p{L}\p{N}]?[\p{Lu}\p{Lt}\p{Lm}\p{Lo}\p{M}]*[\p{Ll}\p{Lm}\p{Lo}\p{M}]+|[^\r\n\p{L}\p{N}]?[\p{Lu}\p{Lt}\p{Lm}\p{Lo}\p{M}]+[\p{Ll}\p{Lm}\p{Lo}\p{M}]*|\p{N}| ?[^\s\p{L}\p{N}]+[\r\n/]*|\s*[\r\n]+|\s+(?!\S)|\s+";
 /// GPT-2's.
 const GPT2: &str = r"'s|'t|'re|'ve|'m|'ll|'d| ?\p{L}+| ?\p{N}+| ?[^\s\p{L}\p{N}]+|\s+(?!\S)";
-/// What llama.cpp does where a file names nothing.
+/// llama.cpp's behaviour if the file names nothing.
 const DEFAULT: [&str; 4] = [r"[\p{P}\$\+<=>\^~\|]+", GPT2, r"\p{N}+", "[0-9][0-9][0-9]"];
 const FALCON: [&str; 3] = [r"[\p{P}\$\+<=>\^~\|`]+", GPT2, "[0-9][0-9][0-9]"];
 
@@ -119,7 +119,7 @@ const ALL: [Pre; 9] = [
     },
 ];
 
-/// By name.
+/// Finds the meaning of a name.
 pub(super) fn find(name: &str) -> Result<Pre, ImportError> {
     let known = || {
         ALL.iter()

@@ -1,6 +1,6 @@
-//! Owns the number formats of GGUF tensors: sizes, and dequantisation to F32 one whole block at a
-//! time. Each product is rounded where ggml rounds it, so that values equal ggml's to the bit. It
-//! must not know tensor names or files.
+//! The number formats of GGUF tensors: sizes, and dequantisation to F32 one whole block at a time.
+//! Each product is rounded where ggml rounds it, so that values equal ggml's to the bit. Must not
+//! know tensor names or files.
 //!
 //! Block layouts: <https://github.com/ggml-org/ggml/blob/master/src/ggml-common.h>.
 
@@ -12,10 +12,11 @@ use super::superblocks::{self, half_at};
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) struct Quant(u32);
 
-/// Number in the file, name, values and bytes of a block, and what appends a block's values.
+/// Number in the file, name, values and bytes of a block, and the function that appends a block's
+/// values.
 type Format = (u32, &'static str, usize, usize, fn(&[u8], &mut Vec<f32>));
 
-/// Every format that is read.
+/// Every supported format.
 const FORMATS: [Format; 15] = [
     (0, "F32", 1, 4, |block, out| {
         out.push(f32::from_le_bytes([block[0], block[1], block[2], block[3]]));
@@ -38,7 +39,7 @@ const FORMATS: [Format; 15] = [
     }),
 ];
 
-/// Names of formats that are not read.
+/// Names of unsupported formats.
 const OTHERS: [(u32, &str); 19] = [
     (9, "Q8_1"),
     (15, "Q8_K"),
@@ -71,7 +72,7 @@ impl Quant {
         Err(other.map_or_else(|| format!("number {id}"), |(_, name)| (*name).to_owned()))
     }
 
-    /// The names of all that can be read.
+    /// The names of all supported formats.
     pub(crate) fn names() -> String {
         FORMATS.map(|format| format.1).join(", ")
     }
@@ -83,13 +84,13 @@ impl Quant {
             .expect("it was made from one of them")
     }
 
-    /// As GGUF tools write it.
+    /// The name that GGUF tools use.
     pub(crate) fn name(self) -> &'static str {
         self.format().1
     }
 
     /// Bytes of a tensor, fastest dimension first; `None` if the rows are not whole blocks or the
-    /// size does not fit 64 bits.
+    /// size exceeds 64 bits.
     pub(crate) fn bytes(self, dimensions: &[u64]) -> Option<u64> {
         let &(_, _, values, bytes, _) = self.format();
         let blocks = dimensions
@@ -106,7 +107,7 @@ impl Quant {
             .try_fold(row, |size, &d| size.checked_mul(d))
     }
 
-    /// Bytes of one row of so many values; the row was checked to be whole blocks.
+    /// Bytes of one row of this many values, which must be whole blocks.
     pub(crate) fn row_bytes(self, columns: usize) -> usize {
         let &(_, _, values, bytes, _) = self.format();
         columns / values * bytes
@@ -121,7 +122,7 @@ impl Quant {
     }
 }
 
-/// Codes of four bits: the low halves of all bytes come first, then the high halves.
+/// Four-bit codes: first the low halves of all bytes, then the high halves.
 fn nibbles(packed: &[u8]) -> impl Iterator<Item = u8> {
     packed
         .iter()
@@ -129,7 +130,7 @@ fn nibbles(packed: &[u8]) -> impl Iterator<Item = u8> {
         .chain(packed.iter().map(|q| q >> 4))
 }
 
-/// The same with a fifth bit beside them, in the order of the values.
+/// The same with a separate fifth bit, in the order of the values.
 fn fives(high: &[u8], packed: &[u8]) -> impl Iterator<Item = u8> {
     let high = u32::from_le_bytes([high[0], high[1], high[2], high[3]]);
     nibbles(packed)
@@ -180,7 +181,7 @@ mod tests {
             .collect()
     }
 
-    /// Values, and those that llama.cpp's own package reads from the same blocks, as bits.
+    /// Our values, and those of llama.cpp's own package for the same blocks, as bits.
     fn both(format: &Value, blocks: &[u8]) -> [Vec<u32>; 2] {
         let quant = Quant::from_id(format["id"].as_u64().unwrap() as u32).unwrap();
         let mut values = Vec::new();
@@ -209,7 +210,7 @@ mod tests {
             let [found, expected] = both(format, &blocks);
             assert_eq!(found.len(), blocks.len() / size * values, "{name}");
             assert_eq!(found, expected, "{name}");
-            // The twin: one other bit of a code shows.
+            // Counter-check: one flipped bit of a code is noticed.
             let code = size + if name == "Q3_K" { 40 } else { size / 2 };
             blocks[code] ^= 1;
             assert_ne!(both(format, &blocks)[0], expected, "{name}");

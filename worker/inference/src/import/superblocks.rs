@@ -1,6 +1,6 @@
-//! Dequantisation of the formats whose blocks hold 256 values with scales of their own inside:
-//! K-quants and IQ4. Each product is rounded where ggml rounds it, so that values equal ggml's to
-//! the bit. It must not know files.
+//! Dequantisation of the formats with blocks of 256 values and inner scales: K-quants and IQ4. Each
+//! product is rounded where ggml rounds it, so that values equal ggml's to the bit. Must not know
+//! files.
 //!
 //! Block layouts: <https://github.com/ggml-org/ggml/blob/master/src/ggml-common.h>.
 
@@ -15,7 +15,7 @@ const IQ4: [i8; 16] = [
     -127, -104, -83, -65, -49, -35, -22, -10, 1, 13, 25, 38, 53, 69, 89, 113,
 ];
 
-/// Two bits a value; scales and minimums of sixteen values share a byte.
+/// Two bits for each value; scale and minimum of sixteen values share a byte.
 pub(super) fn q2_k(block: &[u8], out: &mut Vec<f32>) {
     let (scales, rest) = block.split_at(16);
     let (packed, factors) = rest.split_at(64);
@@ -35,7 +35,7 @@ pub(super) fn q2_k(block: &[u8], out: &mut Vec<f32>) {
     }
 }
 
-/// Two bits a value and a third in a mask, scales of six bits.
+/// Two bits for each value and a third in a mask, scales of six bits.
 pub(super) fn q3_k(block: &[u8], out: &mut Vec<f32>) {
     let (mask, rest) = block.split_at(32);
     let (packed, rest) = rest.split_at(64);
@@ -64,7 +64,7 @@ pub(super) fn q3_k(block: &[u8], out: &mut Vec<f32>) {
     }
 }
 
-/// The six-bit scale and minimum of 32 values, of eight packed into twelve bytes.
+/// The six-bit scale and minimum of 32 values; eight pairs are packed into twelve bytes.
 fn scale_and_minimum(packed: &[u8], index: usize) -> (f32, f32) {
     let (scale, minimum) = match index {
         0..4 => (packed[index] & 63, packed[index + 4] & 63),
@@ -76,7 +76,7 @@ fn scale_and_minimum(packed: &[u8], index: usize) -> (f32, f32) {
     (f32::from(scale), f32::from(minimum))
 }
 
-/// Four bits a value.
+/// Four bits for each value.
 pub(super) fn q4_k(block: &[u8], out: &mut Vec<f32>) {
     let (d, least, scales) = (half_at(block, 0), half_at(block, 2), &block[4..16]);
     for (pair, packed) in block[16..].chunks_exact(32).enumerate() {
@@ -92,7 +92,7 @@ pub(super) fn q4_k(block: &[u8], out: &mut Vec<f32>) {
     }
 }
 
-/// Four bits a value and a fifth beside them.
+/// Four bits for each value and a separate fifth bit.
 pub(super) fn q5_k(block: &[u8], out: &mut Vec<f32>) {
     let (d, least, scales) = (half_at(block, 0), half_at(block, 2), &block[4..16]);
     let high = &block[16..48];
@@ -109,7 +109,7 @@ pub(super) fn q5_k(block: &[u8], out: &mut Vec<f32>) {
     }
 }
 
-/// Four bits a value and two beside them, scales of eight bits.
+/// Four bits for each value and two separate bits, scales of eight bits.
 pub(super) fn q6_k(block: &[u8], out: &mut Vec<f32>) {
     let (low, rest) = block.split_at(128);
     let (high, rest) = rest.split_at(64);
@@ -128,12 +128,12 @@ pub(super) fn q6_k(block: &[u8], out: &mut Vec<f32>) {
     }
 }
 
-/// Codes of four bits into a table of values.
+/// Four-bit codes that index a table of values.
 pub(super) fn iq4_nl(block: &[u8], out: &mut Vec<f32>) {
     codes(half_at(block, 0), &block[2..], out);
 }
 
-/// The same with a scale of six bits for 32 values.
+/// The same with a six-bit scale for 32 values.
 pub(super) fn iq4_xs(block: &[u8], out: &mut Vec<f32>) {
     let d = half_at(block, 0);
     let high = u16::from_le_bytes([block[2], block[3]]);

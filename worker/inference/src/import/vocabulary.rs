@@ -1,6 +1,6 @@
 //! Turns the tokenizer in GGUF metadata into a vocabulary, by the rules of llama.cpp:
-//! `tokenizer.ggml.model` says the kind, `tokenizer.ggml.pre` how text is cut and what that
-//! implies. Kinds that it does not know are refused by name. It must not know tensors.
+//! `tokenizer.ggml.model` gives the kind, `tokenizer.ggml.pre` how text is split and what that
+//! implies. Unknown kinds are refused by name. Must not know tensors.
 
 use std::collections::HashSet;
 
@@ -16,14 +16,14 @@ const UNKNOWN: i64 = 2;
 const CONTROL: i64 = 3;
 const USER_DEFINED: i64 = 4;
 
-/// Reads the vocabulary for a model with so many embedding rows.
+/// Reads the vocabulary for a model with this many embedding rows.
 pub(crate) fn read(meta: &Metadata<'_>, rows: usize) -> Result<Vocabulary, ImportError> {
     let tokens = texts(meta, "tokenizer.ggml.tokens")?;
     check(&tokens, rows)?;
     let added = added(meta, tokens.len())?;
     let pre = meta.text("tokenizer.ggml.pre")?;
-    // Byte-level tokenizers have merges, pieces have scores; what the other has is not used by
-    // llama.cpp either.
+    // Byte-level tokenizers have merges, pieces have scores; llama.cpp also ignores the other of
+    // the two.
     let (kind, merges, adds_bos, bos) = match meta.text("tokenizer.ggml.model")?.unwrap_or("(none)")
     {
         "gpt2" => {

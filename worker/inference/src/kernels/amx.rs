@@ -1,7 +1,7 @@
-//! Products with BF16 weights on AMX: sixteen rows of W against sixteen tokens in one instruction.
-//! Each x is split into three BF16 parts whose sum is x to the last bit, so that all products are
-//! exact and only the F32 sums round, as they do on the other paths. Weights lie in tiles, made
-//! once at load. It must not know models or threads.
+//! Products with BF16 weights on AMX: sixteen rows of W times sixteen tokens in one instruction.
+//! Each x is split into three BF16 parts whose sum is exactly x, so that all products are exact and
+//! only the F32 sums round, as on the other paths. Weights are stored in tiles, made once when
+//! loading. Must not know models or threads.
 
 use std::arch::asm;
 use std::arch::x86_64::*;
@@ -9,7 +9,7 @@ use std::arch::x86_64::*;
 use super::Tiles;
 use super::matmul::MatMul;
 
-/// The layouts that [`rows`] takes.
+/// The layouts that [`rows`] needs.
 pub(super) const TILES: Tiles = Tiles {
     rows: ROWS,
     packed_bytes,
@@ -18,7 +18,7 @@ pub(super) const TILES: Tiles = Tiles {
     split,
 };
 
-/// Rows of W in one task are a multiple of this: two tiles side by side.
+/// Rows of W in a task are a multiple of this: two adjacent tiles.
 const ROWS: usize = 32;
 /// Rows of W in a tile, and tokens in a tile.
 const SIDE: usize = 16;
@@ -30,12 +30,12 @@ const LINE: usize = 64;
 const TILE: usize = SIDE * LINE;
 /// Bytes of one token's three parts of [`DEPTH`] columns.
 const PARTS: usize = 3 * LINE;
-/// Places from which the next block's weights are asked for at once.
+/// Number of streams from which the next block's weights are prefetched at once.
 const PLACES: usize = 8;
 
-/// Whether this processor has AMX for BF16 and the system lets this process use it. Asking is what
-/// makes the system reserve room for tiles, so a path whose answer is yes may run on every thread
-/// started later.
+/// Whether this processor has AMX for BF16 and the system allows this process to use it. The
+/// request makes the system reserve space for tiles, so if the answer is yes, the path may run on
+/// every thread started later.
 pub(super) fn granted() -> bool {
     const TILE_AND_BF16: u32 = 1 << 24 | 1 << 22;
     const REQUEST: libc::c_long = 0x1023;
@@ -56,9 +56,9 @@ fn split_bytes(columns: usize) -> usize {
     columns.div_ceil(DEPTH) * PARTS
 }
 
-/// Lays BF16 rows out in tiles: within a tile, pairs of neighbouring columns of sixteen rows lie
-/// side by side, as the instruction takes them. Columns missing in the last tile stay as `out` has
-/// them, which must be zero.
+/// Lays BF16 rows out in tiles: within a tile, pairs of neighbouring columns of sixteen rows are
+/// adjacent, as the instruction requires. Columns missing in the last tile stay as in `out`, which
+/// must be zero.
 fn pack(rows: &[u8], columns: usize, out: &mut [u8]) {
     let depth = columns.div_ceil(DEPTH);
     let groups = rows
@@ -92,8 +92,7 @@ unsafe fn split(x: *const f32, columns: usize, out: *mut u8) {
             };
             let to = out.add(half / 2 * PARTS + half % 2 * (LINE / 2));
             for part in 0..3 {
-                // Cutting off keeps eight bits of the significand; three times eight are all there
-                // are.
+                // Truncation keeps eight bits of the significand; three times eight is all of it.
                 let bits = _mm512_and_si512(_mm512_castps_si512(rest), top);
                 let short = _mm512_cvtepi32_epi16(_mm512_srli_epi32::<16>(bits));
                 _mm256_storeu_si256(to.add(part * LINE).cast(), short);
@@ -106,12 +105,12 @@ unsafe fn split(x: *const f32, columns: usize, out: *mut u8) {
 /// Computes the outputs of W's rows `first .. last`.
 ///
 /// # Safety
-/// [`granted`] said yes. `job.packed` and `job.split` hold what [`pack`] and [`split`] made of the
-/// job's W and x, both at a cache line; `first` and `last` are multiples of [`ROWS`]; nobody else
-/// touches these outputs meanwhile.
+/// [`granted`] returned true. `job.packed` and `job.split` hold the results of [`pack`] and
+/// [`split`] for the job's W and x, both at a cache line; `first` and `last` are multiples of
+/// [`ROWS`]; no other thread accesses these outputs meanwhile.
 pub(super) unsafe fn rows(job: &MatMul, first: usize, last: usize) {
     let whole = job.batch / (2 * SIDE) * 2 * SIDE;
-    // SAFETY: passed on; the tokens lie inside the job's.
+    // SAFETY: by the caller's contract; the tokens are inside the job's.
     unsafe {
         if whole > 0 {
             tokens(job, first, last, 0, whole);
@@ -120,11 +119,12 @@ pub(super) unsafe fn rows(job: &MatMul, first: usize, last: usize) {
             tokens(job, first, last, whole, job.batch - whole);
         }
     }
-    // SAFETY: tiles are configured; releasing them spares the system saving them with this thread.
+    // SAFETY: tiles are configured; releasing them saves the system from storing them with this
+    // thread.
     unsafe { asm!("tilerelease", options(nostack, nomem)) };
 }
 
-/// What the tiles hold, as the instruction that configures them reads it.
+/// The tile configuration, in the format of the instruction that loads it.
 #[repr(C, align(64))]
 struct Shape {
     palette: u8,
@@ -164,7 +164,7 @@ impl Shape {
 /// As [`rows`].
 unsafe fn tokens(job: &MatMul, first: usize, last: usize, token: usize, count: usize) {
     let shape = Shape::new(count);
-    // SAFETY: a whole, valid description; tiles are there.
+    // SAFETY: a complete, valid configuration; tiles are available.
     unsafe { asm!("ldtilecfg [{}]", in(reg) &raw const shape, options(nostack, readonly)) };
     let parts = split_bytes(job.columns);
     let depth = job.columns.div_ceil(DEPTH);
@@ -207,7 +207,7 @@ struct Block {
     y: *mut f32,
     y_stride: usize,
     accumulate: bool,
-    /// The weights of the next block, to be asked for meanwhile, or null.
+    /// Weights of the next block, to be prefetched meanwhile, or null.
     next: *const u8,
 }
 
@@ -302,9 +302,9 @@ impl Block {
         }
     }
 
-    /// Asks for this step's share of the next block's weights. They go into the second-level cache,
-    /// from several places at once: the processor's own prefetching follows each of them, and
-    /// memory is read faster than in one line.
+    /// Prefetches this step's share of the next block's weights into the second-level cache, from
+    /// several streams at once: the processor's own prefetcher follows each of them, and memory is
+    /// read faster than from one stream.
     #[inline(always)]
     fn ask(&self, at: usize) {
         if self.next.is_null() {

@@ -1,7 +1,6 @@
 //! Exact attention of some query rows of one sequence over its paged keys and values, for one
-//! key/value head. Keys lie transposed inside a page, so that sixteen scores come out of one pass
-//! without sums across lanes. Each query row is computed in an order that depends on its own length
-//! alone.
+//! key/value head. Keys are transposed within a page, so that one pass gives sixteen scores without
+//! sums across lanes. The order of each query row's computation depends only on its own length.
 
 use std::ops::Range;
 
@@ -16,7 +15,7 @@ const TILE: usize = 4;
 /// Queries of consecutive tokens of one sequence that share one key/value head.
 #[derive(Clone, Copy)]
 pub(crate) struct Attention {
-    /// Query of the first token and first head: `group` heads of `head` elements lie together.
+    /// Query of the first token and first head; `group` heads of `head` elements are contiguous.
     pub(crate) q: *const f32,
     /// Elements from a token's queries (and outputs) to the next token's.
     pub(crate) stride: usize,
@@ -33,7 +32,7 @@ pub(crate) struct Attention {
     pub(crate) page_stride: usize,
     /// Page numbers of the sequence.
     pub(crate) pages: *const u32,
-    /// Keys the first token sees, itself included; each later token sees one more.
+    /// Number of keys that the first token sees, including its own; each later token sees one more.
     pub(crate) seen: usize,
     pub(crate) out: *mut f32,
     /// Scratch for `tokens × group` rows of `score_stride` elements.
@@ -41,9 +40,9 @@ pub(crate) struct Attention {
     pub(crate) score_stride: usize,
     /// Factor of the scores.
     pub(crate) scale: f32,
-    /// Scores are bent so that they stay within ± this; 0 for not at all.
+    /// Scores are capped smoothly to ± this; 0 means no cap.
     pub(crate) cap: f32,
-    /// Keys that a token sees at most, itself and those before it.
+    /// Greatest number of keys that a token sees, including its own.
     pub(crate) window: usize,
 }
 
@@ -52,7 +51,7 @@ impl Attention {
         self.tokens * self.group
     }
 
-    /// Keys that a row sees.
+    /// Number of keys that a row sees.
     fn length(&self, row: usize) -> usize {
         self.seen + row / self.group
     }
@@ -80,16 +79,16 @@ impl Attention {
 /// Computes all rows.
 ///
 /// # Safety
-/// The machine has `S`. All addresses in `job` are valid for the shapes it states, pages hold `E`,
-/// and nobody else touches the outputs and the scratch meanwhile.
+/// The machine has `S`. All addresses in `job` are valid for the shapes it states, pages contain
+/// `E`, and no other thread accesses the outputs and the scratch meanwhile.
 #[inline(always)]
 pub(crate) unsafe fn attend<S: Simd, E: Element>(job: &Attention) {
-    // SAFETY: passed on; the splits cover each row and each page once.
+    // SAFETY: by the caller's contract; the splits cover each row and each page once.
     unsafe {
         for index in job.first_page()..job.longest().div_ceil(PAGE) {
             let page = *job.pages.add(index) as usize;
             let keys = job.keys.add(page * job.page_stride);
-            // Pages lie apart, so nothing but this code knows which comes next.
+            // Pages are not contiguous, so only this code knows which comes next.
             if (index + 1) * PAGE < job.longest() {
                 ask::<S, E>(
                     job.keys
@@ -130,7 +129,7 @@ pub(crate) unsafe fn attend<S: Simd, E: Element>(job: &Attention) {
     }
 }
 
-/// Asks for a page's keys or values of one head.
+/// Prefetches a page's keys or values of one head.
 #[inline(always)]
 unsafe fn ask<S: Simd, E: Element>(block: *const u8, head: usize) {
     for line in (0..PAGE * head * E::BYTES).step_by(64) {
@@ -180,7 +179,7 @@ unsafe fn score<S: Simd, E: Element, const R: usize>(
     }
 }
 
-/// Bends the scores from `from` up to `longest`'s page end: cap × tanh(score / cap).
+/// Caps the scores from `from` up to the end of `longest`'s page: cap × tanh(score / cap).
 #[inline(always)]
 unsafe fn bend<S: Simd>(scores: *mut f32, from: usize, longest: usize, cap: f32) {
     // SAFETY: the row is valid up to the end of the last page.
@@ -191,9 +190,9 @@ unsafe fn bend<S: Simd>(scores: *mut f32, from: usize, longest: usize, cap: f32)
     }
 }
 
-/// Turns the scores in `seen` into weights that sum to one, and the others from `from` up to
-/// `longest`'s page end into zeros. Zeros change no sum, so weights do not depend on where the rows
-/// computed together begin.
+/// Turns the scores in `seen` into weights that sum to one, and the others from `from` up to the
+/// end of `longest`'s page into zeros. Zeros change no sum, so weights do not depend on where the
+/// rows that are computed together begin.
 #[inline(always)]
 unsafe fn softmax<S: Simd>(scores: *mut f32, from: usize, seen: Range<usize>, longest: usize) {
     let padded = longest.next_multiple_of(PAGE);
@@ -226,7 +225,7 @@ unsafe fn mix<S: Simd, E: Element, const R: usize>(job: &Attention, row: usize) 
     let vectors = job.head / S::LANES;
     let wide = if R == 4 && S::LANES == 8 { 2 } else { 4 };
     let mut vector = 0;
-    // SAFETY: vectors stay inside the head; the rest is passed on.
+    // SAFETY: vectors stay inside the head; the rest is the caller's contract.
     unsafe {
         while vector + wide <= vectors {
             if wide == 4 {
@@ -240,8 +239,8 @@ unsafe fn mix<S: Simd, E: Element, const R: usize>(job: &Attention, row: usize) 
             mix_part::<S, E, R, 1>(job, row, vector * S::LANES);
             vector += 1;
         }
-        // What is left of a head is computed with elements before it once more, which gives them
-        // the same values.
+        // The rest of a head is computed together with preceding elements again, which get the same
+        // values.
         match job.head {
             head if head % S::LANES == 0 => {}
             head if head > S::LANES => mix_part::<S, E, R, 1>(job, row, head - S::LANES),
@@ -250,7 +249,7 @@ unsafe fn mix<S: Simd, E: Element, const R: usize>(job: &Attention, row: usize) 
     }
 }
 
-/// Heads narrower than a vector, one element after another.
+/// Heads narrower than a vector, one element at a time.
 #[inline(always)]
 unsafe fn mix_alone<E: Element, const R: usize>(job: &Attention, row: usize, head: usize) {
     for r in row..row + R {

@@ -1,4 +1,4 @@
-//! The vector operations with AVX2, FMA and F16C. Only reached after the three were detected.
+//! The vector operations with AVX2, FMA and F16C. Used only after all three were detected.
 
 use std::arch::x86_64::*;
 

@@ -1,4 +1,4 @@
-//! The vector operations with AVX-512F and VL. Only reached after they were detected.
+//! The vector operations with AVX-512F and VL. Used only after both were detected.
 
 use std::arch::x86_64::*;
 

@@ -1,29 +1,29 @@
-//! What bounds every kernel, measured with the same vector operations: how fast memory can be read
-//! and how fast registers can be multiplied and added. Two loops that do nothing else; who times
-//! them, and with how many threads, is the caller's business.
+//! The limits of every kernel, measured with the same vector operations: memory bandwidth, and the
+//! rate of multiplications and additions in registers. Two loops that do nothing else; the caller
+//! decides about timing and threads.
 
 use super::Isa;
 use super::simd::{Simd, unrolled};
 use crate::mapping::Anonymous;
 
-/// Bytes asked for ahead of the place being read.
+/// Prefetch distance, bytes.
 const AHEAD: usize = 512;
-/// Places read at once, each into a sum of its own. One place alone keeps too few lines under way:
-/// eight were read up to twice as fast, and the kernels read the rows of a tile in the same way.
+/// Streams read at once, each with its own sum. A single stream keeps too few cache lines in
+/// flight: eight were up to twice as fast, and the kernels read the rows of a tile in the same way.
 const STREAMS: usize = 8;
-/// Vectors read from a place before the next one's turn: at least a cache line.
+/// Vectors read from a stream before the next one: at least a cache line.
 const VECTORS: usize = 2;
 
-/// Memory to read from, laid out as the engine lays out weights: one stretch, in huge pages where
-/// the system has them.
+/// Memory to read from, laid out like the engine's weights: contiguous, in huge pages if the system
+/// has them.
 #[derive(Debug)]
 pub struct Stretch {
     memory: Anonymous,
 }
 
 impl Stretch {
-    /// So many values, none of them zero: untouched memory would all be one page that the system
-    /// keeps for zeros.
+    /// Allocates `values` values, none of them zero: untouched memory would all be one shared zero
+    /// page.
     ///
     /// # Errors
     /// When the system does not have the memory.
@@ -37,7 +37,7 @@ impl Stretch {
         Ok(Self { memory })
     }
 
-    /// All of them.
+    /// All values.
     #[must_use]
     pub fn values(&self) -> &[f32] {
         let bytes = self.memory.bytes();
@@ -48,8 +48,8 @@ impl Stretch {
 }
 
 impl Isa {
-    /// Reads every value once and returns a sum of them, which keeps the reading from being
-    /// optimised away. `None` where this machine does not have the set.
+    /// Reads every value once and returns a sum, so that the reads are not optimised away. `None`
+    /// if this machine does not have the set.
     pub fn read(self, values: &[f32]) -> Option<f32> {
         let kernels = self.kernels()?;
         // SAFETY: this table exists only where its instruction set was detected; the slice is
@@ -57,9 +57,8 @@ impl Isa {
         Some(unsafe { (kernels.read)(values.as_ptr(), values.len()) })
     }
 
-    /// Multiplies and adds in registers for `rounds` rounds of [`Isa::operations_per_round`] and
-    /// returns a value that depends on all of them. `None` where this machine does not have the
-    /// set.
+    /// Multiplies and adds in registers for `rounds` rounds of [`Isa::operations_per_round`], and
+    /// returns a value that depends on all of them. `None` if this machine does not have the set.
     pub fn multiply_add(self, rounds: usize) -> Option<f32> {
         let kernels = self.kernels()?;
         // SAFETY: this table exists only where its instruction set was detected.
@@ -108,13 +107,13 @@ pub(crate) unsafe fn read<S: Simd>(from: *const f32, length: usize) -> f32 {
 pub(crate) unsafe fn multiply_add<S: Simd>(rounds: usize) -> f32 {
     // SAFETY: the caller's promise.
     unsafe {
-        // Hidden from the optimiser, which would otherwise know the result; near the fixed point 2,
-        // so that values stay normal numbers however long it takes.
+        // Hidden from the optimiser, which would otherwise compute the result; near the fixed point
+        // 2, so that values stay normal for any number of rounds.
         let factor = S::splat(std::hint::black_box(0.5));
         let offset = S::splat(std::hint::black_box(1.0));
-        // Larger than any tile; what is not used costs nothing.
+        // Larger than any tile; unused elements cost nothing.
         let mut values = [[S::zero(); 8]; 8];
-        // Different starts: equal chains would be computed once.
+        // Different initial values: equal chains would be computed once.
         unrolled!(r < S::TILE_ROWS, {
             unrolled!(c < S::TILE_COLUMNS, {
                 values[r][c] = S::splat(std::hint::black_box((r * 3 + c + 1) as f32));
@@ -162,7 +161,8 @@ mod tests {
         }
     }
 
-    /// Twin of counting: a chain that were left out or run too seldom would give another sum.
+    /// Counter-check of the count: a chain that is left out or runs too few rounds gives another
+    /// sum.
     #[test]
     fn every_chain_takes_every_round() {
         for isa in Isa::available() {

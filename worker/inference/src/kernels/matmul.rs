@@ -1,19 +1,18 @@
-//! y = W·x for a batch of x, with W as stored. Each output is the sum of one vector accumulator per
-//! block of columns, taken in an order that depends on the matrix width alone: never on the batch,
-//! on the tile or on who computes it. That is what makes results independent of the company a
-//! request keeps.
+//! y = W·x for a batch of x, with W as stored. Each output is the sum of one vector accumulator for
+//! each block of columns, in an order that depends only on the matrix width: never on the batch,
+//! the tile or the thread. This makes results independent of the other requests in a batch.
 
 use super::simd::{Bf16, Element, F16, F32, Int8, Simd, unrolled};
 use crate::format::WeightFormat;
 
-/// Columns of W summed in one accumulator before they are folded into the output. Eight widened
-/// rows of this length stay in a first-level cache.
+/// Columns of W summed in one accumulator before it is folded into the output. Eight widened rows
+/// of this length stay in a first-level cache.
 pub(crate) const BLOCK: usize = 768;
 /// Elements of the scratch area a worker needs.
 pub(crate) const SCRATCH: usize = 8 * BLOCK;
 /// Bytes of a cache line.
 const LINE: usize = 64;
-/// Batches up to this size read stored weights straight into the tile; larger ones widen them once
+/// Batches up to this size read stored weights directly into the tile; larger ones widen them once
 /// first.
 const DIRECT: usize = 8;
 
@@ -24,7 +23,7 @@ pub(crate) struct MatMul {
     /// First stored byte of W.
     pub(crate) w: *const u8,
     pub(crate) format: WeightFormat,
-    /// Factor of each row's sums, or null where the format has none.
+    /// Factor of each row's sums, or null if the format has none.
     pub(crate) factors: *const f32,
     /// Columns of W.
     pub(crate) columns: usize,
@@ -32,7 +31,7 @@ pub(crate) struct MatMul {
     pub(crate) packed: *const u8,
     pub(crate) x: *const f32,
     pub(crate) x_stride: usize,
-    /// What [`super::amx::split`] made of x, used with `packed`.
+    /// Result of [`super::amx::split`] for x, used with `packed`.
     pub(crate) split: *const u8,
     /// Rows of x and of y.
     pub(crate) batch: usize,
@@ -40,22 +39,22 @@ pub(crate) struct MatMul {
     pub(crate) y_stride: usize,
     /// Whether to add to y instead of replacing it.
     pub(crate) accumulate: bool,
-    /// Where weights lie that are likely to be wanted after these rows, to be asked for on the way;
-    /// any address.
+    /// Weights that are likely to be needed after these rows, to be prefetched; any address.
     pub(crate) then: *const u8,
 }
 
-// SAFETY: a job is a description; using its addresses needs `unsafe` and the promise made there.
+// SAFETY: a job is only a description; using its addresses requires `unsafe` and its contract.
 unsafe impl Sync for MatMul {}
 
 /// Computes the outputs of W's rows `first .. last`.
 ///
 /// # Safety
-/// The machine has `S`. The addresses in `job`, but null ones, are valid for the shapes it states,
-/// `scratch` for [`SCRATCH`] elements, and nobody else touches scratch or these outputs meanwhile.
+/// The machine has `S`. The non-null addresses in `job` are valid for the shapes it states,
+/// `scratch` for [`SCRATCH`] elements, and no other thread accesses scratch or these outputs
+/// meanwhile.
 #[inline(always)]
 pub(crate) unsafe fn rows<S: Simd>(job: &MatMul, first: usize, last: usize, scratch: *mut f32) {
-    // SAFETY: passed on.
+    // SAFETY: by the caller's contract.
     unsafe {
         match job.format {
             WeightFormat::F32 => rows_of::<S, F32>(job, first, last, scratch),
@@ -71,7 +70,7 @@ unsafe fn rows_of<S: Simd, E: Element>(job: &MatMul, first: usize, last: usize, 
     let whole = job.columns.is_multiple_of(S::LANES);
     let direct = whole && (job.batch <= DIRECT || E::BYTES == 4);
     let mut row = first;
-    // SAFETY: rows stay below `last`; the rest is passed on.
+    // SAFETY: rows stay below `last`; the rest is the caller's contract.
     unsafe {
         while row + S::TILE_ROWS <= last {
             if S::TILE_ROWS == 8 {
@@ -117,7 +116,7 @@ unsafe fn group<S: Simd, E: Element, const R: usize>(
                 y: job.y.add(row),
                 y_stride: job.y_stride,
                 accumulate: job.accumulate || start > 0,
-                // This block's share of the next rows, which lie behind these.
+                // This block's share of the next rows, which follow these.
                 next: job
                     .w
                     .wrapping_add((row + R) * stride + R * start * E::BYTES),
@@ -142,7 +141,7 @@ struct Part {
     x: *const f32,
     x_stride: usize,
     length: usize,
-    /// Of these rows' sums, or null.
+    /// Factors of these rows' sums, or null.
     factors: *const f32,
     y: *mut f32,
     y_stride: usize,
@@ -153,8 +152,8 @@ struct Part {
 }
 
 impl Part {
-    /// Where the tile at a column begins to ask for weights; somewhere cached once all were asked
-    /// for.
+    /// Address at which the tile at a column begins to prefetch; a cached one once everything was
+    /// prefetched.
     #[inline(always)]
     fn ahead<S: Simd>(&self, column: usize, cached: *const u8) -> *const u8 {
         let before = column / S::TILE_COLUMNS * (self.length / S::LANES) * LINE;
@@ -174,7 +173,7 @@ unsafe fn columns<S: Simd, E: Element, const R: usize>(
     batch: usize,
 ) {
     let mut column = 0;
-    // SAFETY: columns stay below `batch`; the rest is passed on.
+    // SAFETY: columns stay below `batch`; the rest is the caller's contract.
     unsafe {
         while column + S::TILE_COLUMNS <= batch {
             if S::TILE_COLUMNS == 3 {
@@ -207,9 +206,9 @@ unsafe fn tile<S: Simd, E: Element, const R: usize, const C: usize>(
         let ahead = part.ahead::<S>(column, x.cast());
         let mut at = 0;
         while at < part.length {
-            // Stored weights stream from memory once, so they are asked for early: one line a turn
-            // while the rows before them are computed from widened copies, else the same place one
-            // group on.
+            // Stored weights are read from memory once, so they are prefetched early: with widened
+            // copies, one line in each turn while the preceding rows are computed; otherwise the
+            // same position one group ahead.
             if E::BYTES == 4 {
                 S::prefetch(ahead.wrapping_add(at / S::LANES * LINE));
             }

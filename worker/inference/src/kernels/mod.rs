@@ -1,7 +1,6 @@
-//! The arithmetic of the engine. One source per kernel, generic over the vector operations; each
-//! instruction set gets its own copies behind function pointers, chosen once. The pointers also
-//! keep kernels out of reach of profile-driven inlining. It must not know models, sequences or
-//! threads.
+//! The arithmetic of the engine. One source for each kernel, generic over the vector operations;
+//! each instruction set has its own copies behind function pointers, chosen once. The pointers also
+//! prevent profile-driven inlining of kernels. Must not know models, sequences or threads.
 #![expect(
     unsafe_code,
     reason = "vector instructions and raw weight bytes; these files are made for it"
@@ -48,7 +47,7 @@ pub enum Isa {
     Amx,
 }
 
-/// The kernels of one instruction set. Each pointer carries the safety contract of the function it
+/// The kernels of one instruction set. Each pointer has the safety contract of the function it
 /// names.
 pub(crate) struct Kernels {
     pub(crate) isa: Isa,
@@ -71,22 +70,22 @@ pub(crate) struct Kernels {
     multiply_add: unsafe fn(usize) -> f32,
     /// Accumulators of the widest matrix tile.
     tile: usize,
-    /// How BF16 weights are laid out anew for products, where the set wants that.
+    /// The layout of BF16 weights for products, if the set needs one.
     pub(crate) tiles: Option<Tiles>,
 }
 
-/// Another layout of weights and of the x they are multiplied with.
+/// Another layout of weights and of the x that is multiplied with them.
 #[derive(Clone, Copy)]
 pub(crate) struct Tiles {
     /// Rows of W in one task are a multiple of this.
     pub(crate) rows: usize,
-    /// Bytes of W with so many rows and columns.
+    /// Bytes of W with this many rows and columns.
     pub(crate) packed_bytes: fn(usize, usize) -> usize,
-    /// Lays out rows of W, of so many columns, in zeroed memory.
+    /// Lays out rows of W with this many columns in zeroed memory.
     pub(crate) pack: fn(&[u8], usize, &mut [u8]),
-    /// Bytes of one row of x with so many columns.
+    /// Bytes of one row of x with this many columns.
     pub(crate) split_bytes: fn(usize) -> usize,
-    /// Lays out one row of x, of so many columns and zero up to the next multiple of 16.
+    /// Lays out one row of x with this many columns, zero up to the next multiple of 16.
     pub(crate) split: unsafe fn(*const f32, usize, *mut u8),
 }
 
@@ -193,7 +192,7 @@ macro_rules! path {
 
             #[$($enable)*]
             unsafe fn matmul_rows(job: &MatMul, first: usize, last: usize, scratch: *mut f32) {
-                // SAFETY: passed on to the caller, here and below.
+                // SAFETY: the caller's contract, here and below.
                 unsafe { $rows(job, first, last, scratch) }
             }
 
@@ -292,7 +291,7 @@ path!(
     #[target_feature(enable = "avx2,fma,f16c,avx512f,avx512vl")]
 );
 
-/// [`amx::rows`] where the weights lie in tiles, else [`matmul::rows`]: a property of the matrix,
+/// [`amx::rows`] if the weights are in tiles, otherwise [`matmul::rows`]: a property of the matrix,
 /// never of the batch.
 ///
 /// # Safety

@@ -1,5 +1,5 @@
 //! The small kernels between the matrix products: normalisation, gate, rotation, the largest logit.
-//! Rows are padded with zeros to whole vectors, so none has a tail.
+//! Rows are padded with zeros to whole vectors, so there is no remainder.
 
 use super::simd::Simd;
 
@@ -50,8 +50,8 @@ pub(crate) unsafe fn gate<S: Simd>(gate: *mut f32, up: *const f32, length: usize
     }
 }
 
-/// gate = gate × Φ(gate) × up with Φ by the hyperbolic tangent, over `length` elements rounded up
-/// to 16.
+/// gate = gate × Φ(gate) × up, with Φ approximated by the hyperbolic tangent, over `length`
+/// elements rounded up to 16.
 ///
 /// # Safety
 /// As [`gate`].
@@ -90,14 +90,14 @@ pub(crate) unsafe fn capped<S: Simd>(value: S::V, cap: f32) -> S::V {
     }
 }
 
-/// Bends `length` values so that they stay within ± cap.
+/// Caps `length` values smoothly to ± cap.
 ///
 /// # Safety
 /// The machine has `S`; `values` is valid for `length` elements.
 #[inline(always)]
 pub(crate) unsafe fn cap<S: Simd>(values: *mut f32, length: usize, cap: f32) {
-    // SAFETY: the caller's promise; the last vector overlaps none before it, being copied out and
-    // back.
+    // SAFETY: the caller's promise; the last vector is copied out and back, so it overlaps none
+    // before it.
     unsafe {
         let whole = length - length % S::LANES;
         for i in (0..whole).step_by(S::LANES) {
@@ -123,7 +123,7 @@ pub(crate) unsafe fn first_largest<S: Simd>(values: *const f32, length: usize) -
         for i in (0..whole).step_by(S::LANES) {
             let value = S::load(values.add(i));
             top = S::max(top, value);
-            // Zero times a finite number is zero, and NaN otherwise.
+            // Zero times a finite number is zero, otherwise NaN.
             doubt = S::fma(value, S::zero(), doubt);
         }
         let tail = std::slice::from_raw_parts(values.add(whole), length - whole);

@@ -1,5 +1,5 @@
-//! The vector operations in plain Rust: the path of machines without AVX2, and what the others are
-//! compared with in spirit. Eight lanes, so that buffers are laid out alike. No fused multiply-add.
+//! The vector operations in plain Rust: for machines without AVX2, and the reference for the other
+//! paths. Eight lanes, so that buffers have the same layout. No fused multiply-add.
 
 use super::simd::Simd;
 
@@ -17,7 +17,7 @@ fn zip(a: Lanes, b: Lanes, f: impl Fn(f32, f32) -> f32) -> Lanes {
     Lanes(std::array::from_fn(|lane| f(a.0[lane], b.0[lane])))
 }
 
-// `unsafe fn` because the trait's contract is that of the vector sets; nothing here needs the set.
+// `unsafe fn` because of the trait's contract; nothing here needs an instruction set.
 impl Simd for Portable {
     type V = Lanes;
     const LANES: usize = 8;

@@ -1,11 +1,11 @@
-//! One matrix product over made-up numbers, laid out as the engine would lay it out: for whoever
-//! times the kernels alone. It must not know models, threads or clocks.
+//! One matrix product over synthetic numbers, laid out as in the engine, for timing the kernels
+//! alone. Must not know models, threads or clocks.
 
 use super::{Isa, Kernels, MatMul, SCRATCH};
 use crate::aligned::Aligned;
 use crate::format::WeightFormat;
 
-/// A product that can be computed over and over on the calling thread.
+/// A product that can be computed repeatedly on the calling thread.
 pub struct SampleProduct {
     kernels: &'static Kernels,
     format: WeightFormat,
@@ -28,11 +28,11 @@ struct Shape {
 }
 
 impl SampleProduct {
-    /// A matrix of `rows` × `columns` stored in `format`, times a batch; `None` where this machine
+    /// A matrix of `rows` × `columns` stored in `format`, times a batch; `None` if this machine
     /// lacks the set.
     ///
     /// # Panics
-    /// When `columns` is not a multiple of 16.
+    /// If `columns` is not a multiple of 16.
     pub fn new(
         isa: Isa,
         format: WeightFormat,
@@ -43,7 +43,7 @@ impl SampleProduct {
         assert!(columns.is_multiple_of(16), "rows of x are whole vectors");
         let kernels = isa.kernels()?;
         let mut weights = Aligned::<u8>::new(rows * columns * format.bytes());
-        // Small magnitudes in every format: the speed of no path depends on the values, but for
+        // Small magnitudes in every format: the speed does not depend on the values, except for
         // denormal ones.
         for (index, byte) in weights.iter_mut().enumerate() {
             *byte = if index % format.bytes() + 1 == format.bytes() {
@@ -86,7 +86,8 @@ impl SampleProduct {
         })
     }
 
-    /// Computes it, with the layout of x that some kernels want, and returns one of the outputs.
+    /// Computes it, including the layout of x that some kernels need, and returns one of the
+    /// outputs.
     pub fn compute(&mut self) -> f32 {
         let Shape {
             rows,
@@ -134,7 +135,7 @@ impl SampleProduct {
 mod tests {
     use super::*;
 
-    /// Every path computes the same, to rounding: none is timed doing something else.
+    /// Every path computes the same up to rounding, so that none is timed doing something else.
     #[test]
     fn samples_agree_on_every_path() {
         for format in [WeightFormat::Bf16, WeightFormat::F16, WeightFormat::Int8] {

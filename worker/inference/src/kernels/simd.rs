@@ -1,12 +1,12 @@
-//! The vector operations the kernels are written in, one implementation per instruction set, and
-//! the stored number formats. Kernels generic over [`Simd`] are one source for all paths. It must
-//! not know any kernel.
+//! The vector operations that the kernels use, one implementation for each instruction set, and the
+//! stored number formats. Kernels generic over [`Simd`] are one source for all paths. Must not know
+//! any kernel.
 //!
-//! Everything is `inline(always)`: an operation must end up inside the function that has the
-//! instruction set enabled, and inlining is not to be left to a profile.
+//! Everything is `inline(always)`: an operation must be inside the function that enables the
+//! instruction set, and inlining must not depend on a profile.
 
-/// Repeats a block for each index below a constant of at most 8. Register tiles are written with it
-/// because a loop that the optimiser unrolls too late leaves its accumulators in memory.
+/// Repeats a block for each index below a constant of at most 8. Register tiles use it because a
+/// loop that the optimiser unrolls too late leaves its accumulators in memory.
 macro_rules! unrolled {
     ($index:ident < $count:expr, $body:block) => {
         unrolled!(@ $index, $count, $body, 0 1 2 3 4 5 6 7)
@@ -31,7 +31,7 @@ pub(crate) trait Simd: Copy {
     /// Elements of a vector: 8 or 16.
     const LANES: usize;
     /// Weight rows of the widest matrix tile: 4 or 8. Rows × [`Simd::TILE_COLUMNS`] accumulators
-    /// stay in registers.
+    /// fit in registers.
     const TILE_ROWS: usize;
     /// Batch columns of the widest matrix tile.
     const TILE_COLUMNS: usize;
@@ -46,11 +46,11 @@ pub(crate) trait Simd: Copy {
     unsafe fn sub(a: Self::V, b: Self::V) -> Self::V;
     unsafe fn mul(a: Self::V, b: Self::V) -> Self::V;
     unsafe fn div(a: Self::V, b: Self::V) -> Self::V;
-    /// The larger of the two, `b` where either is NaN.
+    /// The larger of the two; `b` if either is NaN.
     unsafe fn max(a: Self::V, b: Self::V) -> Self::V;
-    /// The smaller of the two, `b` where either is NaN.
+    /// The smaller of the two; `b` if either is NaN.
     unsafe fn min(a: Self::V, b: Self::V) -> Self::V;
-    /// a × b + c, fused where the set has it.
+    /// a × b + c, fused if the set has it.
     unsafe fn fma(a: Self::V, b: Self::V, c: Self::V) -> Self::V;
     /// To the nearest integral value.
     unsafe fn round(a: Self::V) -> Self::V;
@@ -58,12 +58,12 @@ pub(crate) trait Simd: Copy {
     unsafe fn power_of_two(n: Self::V) -> Self::V;
     /// Sum of the lanes: halves are added until four are left, then (0 + 2) + (1 + 3).
     unsafe fn sum(a: Self::V) -> f32;
-    /// Sums of the first [`Simd::TILE_ROWS`] vectors, each as [`Simd::sum`] gives it, put into or
+    /// Sums of the first [`Simd::TILE_ROWS`] vectors, each as [`Simd::sum`] gives it, stored in or
     /// added to as many neighbouring elements.
     unsafe fn fold_tile(a: [Self::V; 8], to: *mut f32, accumulate: bool);
-    /// Largest lane, ignoring nothing: NaN lanes may win or lose.
+    /// Largest lane; a NaN lane may or may not be the result.
     unsafe fn largest(a: Self::V) -> f32;
-    /// Asks for a cache line; any address is allowed.
+    /// Prefetches a cache line; any address is allowed.
     unsafe fn prefetch(at: *const u8);
 
     #[inline(always)]

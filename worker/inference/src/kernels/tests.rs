@@ -76,7 +76,7 @@ impl Product {
         (bytes, w, x)
     }
 
-    /// Outputs of rows `first ..` with columns `from .. from + batch` of the batch, over a start of
+    /// Outputs of rows `first ..` and columns `from .. from + batch` of the batch, starting from
     /// ones.
     fn compute(&self, kernels: &Kernels, first: usize, from: usize, batch: usize) -> Vec<f32> {
         let (bytes, _, x) = self.inputs();
@@ -107,7 +107,7 @@ impl Product {
         y
     }
 
-    /// W and x as the path wants them laid out, if it does for this matrix.
+    /// W and x in the path's own layout, if it uses one for this matrix.
     fn laid_out(
         &self,
         kernels: &Kernels,
@@ -133,7 +133,7 @@ impl Product {
         (Some(packed), split)
     }
 
-    /// Different ones, so that a neighbour's would be noticed.
+    /// All different, so that using a neighbour's would be noticed.
     fn factors(&self) -> Option<Vec<f32>> {
         let some = self.format == WeightFormat::Int8;
         some.then(|| {
@@ -199,7 +199,7 @@ proptest! {
                 let error = (f64::from(value) - exact).abs();
                 prop_assert!(error <= 1e-6 * size, "{} off by {error}", kernels.isa.name());
             }
-            // Where weights lie in tiles, tasks begin at whole ones.
+            // If weights are in tiles, tasks begin at whole tiles.
             let first = product.rows / 3 / 32 * 32;
             for column in (0..product.batch).step_by(product.batch.div_ceil(12)) {
                 let alone = product.compute(kernels, first, column, 1);
@@ -273,7 +273,7 @@ proptest! {
     }
 }
 
-/// The twin: the bound used for products tells one wrong weight from rounding.
+/// Counter-check: the bound used for products distinguishes one wrong weight from rounding.
 #[test]
 fn a_wrong_weight_exceeds_the_bound() {
     let product = Product {

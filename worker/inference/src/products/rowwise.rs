@@ -1,11 +1,11 @@
-//! The small kernels: each works on single rows of tokens.
+//! The small kernels, each on single rows of tokens.
 
 use crate::aligned::padded;
 use crate::model::Model;
 use crate::shared::Shared;
 use crate::team::Team;
 
-/// Rotates the beginning of each head of a row: its first half pairs with its second half.
+/// Rotates the beginning of each head of a row: the first half is paired with the second half.
 pub(crate) fn rotate(row: &mut [f32], head: usize, cosines: &[f32], sines: &[f32]) {
     for head in row.chunks_exact_mut(head) {
         let (first, second) = head[..2 * cosines.len()].split_at_mut(cosines.len());
@@ -19,7 +19,7 @@ pub(crate) fn rotate(row: &mut [f32], head: usize, cosines: &[f32], sines: &[f32
 /// Normalises each head of a row: x / √(mean(x²) + eps) × weight.
 pub(crate) fn normalise_heads(row: &mut [f32], head: usize, weight: &[f32], eps: f32) {
     for head in row.chunks_exact_mut(head) {
-        // Eight sums, so that the order of the additions is the head's alone and vectors can be
+        // Eight sums, so that the order of additions depends only on the head and vectors can be
         // used.
         let mut sums = [0.0f32; 8];
         head.iter()
@@ -34,7 +34,7 @@ pub(crate) fn normalise_heads(row: &mut [f32], head: usize, weight: &[f32], eps:
     }
 }
 
-/// Multiplies rows of `width` elements; 1 changes nothing.
+/// Multiplies rows of `width` elements; a factor of 1 changes nothing.
 pub(crate) fn scale(rows: &mut [f32], width: usize, count: usize, factor: f32) {
     if factor != 1.0 {
         rows[..count * padded(width)]
@@ -94,7 +94,7 @@ pub(super) fn norm_rows(
     });
 }
 
-/// Runs `body` for each token, some tokens a task.
+/// Runs `body` for each token, several tokens in each task.
 pub(crate) fn per_token(team: &mut Team, tokens: usize, body: &(dyn Fn(usize) + Sync)) {
     team.run(tokens.div_ceil(TOKENS_PER_TASK), &|task| {
         let first = task.index * TOKENS_PER_TASK;

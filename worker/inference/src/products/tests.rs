@@ -1,5 +1,5 @@
-//! The border between safe callers and kernels: what does not fit is refused before any kernel
-//! runs, and what fits is computed to its last element and no further.
+//! The boundary between safe callers and kernels: a mismatch is refused before any kernel runs, and
+//! a match is computed to its last element and no further.
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;

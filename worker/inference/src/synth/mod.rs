@@ -1,6 +1,6 @@
-//! Writes synthetic models: true architectures with seeded random weights and a working byte-level
-//! tokenizer, for tests and for machines without a package registry. Speed does not depend on the
-//! values. The bytes depend on preset and seed alone. It must not know the engine.
+//! Writes synthetic models: real architectures with seeded random weights and a working byte-level
+//! tokenizer, for tests and for machines without access to a model. Speed does not depend on the
+//! values. The bytes depend only on preset and seed. Must not know the engine.
 
 mod preset;
 mod random;
@@ -17,7 +17,7 @@ use crate::directory::{ModelDir, Precision, TensorSpec};
 /// Values drawn and written at a time.
 const CHUNK: usize = 1 << 16;
 
-/// What was written.
+/// Summary of what was written.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct SynthSummary {
     /// Tensors written.
@@ -28,13 +28,13 @@ pub struct SynthSummary {
     pub vocabulary: usize,
 }
 
-/// Why a synthetic model cannot be made; each reads on from "failed to".
+/// Why a synthetic model cannot be made. Messages continue "failed to".
 #[derive(Debug, thiserror::Error)]
 pub enum SynthError {
     /// No preset of this name.
     #[error("find a preset {name}; there are tiny, tiny-llama3, 9m, smollm2-135m")]
     UnknownPreset {
-        /// As given.
+        /// The given name.
         name: String,
     },
     /// The directory cannot be written.
@@ -50,7 +50,7 @@ pub enum SynthError {
 /// Writes the preset's model as BF16 into the new directory `target`.
 ///
 /// # Errors
-/// [`SynthError::Target`] when the directory holds something already or cannot be written.
+/// [`SynthError::Target`] when the directory is not empty or cannot be written.
 pub fn write(preset: Preset, seed: u64, target: &Path) -> Result<SynthSummary, SynthError> {
     let model = preset.architecture();
     let specs = model.tensors();
@@ -95,8 +95,8 @@ fn fill(model: &Architecture, specs: &[TensorSpec], seed: u64, target: &Path) ->
     dir.commit()
 }
 
-/// Matrices: variance 1 / columns, so that signals keep their size through the layers. Norms: near
-/// 1 but not 1, so that a forgotten norm weight shows.
+/// Matrices: variance 1 / columns, so that signals keep their magnitude through the layers. Norms:
+/// near 1 but not 1, so that an omitted norm weight is noticed.
 fn draw(spec: &TensorSpec, random: &mut Random) -> f32 {
     match spec.shape.as_slice() {
         [_, columns] => random.normal() / (*columns as f32).sqrt(),
@@ -130,7 +130,7 @@ mod tests {
         assert_ne!(a[2], c[2]);
     }
 
-    /// Pinned, so that a change of the generator is noticed: fixtures depend on it.
+    /// Fixed values, so that a change of the generator is noticed: fixtures depend on it.
     #[test]
     fn the_weights_are_the_ones_the_fixtures_were_made_from() {
         let bytes = &files(Preset::Tiny, 1)[2];

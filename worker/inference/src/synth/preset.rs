@@ -12,7 +12,7 @@ pub enum Preset {
     Tiny,
     /// The same with an untied head and Llama 3's rotary scaling.
     TinyLlama3,
-    /// Nine million parameters: too big for the caches, small enough to be made in no time.
+    /// Nine million parameters: larger than the caches, but quick to make.
     Nine,
     /// The architecture of SmolLM2-135M.
     SmolLm2,
@@ -48,7 +48,7 @@ impl Preset {
     pub(super) fn architecture(self) -> Architecture {
         match self {
             Self::Tiny => TINY,
-            // An original context so short that it divides the frequencies of a head of 32.
+            // An original context so short that it affects the frequencies of a head of 32.
             Self::TinyLlama3 => Architecture {
                 tied: false,
                 scaling: Some(Scaling::Llama3(Llama3Scaling {

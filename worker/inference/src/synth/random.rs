@@ -1,11 +1,11 @@
-//! The generator of synthetic weights. It uses integers and exact sums only, so that no
-//! mathematical library of a platform can change what a seed gives.
+//! The generator of synthetic weights. Uses only integers and exact sums, so that no platform's
+//! mathematical library can change the result of a seed.
 
 /// SplitMix64 (Steele, Lea, Flood: Fast splittable pseudorandom number generators, 2014).
 pub(super) struct Random(u64);
 
 impl Random {
-    /// A stream of its own for each tensor, by FNV-1a of the name, so that one preset's tensors do
+    /// A separate stream for each tensor, by FNV-1a of the name, so that one preset's tensors do
     /// not depend on another's.
     pub(super) fn for_tensor(seed: u64, name: &str) -> Self {
         let hash = |hash: u64, byte| (hash ^ u64::from(byte)).wrapping_mul(0x0000_0100_0000_01b3);

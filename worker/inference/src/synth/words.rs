@@ -1,13 +1,13 @@
-//! The made-up vocabulary of synthetic models: a byte-level BPE that reads any text, and takes
-//! English in pieces of a few letters as a trained one does.
+//! The synthetic vocabulary: a byte-level BPE that reads any text, and splits English into pieces
+//! of a few letters as a trained one does.
 
 use crate::bytelevel::{Added, Cut, Kind, Vocabulary, byte_char};
 
-/// Special tokens, ids 0 to 2, named as SmolLM names them.
+/// Special tokens, ids 0 to 2, named as in SmolLM.
 const SPECIAL: [&str; 3] = ["<|endoftext|>", "<|im_start|>", "<|im_end|>"];
 
 /// A vocabulary of exactly `size` tokens: special ones, all bytes, then words grown from pairs of
-/// letters, the frequent ones of English first, with and without a space before them.
+/// letters, frequent English ones first, with and without a leading space.
 pub(super) fn vocabulary(size: usize) -> Vocabulary {
     let mut tokens: Vec<String> = SPECIAL.iter().map(|&token| token.to_owned()).collect();
     tokens.extend((0..=255).map(|byte| byte_char(byte).to_string()));
@@ -41,7 +41,7 @@ pub(super) fn vocabulary(size: usize) -> Vocabulary {
     }
 }
 
-/// Merges in order of rank; no two of them make the same token.
+/// Merges in order of rank; no two of them give the same token.
 fn growth() -> impl Iterator<Item = (String, String)> {
     let letters = || "etaoinshrdlcumwfgypbvkjxqz".chars().map(String::from);
     let pairs = move || letters().flat_map(move |a| letters().map(move |b| format!("{a}{b}")));

@@ -1,6 +1,6 @@
-//! What `tokenizer_config.json` says is put before and after every text. Tokenizers of Llama's and
-//! Gemma's classes take it from there, as transformers does; where another class says otherwise
-//! than its `tokenizer.json`, versions of transformers differ, and it is an error.
+//! Tokens that `tokenizer_config.json` adds before and after every text. For Llama's and Gemma's
+//! tokenizer classes it decides, as in transformers. If another class contradicts its
+//! `tokenizer.json`, versions of transformers differ, and it is an error.
 
 use std::path::Path;
 
@@ -9,7 +9,7 @@ use serde_json::Value;
 use super::{TokenizerError, read_json};
 use crate::template::template;
 
-/// Classes whose `add_bos_token` and `add_eos_token` replace what `tokenizer.json` does.
+/// Classes whose `add_bos_token` and `add_eos_token` override `tokenizer.json`.
 const DECIDING: [&str; 6] = [
     "LlamaTokenizer",
     "LlamaTokenizerFast",
@@ -19,8 +19,8 @@ const DECIDING: [&str; 6] = [
     "GemmaTokenizerFast",
 ];
 
-/// Holds `tokenizer.json` against `tokenizer_config.json`, if there is one, and changes it where
-/// that decides.
+/// Compares `tokenizer.json` with `tokenizer_config.json`, if there is one, and changes it if that
+/// overrides it.
 pub(super) fn apply(dir: &Path, definition: &mut Value) -> Result<(), TokenizerError> {
     let path = dir.join("tokenizer_config.json");
     if !path.is_file() {
@@ -64,7 +64,7 @@ fn token(named: &Value, definition: &Value) -> Option<(String, u64)> {
     ))
 }
 
-/// Whether a post-processor puts a special token before the text, and one behind it.
+/// Whether a post-processor adds a special token before the text, and one after it.
 fn added(processor: &Value) -> [bool; 2] {
     let inner = processor["processors"]
         .as_array()

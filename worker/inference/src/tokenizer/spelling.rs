@@ -1,24 +1,23 @@
-//! How a tokenizer writes bytes in its vocabulary, and the table from tokens to bytes made of it. A
-//! tokenizer that writes them in a way of its own is shown as it spells itself: nothing that is
-//! measured depends on it.
+//! How a tokenizer encodes bytes in its vocabulary, and the table from tokens to bytes derived from
+//! that. A tokenizer with another encoding is shown as written: no measurement depends on it.
 
 use serde_json::Value;
 
 use crate::bytelevel::char_byte;
 use crate::detok::ByteTable;
 
-/// How a tokenizer writes bytes in its vocabulary.
+/// How a tokenizer encodes bytes in its vocabulary.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Spelling {
     /// One printable character for each byte.
     ByteLevel,
     /// SentencePiece: `▁` for a space, `<0xNN>` for bytes without a piece.
     Pieces,
-    /// As it stands.
+    /// As written.
     Literal,
 }
 
-/// The steps of a decoder or pre-tokenizer, sequences in sequences laid open.
+/// The steps of a decoder or pre-tokenizer, with nested sequences flattened.
 fn steps(part: &Value) -> Vec<&Value> {
     let list = ["decoders", "pretokenizers"]
         .into_iter()
@@ -26,7 +25,7 @@ fn steps(part: &Value) -> Vec<&Value> {
     list.map_or_else(|| vec![part], |list| list.iter().flat_map(steps).collect())
 }
 
-/// By its decoder or, where that says nothing, by what it does to texts.
+/// Determined by its decoder or, if that does not say, by its pre-tokenizer.
 pub(super) fn spelling(definition: &Value) -> Spelling {
     let of = |step: &&Value| match step["type"].as_str()? {
         "ByteLevel" => Some(Spelling::ByteLevel),
@@ -47,7 +46,7 @@ pub(super) fn spelling(definition: &Value) -> Spelling {
     })
 }
 
-/// Whether the decoder takes one space off the front of a text.
+/// Whether the decoder removes one leading space of a text.
 pub(super) fn strips(decoder: &Value) -> bool {
     steps(decoder)
         .into_iter()

@@ -1,6 +1,6 @@
-//! Every family of models against logits that `scripts/reference/families.py` computes in float64
-//! from the description of its architecture: the same numbers within rounding, the same greedy
-//! tokens, and those of a request do not depend on its company.
+//! Every model family against logits that `scripts/reference/families.py` computes in float64 from
+//! the description of its architecture: the same numbers within rounding, the same greedy tokens,
+//! and a request's tokens do not depend on the other requests in its batch.
 
 use std::collections::BTreeMap;
 use std::path::Path;
@@ -28,7 +28,7 @@ struct Case {
     tensors: Vec<(String, Vec<usize>)>,
     seed: u64,
     tokens: Vec<u32>,
-    /// By position.
+    /// Logits by position.
     logits: BTreeMap<String, Vec<f64>>,
     greedy: Vec<u32>,
 }
@@ -39,7 +39,7 @@ fn cases() -> BTreeMap<String, Case> {
 }
 
 impl Case {
-    /// The weights that follow from the seed, as `model.safetensors` has them.
+    /// The weights that follow from the seed, as in `model.safetensors`.
     fn weights(&self) -> Vec<u8> {
         let (mut header, mut data, mut random) =
             (serde_json::Map::new(), Vec::new(), Random(self.seed));
@@ -85,7 +85,7 @@ impl Case {
         Model::load(folder.path(), &options, &mut |_| ()).map(Arc::new)
     }
 
-    /// Worst and mean difference of the logits kept.
+    /// Greatest and mean difference of the stored logits.
     fn distance(&self, rows: &[Vec<f32>]) -> (f64, f64) {
         let pairs = self
             .logits
@@ -128,7 +128,7 @@ fn every_family_is_computed_as_its_description_says() {
     }
 }
 
-/// The twin: each setting, slightly other, is far outside the bound.
+/// Counter-check: each setting, slightly changed, is far outside the bound.
 #[test]
 fn a_setting_that_is_slightly_other_shows() {
     let cases = cases();

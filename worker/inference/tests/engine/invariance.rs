@@ -1,5 +1,5 @@
-//! The same tokens for a prompt alone, in any company, with any chunking, cache layout and thread
-//! count, on every kernel path this machine has.
+//! A prompt gets the same tokens alone and in any batch, with any chunk size, cache layout and
+//! number of threads, on every kernel path of this machine.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -44,7 +44,7 @@ fn request(id: u64, random: &mut Random, vocab: usize) -> Request {
     }
 }
 
-/// Submits requests one after another between steps and collects each one's tokens.
+/// Submits requests one after another between steps and collects the tokens of each.
 fn serve(
     model: &Arc<Model>,
     options: BatchOptions,
@@ -59,7 +59,7 @@ fn serve(
     .0
 }
 
-/// The tokens of each request, and how many tokens of prompts were not computed.
+/// The tokens of each request, and the number of prompt tokens that were not computed.
 fn drain(
     batcher: &mut Batcher,
     requests: &[Request],
@@ -97,7 +97,7 @@ fn alone(model: &Arc<Model>, requests: &[Request]) -> BTreeMap<u64, Vec<u32>> {
         .collect()
 }
 
-/// Prompts that begin alike in different lengths, among them twice the same.
+/// Prompts with common prefixes of different lengths, including two equal ones.
 fn alike(vocab: usize) -> Vec<Request> {
     let mut random = Random(5);
     let stem = random.tokens(64, vocab);
@@ -121,8 +121,8 @@ fn alike(vocab: usize) -> Vec<Request> {
     (0..24).map(make).collect()
 }
 
-/// Tokens and hits of random compositions with reuse of prefixes, and the tokens of each prompt
-/// alone without.
+/// Tokens and hits of random combinations with prefix reuse, and the tokens of each prompt alone
+/// without reuse.
 fn with_reuse(prefix_reuse: bool, compositions: usize) -> usize {
     let model = SMALL.load(2, None);
     let requests = alike(SMALL.vocab);
@@ -230,7 +230,7 @@ fn tokens_do_not_depend_on_company_chunking_or_threads() {
             isa,
             10,
         );
-        // What AMX lays out in tiles.
+        // Shapes that AMX lays out in tiles.
         check(
             Shape {
                 odd: false,
@@ -257,8 +257,9 @@ fn tokens_do_not_depend_on_company_chunking_or_threads() {
     }
 }
 
-/// The twin: a model that differs in one weight's last bit, and a prompt that differs in one token,
-/// must give other tokens somewhere, or the test above could not see a difference.
+/// Counter-check: a model that differs in one weight's last bit, and a prompt that differs in one
+/// token, must give different tokens somewhere, otherwise the test above could not detect a
+/// difference.
 #[test]
 fn a_slightly_different_computation_is_noticed() {
     let mut random = Random(11);

@@ -52,7 +52,7 @@ fn no_file_of_a_model_is_waited_for() {
         let file = model.join(name);
         std::fs::remove_file(&file).unwrap();
         pipe(&file);
-        // Whoever opened a pipe as a file would wait here for ever.
+        // Opening a pipe as a file would block here for ever.
         let weights = ModelFiles::locate(&model).and_then(|files| files.digest());
         let (config, tokenizer) = (
             Config::read(&model),
@@ -248,7 +248,7 @@ fn phases_are_told_in_order_and_an_instruction_set_that_is_not_there_is_refused(
     assert_eq!(phases, [LoadPhase::Mapped, LoadPhase::Weights]);
     let wide = matches!(model.isa(), Isa::Avx512 | Isa::Amx);
     assert!(!wide, "their vectors are wider than these heads");
-    // Asked for, any set that the machine has computes any model.
+    // On request, any set that the machine has computes any model.
     for isa in [Isa::Portable, Isa::Avx2, Isa::Avx512, Isa::Amx] {
         let loaded = Model::load(
             folder.path(),

@@ -1,5 +1,5 @@
-//! The architecture once more, written as plainly as possible in f64 from its description, token by
-//! token with no cache: what the engine computes must be this within rounding.
+//! The architecture written again as simply as possible in f64 from its description, token by token
+//! without a cache: the engine must agree within rounding.
 
 use inference::config::KvFormat;
 use inference::kernels::Isa;
@@ -183,7 +183,7 @@ fn the_engine_computes_the_architecture() {
                 distance(&exact, &rows)
             );
         }
-        // The twin: one other token early on is far outside the bound later.
+        // Counter-check: one different early token is far outside the bound later.
         let other: Vec<u32> = std::iter::once((tokens[0] + 1) % 131)
             .chain(tokens[1..].iter().copied())
             .collect();

@@ -1,6 +1,6 @@
-//! Small models with random weights, written as files, for the engine's tests. Shapes are awkward
-//! on purpose: widths that are no multiple of a vector, grouped heads, any stored format, data at
-//! odd addresses.
+//! Small models with random weights, written as files, for the engine's tests. Shapes are
+//! deliberately awkward: widths that are not a multiple of a vector, grouped heads, any stored
+//! format, data at odd addresses.
 
 use std::path::Path;
 use std::sync::Arc;
@@ -156,7 +156,7 @@ impl Shape {
     pub(crate) fn load(&self, threads: usize, isa: Option<Isa>) -> Arc<Model> {
         let folder = tempfile::tempdir().unwrap();
         self.write(folder.path());
-        // The map keeps the file alive after the folder is gone.
+        // The map keeps the file alive after the folder is removed.
         Arc::new(
             Model::load(
                 folder.path(),

@@ -1,4 +1,4 @@
-//! Admission, order, refusals, cancelling and ends of requests.
+//! Admission, order, refusals, cancellation and ends of requests.
 
 use std::sync::Arc;
 
@@ -215,7 +215,7 @@ fn a_long_prompt_does_not_stall_decoding() {
     ));
 }
 
-/// The twin: with chunks as long as the prompt, one step holds the whole of it and the test above
+/// Counter-check: with chunks as long as the prompt, one step contains all of it and the test above
 /// would notice.
 #[test]
 fn without_chunks_a_long_prompt_stalls_decoding() {
@@ -264,7 +264,7 @@ fn cancelling_works_in_every_state_and_disturbs_nobody() {
 fn an_end_token_ends_only_those_who_asked() {
     let model = model();
     let eos = model.config().eos[0];
-    // Sampling hot over a small vocabulary meets the end token soon.
+    // Sampling at a high temperature over a small vocabulary soon draws the end token.
     let hot = |stop_on_eos| Request {
         sampling: Sampling::Seeded {
             seed: 5,
@@ -310,8 +310,8 @@ fn logits_that_are_not_finite_fail_the_request() {
     SMALL.write(folder.path());
     let path = folder.path().join("model.safetensors");
     let mut bytes = std::fs::read(&path).unwrap();
-    // The head is the last tensor. Its last row is of numbers, but so large that their products are
-    // not.
+    // The head is the last tensor. Its last row has finite values so large that their products are
+    // not finite.
     let row = bytes.len() - 2 * SMALL.hidden;
     bytes[row..]
         .as_chunks_mut()

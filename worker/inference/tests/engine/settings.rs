@@ -1,6 +1,5 @@
-//! Settings as strangers' files have them: read from every place that transformers and llama.cpp
-//! read them from, or refused by name. Nothing that may change what a model computes is left out in
-//! silence.
+//! Settings as in published files: read from every place that transformers and llama.cpp use, or
+//! refused by name. Nothing that may change what a model computes is silently ignored.
 
 use std::path::Path;
 
@@ -16,7 +15,7 @@ fn parsed(change: impl FnOnce(&mut Map<String, Value>)) -> Result<Config, LoadEr
     Config::parse(&config.to_string(), Path::new("config.json"))
 }
 
-/// The configuration with these settings in place of its own; those that are null are taken out.
+/// The configuration with these settings instead of its own; those that are null are removed.
 fn with(settings: &Value) -> Result<Config, LoadError> {
     parsed(|config| {
         for (key, value) in settings.as_object().unwrap() {
@@ -152,7 +151,7 @@ fn rotary_settings_that_contradict_or_would_be_lost_are_errors() {
         );
         assert!(error.to_string().contains(key), "{error}");
     };
-    // Without a type nothing says what the factor does.
+    // Without a type, the meaning of the factor is unknown.
     lost(&json!({ "rope_scaling": { "factor": 4.0 } }), "factor");
     lost(
         &json!({ "rope_scaling": llama3(&json!({ "rope_type": null })) }),
@@ -188,7 +187,7 @@ fn a_setting_that_nobody_knows_is_an_error_by_its_name() {
             "{key}: {error}"
         );
         assert_eq!(error.fault(), LoadFault::Unsupported);
-        // The twin: nothing is said, nothing is lost.
+        // Counter-check: an absent setting loses nothing.
         assert!(with(&json!({ key: null })).is_ok(), "{key}");
     }
     let harmless = json!({ "transformers_version": "4.47", "torch_dtype": "bfloat16", "use_cache": true,
@@ -278,7 +277,7 @@ fn ends_of_text_and_numbers_are_read_as_people_write_them() {
     ));
 }
 
-/// What published files of each family say, sizes apart.
+/// Settings in published files of each family, except sizes.
 #[test]
 fn the_files_that_people_have_are_read() {
     let common = |class: &str, kind: &str, more: Value| {

@@ -1,5 +1,5 @@
-//! Weights as strangers' files have them: which file counts, tensors that have no place, and
-//! numbers that are none.
+//! Weights as in published files: which file counts, unexpected tensors, and values that are not
+//! finite.
 
 use std::path::Path;
 
@@ -26,7 +26,7 @@ fn put(folder: &Path, file: &str, bytes: impl AsRef<[u8]>) {
     std::fs::write(folder.join(file), bytes).unwrap();
 }
 
-/// Two shards of a model with other weights, and their index.
+/// Two shards of a model with different weights, and their index.
 fn shards(folder: &Path, seed: u64) {
     let (tensors, mut map) = (SMALL.tensors(), serde_json::Map::new());
     for (number, part) in tensors.chunks(tensors.len().div_ceil(2)).enumerate() {
@@ -41,7 +41,7 @@ fn shards(folder: &Path, seed: u64) {
     );
 }
 
-/// What is said of a folder whose single file holds these tensors.
+/// The error for a folder whose single file has these tensors.
 fn said_of(tensors: &Tensors, config: &[(&str, Value)]) -> Option<LoadError> {
     let folder = folder();
     let mut settings = SMALL.config();
@@ -88,7 +88,7 @@ fn of_a_tensor_in_two_files_the_index_decides_and_without_one_it_is_an_error() {
     let place = folder();
     shards(place.path(), 7);
     std::fs::remove_file(place.path().join("model.safetensors")).unwrap();
-    // The first file gets the head too, with other weights; the index still names the second.
+    // The first file gets the head too, with different weights; the index still names the second.
     let mut tensors = SMALL.tensors();
     tensors.truncate(tensors.len().div_ceil(2));
     let head = SMALL.tensors().pop().unwrap();
@@ -135,7 +135,7 @@ fn a_tensor_of_the_model_that_has_no_place_is_an_error_by_its_name() {
         );
         assert_eq!(error.fault(), LoadFault::Unsupported);
     }
-    // The twins: what is known to be without effect, and what belongs to something else.
+    // Counter-checks: tensors known to have no effect, and tensors of other components.
     assert!(with("model.layers.0.self_attn.rotary_emb.inv_freq", vec![8]).is_none());
     assert!(with("v_head.summary.weight", vec![8]).is_none());
 }
@@ -212,7 +212,7 @@ fn a_weight_that_is_no_number_is_found_at_load_with_its_place() {
             "the twin: a number is none of them"
         );
     }
-    // Beyond F16 a number becomes infinite.
+    // Beyond the range of F16 a value becomes infinite.
     let overflow = spoil(
         Shape {
             format: "F16",

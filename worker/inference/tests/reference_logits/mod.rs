@@ -1,5 +1,5 @@
-//! Reads a fixture of reference logits (its layout is described in `scripts/reference/src/main.rs`)
-//! and judges the engine's against it.
+//! Reads a fixture of reference logits (`scripts/reference/src/main.rs` describes its layout) and
+//! compares the engine's with it.
 
 use std::fmt;
 use std::path::Path;
@@ -9,7 +9,7 @@ use inference::config::KvFormat;
 use inference::model::Model;
 use inference::score::score;
 
-/// Logits of one model over some texts.
+/// Logits of one model over several texts.
 #[derive(Debug)]
 pub(crate) struct Reference {
     pub(crate) fingerprint: u64,
@@ -17,7 +17,7 @@ pub(crate) struct Reference {
     pub(crate) texts: Vec<Text>,
 }
 
-/// A text and what the reference says after each of its tokens.
+/// A text, and the reference's prediction after each of its tokens.
 #[derive(Debug)]
 pub(crate) struct Text {
     pub(crate) tokens: Vec<u32>,
@@ -31,31 +31,31 @@ struct Position {
     samples: Vec<f32>,
 }
 
-/// How well the engine agrees.
+/// Agreement of the engine with the reference.
 #[derive(Debug, Default, Clone, Copy)]
 pub(crate) struct Agreement {
     positions: usize,
-    /// Positions where the reference itself is undecided: its two best are within the margin.
+    /// Positions at which the reference itself is undecided: its two best are within the margin.
     excluded: usize,
-    /// Positions, undecided ones included, where the engine's best token is another one.
+    /// Positions, including undecided ones, at which the engine's best token differs.
     other_best: usize,
-    /// The largest gap of the reference's two best among those.
+    /// Greatest gap between the reference's two best among those.
     widest_missed: f32,
     worst: f32,
     sum: f64,
     compared: usize,
 }
 
-/// What agreement is asked for.
+/// Required agreement.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Limits {
-    /// The best token must be the same wherever the reference's two best are further apart.
+    /// The best token must be the same if the reference's two best differ by more than this.
     pub(crate) margin: f32,
     /// Largest difference of any logit.
     pub(crate) difference: f32,
-    /// Largest mean difference: steadier than the largest, hence the sharper of the two.
+    /// Greatest mean difference: less variable than the greatest, so the sharper test.
     pub(crate) mean: f64,
-    /// Largest share of positions within the margin.
+    /// Greatest share of positions within the margin.
     pub(crate) excluded: f64,
 }
 
@@ -165,7 +165,7 @@ impl Agreement {
         self.sum / self.compared as f64
     }
 
-    /// Whether the limits are kept; the error says which are not.
+    /// Checks the limits; the error lists those exceeded.
     pub(crate) fn keeps(&self, limits: Limits) -> Result<(), String> {
         let same = self.other_best == 0 || self.widest_missed <= limits.margin;
         let close = self.worst <= limits.difference && self.mean() <= limits.mean;
@@ -194,7 +194,7 @@ impl fmt::Display for Agreement {
     }
 }
 
-/// FNV-1a over the length and about 64 thousand evenly spaced bytes: tells models apart cheaply.
+/// FNV-1a over the length and about 64 thousand evenly spaced bytes: distinguishes models cheaply.
 pub(crate) fn fingerprint(bytes: &[u8]) -> u64 {
     let step = (bytes.len() >> 16).max(1) | 1;
     let picked = bytes.iter().step_by(step).copied();

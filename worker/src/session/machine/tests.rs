@@ -1,4 +1,5 @@
-//! One test per edge of the diagram, and one that holds the invariants under any order of inputs.
+//! One test for each edge of the diagram, and one that checks the invariants under any order of
+//! inputs.
 
 use contract::id::{Arm, RunId, TrialKey};
 use contract::spec::{
@@ -85,7 +86,7 @@ fn failure() -> Failure {
     }
 }
 
-/// A machine that went along the main path with attempt 1 until it stood here.
+/// A machine that followed the main path with attempt 1 to this state.
 fn at(state: State) -> Machine {
     let mut machine = Machine::default();
     let path = [
@@ -236,7 +237,7 @@ fn what_belongs_to_an_older_or_finished_attempt_is_ignored_and_counted() {
     machine.on(Input::Did(Done::Cancelled));
     assert_eq!(machine.on(start(TWO)), []);
     assert_eq!((machine.state(), machine.ignored()), (State::Ready, 5));
-    // The twin: what begins anew is never late.
+    // Counter-check: a new attempt is never late.
     assert!(!machine.on(arm(TWO)).is_empty());
 }
 

@@ -1,4 +1,4 @@
-//! The layout control to its place in the document.
+//! Converts the layout control for the document.
 
 use crate::compare::{self, Cell, ComparisonResult, LayoutControl, MetricComparison};
 use crate::report::document as doc;

@@ -1,4 +1,4 @@
-//! One metric's comparison to its place in the document.
+//! Converts one metric's comparison for the document.
 
 use contract::metric::Direction;
 use stats::compare::{self, Comparison, Scale, Stage};
@@ -148,11 +148,10 @@ pub(super) fn estimate(metric: &MetricComparison, estimate: &compare::Estimate) 
     }
 }
 
-/// The error of an answer without an interim analysis, whose intervals may be called what they
-/// always were.
+/// The error level without an interim analysis, at which the fields named 95 % and 90 % are filled.
 const ORDINARY: f64 = Stage::Only.alpha();
 
-/// A range with its level; `error` is what it may miss on both sides together.
+/// A range with its level; `error` is the error of both sides together.
 pub(super) fn interval(interval: compare::Interval, error: f64) -> doc::Interval {
     doc::Interval {
         low: interval.low,
@@ -161,7 +160,7 @@ pub(super) fn interval(interval: compare::Interval, error: f64) -> doc::Interval
     }
 }
 
-/// For whoever reads it under the name of 95 %: only where it is one.
+/// For the fields named 95 %: only if the level is 95 %.
 pub(super) fn at_95(interval: doc::Interval) -> Option<doc::Interval> {
     (interval.level == 1.0 - ORDINARY).then_some(interval)
 }

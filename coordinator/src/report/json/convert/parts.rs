@@ -1,4 +1,5 @@
-//! Stored parts to the document, histograms in the encoding that other implementations read.
+//! Converts stored parts for the document, with histograms in the encoding that other
+//! implementations read.
 
 use std::collections::BTreeMap;
 

@@ -1,4 +1,4 @@
-//! Workers, hosts and what the rounds say of the host over time, to their place in the document.
+//! Converts workers, hosts and changes of the host over the rounds for the document.
 
 use super::metrics::{at_95, interval};
 use crate::compare::{self, SlotEffect};

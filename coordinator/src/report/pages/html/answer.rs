@@ -1,5 +1,5 @@
-//! The answer above everything, in the words of whoever must decide: yes, no, no difference, not
-//! settled, or that this run cannot say. Must not decide anything: verdicts come with the findings.
+//! The answer at the top of the page, for the person who decides: yes, no, no difference, not
+//! settled, or this run cannot say. Must not decide anything: verdicts come with the findings.
 
 use maud::{Markup, html};
 use stats::compare::Verdict;
@@ -12,14 +12,15 @@ use crate::report::phrases::layouts::{each, layout};
 use crate::report::phrases::words::{joined, listed, value};
 use crate::report::render::html::prose;
 
-/// The look of an answer: a class, and a sign beside the word so that colour is never alone.
+/// The appearance of an answer: a class, and a sign beside the word so that colour is never the
+/// only cue.
 pub(crate) struct Tone {
     pub(crate) class: &'static str,
     pub(crate) sign: &'static str,
     pub(crate) word: &'static str,
 }
 
-/// What is said of one candidate.
+/// The text about one candidate.
 struct Said {
     tone: Tone,
     lead: String,
@@ -27,7 +28,7 @@ struct Said {
 }
 
 impl Said {
-    /// Among several candidates each is named.
+    /// Names the candidate if there are several.
     fn of(mut self, candidate: Option<&str>, among: usize) -> Self {
         if let Some(candidate) = candidate.filter(|_| among > 1) {
             self.lead = format!("{candidate}: {}", self.lead);
@@ -66,7 +67,7 @@ pub(crate) fn trust(validity: &Validity) -> Tone {
     }
 }
 
-/// Of a run that compares nothing.
+/// Tone of a run that compares nothing.
 const ALONE: Tone = Tone {
     class: "same",
     sign: "✓",
@@ -78,7 +79,7 @@ pub(crate) fn badge(tone: &Tone) -> Markup {
     html! { span class=(format!("badge {}", tone.class)) { span aria-hidden="true" { (tone.sign) } " " (tone.word) } }
 }
 
-/// The heading of the page and one answer a candidate.
+/// The heading of the page and one answer for each candidate.
 pub(crate) fn lead(findings: &Findings) -> Markup {
     let candidates = candidates(findings);
     let baseline = findings
@@ -123,7 +124,7 @@ fn block(said: &Said) -> Markup {
     }
 }
 
-/// Candidates in the order of the plan; one `None` where nothing is compared.
+/// Candidates in the order of the plan; a single `None` if nothing is compared.
 fn candidates(findings: &Findings) -> Vec<Option<&str>> {
     let mut all: Vec<Option<&str>> = Vec::new();
     for cell in &findings.cells {
@@ -146,7 +147,7 @@ fn said(findings: &Findings, candidate: Option<&str>) -> Said {
     }
 }
 
-/// Of a measurement that is not VALID, whatever the comparison would say.
+/// For a measurement that is not VALID, whatever the comparison says.
 fn doubtful(findings: &Findings) -> Said {
     let lead = match findings.validity {
         Validity::Invalid(_) => "No answer: this measurement cannot be trusted.",
@@ -174,7 +175,7 @@ fn doubtful(findings: &Findings) -> Said {
     }
 }
 
-/// A run of layouts and nothing else.
+/// For a run that has only layouts.
 fn placed(control: &LayoutControl) -> Said {
     Said {
         tone: ALONE,
@@ -251,7 +252,7 @@ fn unanimous(
     }
 }
 
-/// Loads that say different things.
+/// For loads with different verdicts.
 fn divided(cells: &[&Cell], candidate: &str) -> String {
     let of = |verdict: Verdict, words: &str| {
         let here = cells.iter().filter(|cell| cell.verdict() == Some(verdict));
@@ -273,7 +274,7 @@ fn divided(cells: &[&Cell], candidate: &str) -> String {
     format!("It depends on the load: {candidate} is {said}.")
 }
 
-/// The tone of the worst, with a word that says that not all agree.
+/// The tone of the worst, with a word that says that the loads disagree.
 fn mixed(cells: &[&Cell]) -> Tone {
     let worst = Verdict::worst(cells.iter().filter_map(|cell| cell.verdict()));
     let worst = worst.unwrap_or(Verdict::Undecided);
@@ -285,7 +286,7 @@ fn mixed(cells: &[&Cell]) -> Tone {
     }
 }
 
-/// What a load's primary measure showed, in one sentence.
+/// The result of a load's primary measure, in one sentence.
 fn sentence(cell: &Cell) -> Option<String> {
     let metric = cell.primary()?;
     let (comparison, decision) = metric.compared()?;

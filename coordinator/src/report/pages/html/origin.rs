@@ -1,5 +1,5 @@
-//! Where the numbers come from (run, plan, builds, hosts, model, tool), and what the words mean.
-//! Must not know any figure.
+//! The origin of the numbers (run, plan, builds, hosts, model, tool), and a glossary. Must not know
+//! any figure.
 
 use maud::{Markup, html};
 
@@ -33,7 +33,7 @@ pub(crate) fn draw(findings: &Findings) -> Markup {
     }
 }
 
-/// Words and how they are meant; how sure an interval is, is the run's ([`words`]).
+/// Words and their meanings; [`words`] adds the confidence level of the run.
 const WORDS: [(&str, &str); 9] = [
     (
         "A, B, A2",
@@ -81,7 +81,8 @@ const WORDS: [(&str, &str); 9] = [
     ),
 ];
 
-/// What the words mean, with the level of this run's intervals: an interim analysis has its own.
+/// The glossary, with the confidence level of this run's intervals: an interim analysis has its
+/// own.
 pub(crate) fn words(findings: &Findings) -> Markup {
     let alpha = findings.settings.alpha;
     let own = |text: &str| {

@@ -1,5 +1,5 @@
-//! Whether the measurement is to be believed: the verdict with all reasons and what to do, what was
-//! lost on the way. Must not judge.
+//! Whether the measurement can be trusted: the verdict with all reasons and advice, and the losses.
+//! Must not judge.
 
 use maud::{Markup, html};
 use stats::validity::{Alike, Finding, alike};
@@ -56,7 +56,7 @@ fn of_cell(cell: &Cell) -> Vec<Markup> {
     .concat()
 }
 
-/// One item a kind of reason.
+/// One item for each kind of reason.
 fn items(title: &str, findings: &[Finding]) -> Vec<Markup> {
     let item = |one: &Alike<'_>| {
         html! {

@@ -1,4 +1,4 @@
-//! Each check of one trial: what it holds a figure to, and the reason where that fails.
+//! Each check of one trial: its figure and limit, and the reason if it fails.
 
 use std::time::Duration;
 
@@ -167,8 +167,8 @@ pub(super) fn stationarity(facts: &TrialFacts, thresholds: &Thresholds) -> Optio
     (!refuted && change.abs() > FAR * limit).then_some(Reason::MovementUnknown { change, limit })
 }
 
-/// Both must rise: a queue that grows while answers stay prompt is a longer mix, not an engine that
-/// falls behind.
+/// Both must rise: a queue that grows while answers stay fast comes from a longer mix, not from an
+/// engine that falls behind.
 pub(super) fn saturation(facts: &TrialFacts, thresholds: &Thresholds) -> Option<Reason> {
     let rise = |windows: &[Vec<f64>]| {
         let found = movement(windows, thresholds.movement_alpha)?;
@@ -186,11 +186,10 @@ pub(super) fn saturation(facts: &TrialFacts, thresholds: &Thresholds) -> Option<
     }
 }
 
-/// Where the load changes, or a piece of the window has no requests to speak of, no trend can be
-/// tested.
+/// Used if the load changes, or a piece of the window has too few requests to test a trend.
 impl Pressure {
-    /// What a first token may take where the load is the same for so long: beyond it a request sees
-    /// little of one load.
+    /// Greatest acceptable wait for the first token, given the duration of constant load; beyond
+    /// it, a request spans more than one load.
     pub(super) fn limit(&self) -> Duration {
         self.stretch.div_f64(PIECES_OF_A_STRETCH)
     }

@@ -10,6 +10,7 @@ mod exchange;
 pub mod fault;
 mod link;
 mod prompts;
+mod room;
 pub mod sse;
 mod thread;
 
@@ -66,6 +67,7 @@ pub fn open(
     sink: Box<dyn StepSink>,
     phase: &mut dyn FnMut(&'static str),
 ) -> Result<Opened, Failure> {
+    room::allow(demand.concurrency).map_err(failure)?;
     let place = Place::find(base).map_err(failure)?;
     let common = Common {
         host: place.host,

@@ -1,8 +1,8 @@
-//! Random orders of messages: one command at a time, every cancel answered, an end always.
+//! Random orders of messages: one command at a time, every cancellation answered, always an end.
 
 use super::*;
 
-/// The measuring thread and the bookkeeping of what must hold, for inputs in any order.
+/// The measuring thread, and the invariants to check, for inputs in any order.
 #[derive(Default)]
 struct World {
     machine: Machine,
@@ -37,7 +37,7 @@ impl World {
         assert_eq!(busy, self.command.is_some(), "{:?}", self.machine);
     }
 
-    /// Ends the command at hand in one of the ways it can end.
+    /// Ends the current command in one of the possible ways.
     fn finish(&mut self, way: usize) {
         let Some(command) = self.command.take() else {
             return;
@@ -54,7 +54,7 @@ impl World {
     }
 
     fn step(&mut self, stream: &mut Stream) {
-        // Attempts near the current one, so that old, equal and new ones all come.
+        // Attempts near the current one, so that old, equal and new ones all occur.
         let attempt = Attempt((self.machine.attempt.0 + stream.below(3) as u32).saturating_sub(1));
         match stream.below(24) {
             0..3 => self.feed(load(attempt)),
