@@ -16,6 +16,7 @@ mod memory;
 mod prepare;
 mod run;
 mod serve;
+mod servers;
 mod signals;
 mod store_journal;
 mod stored;

@@ -20,6 +20,7 @@ pub use train::TrainError;
 
 use std::path::PathBuf;
 
+use contract::command::CommandError;
 use contract::credentials::CredentialsError;
 use contract::identity::Sha256;
 use contract::message::Failure;
@@ -63,7 +64,7 @@ pub enum AppError {
     /// An error of the certificates.
     #[error("failed to {0}")]
     Certs(#[from] CertsError),
-    /// The project to begin with.
+    /// An error of writing a new project.
     #[error("failed to {0}")]
     Init(#[from] InitError),
     /// A resumed run must have as many slots as it began with.
@@ -166,6 +167,26 @@ pub enum AppError {
         /// Hash on disk.
         now: Sha256,
     },
+    /// A variant's program.
+    #[error("failed to prepare {variant}: failed to {source}")]
+    Server {
+        /// Which variant.
+        variant: String,
+        /// Why.
+        source: CommandError,
+    },
+    /// Two names for one server.
+    #[error(
+        "failed to compare {} with {}: they are the same program and arguments, `{command}`; change one, or \
+         compare one with itself by --variants {} --a-a",
+        variants[0], variants[1], variants[0]
+    )]
+    SameServer {
+        /// Their names.
+        variants: [String; 2],
+        /// What both are.
+        command: String,
+    },
     /// The manifest contains an unreadable hash.
     #[error(
         "failed to read the hashes of `{variant}` in the build manifest: run `coordinator build`"
@@ -231,6 +252,7 @@ impl AppError {
                 BuildError::IdenticalCode { .. }
                 | BuildError::Revision(RevisionError::SameProgram { .. }),
             )
+            | Self::SameServer { .. }
             | Self::NeverBegan { .. } => exit::INVALID,
             Self::StoppedAtOnce | Self::NotCompared(_) => exit::INCONCLUSIVE,
             Self::Store(StoreError::Damaged { .. } | StoreError::RunDamaged { .. }) => {

@@ -84,6 +84,7 @@ fn findings(plan: &Plan, block: &Block, sealed: &[Vec<u8>]) -> Findings {
         git_sha: String::new(),
         flags: String::new(),
         profile_sha256: Sha256::default(),
+        ..VariantRecord::default()
     };
     let header = RunHeader {
         run: run(),

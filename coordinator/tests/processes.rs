@@ -31,5 +31,7 @@ mod modes;
 mod outputs;
 #[path = "processes/resume.rs"]
 mod resume;
+#[path = "processes/servers.rs"]
+mod servers;
 #[path = "processes/variants.rs"]
 mod variants;

@@ -73,7 +73,7 @@ impl RunHeader {
 pub struct VariantRecord {
     /// Its name, as `--variants` gave it.
     pub name: String,
-    /// Hash of the file.
+    /// Hash of the worker's file.
     pub sha256: Sha256,
     /// Hash of its code section.
     pub text_sha256: Sha256,
@@ -83,6 +83,30 @@ pub struct VariantRecord {
     pub flags: String,
     /// Hash of the profile it was optimised with; all zero without a profile.
     pub profile_sha256: Sha256,
+    /// What starts it, or where it is, of a server; empty of what the worker itself is.
+    pub command: String,
+    /// Names a server's program, arguments and environment, all zero of what is none.
+    pub identity: Sha256,
+    /// Hash of a server's program, all zero where it is not known or there is none.
+    pub program_sha256: Sha256,
+}
+
+impl VariantRecord {
+    /// Whether it is a server beside the worker, whose hash says nothing of it then.
+    #[must_use]
+    pub fn is_server(&self) -> bool {
+        self.identity != Sha256::default()
+    }
+
+    /// The hash that sets it apart from other variants.
+    #[must_use]
+    pub fn own_sha256(&self) -> Sha256 {
+        if self.is_server() {
+            self.identity
+        } else {
+            self.sha256
+        }
+    }
 }
 
 /// All parts of a block are durable; the block is never run again.

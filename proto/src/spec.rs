@@ -12,6 +12,7 @@ mod length;
 mod openai;
 mod prompt;
 mod seconds;
+mod server;
 mod shape;
 mod stop;
 mod window;
@@ -20,6 +21,7 @@ pub use file::{FileSpec, TraceFacts};
 pub use length::{Distribution, Length, NAMED};
 pub use openai::{Endpoint, OpenAiSpec, PromptForm};
 pub use prompt::{MixPart, PrefixSpec, PromptSet, PromptSpec};
+pub use server::{Command, MODEL, PORT, PROGRAM, Protocol, Reach, ServerSpec, THREADS};
 pub use shape::{Level, Offer, Piece, Shape, ShapeKind, Spacing, when};
 pub use stop::{Objectives, Planned, StopSpec};
 
@@ -89,6 +91,20 @@ pub enum EngineSpec {
     Sim(SimSpec),
     /// An engine that the worker program links besides these.
     Linked(LinkedSpec),
+    /// A program of its own, reached over a protocol.
+    Server(ServerSpec),
+}
+
+impl EngineSpec {
+    /// Its number of threads, where it is told one.
+    pub fn threads_mut(&mut self) -> Option<&mut u32> {
+        match self {
+            Self::Native(spec) => Some(&mut spec.threads),
+            Self::Linked(spec) => Some(&mut spec.threads),
+            Self::Server(spec) => Some(&mut spec.threads),
+            Self::Sim(_) => None,
+        }
+    }
 }
 
 /// An engine that the worker program links.

@@ -23,10 +23,13 @@ pub mod model;
 pub mod os;
 pub mod profile;
 pub mod program;
+#[cfg(feature = "native")]
 pub mod referee;
 pub mod session;
 mod signals;
 pub mod stream;
+#[cfg(feature = "native")]
+mod tail;
 pub mod trial;
 
 pub use program::main_with;

@@ -2,6 +2,10 @@
 //! is wrapped safely; no policy here.
 #![expect(unsafe_code, reason = "system calls")]
 
+#[cfg(feature = "native")]
+pub mod child;
+pub mod family;
+
 use std::time::Duration;
 
 /// Capacity of a processor set.

@@ -26,6 +26,7 @@ use crate::load::inbox::Inbox;
 use crate::load::phase::{self, Phase, PhaseError};
 use crate::load::stop::Reason;
 use crate::measure::{Clock, ColdStart, Measured, Moments};
+use crate::os::family::Family;
 use crate::{generator_limit, os};
 
 pub use crate::load::control::Control;
@@ -40,6 +41,7 @@ pub struct OpenEngine {
     report: LoadReport,
     kernels: String,
     processors: Vec<u32>,
+    family: Option<Family>,
     clock: Clock,
     inbox: Inbox,
     cold: Cold,
@@ -139,6 +141,7 @@ impl OpenEngine {
             report,
             kernels,
             processors,
+            family,
         } = engine::open(
             engines,
             spec,
@@ -162,6 +165,7 @@ impl OpenEngine {
             report,
             kernels,
             processors,
+            family,
             clock,
             inbox,
             cold,
@@ -196,7 +200,7 @@ impl OpenEngine {
         match self.offer(phase, self.clock.now(), control, &mut || ()) {
             Ok(ran) => self.warmed(&ran.measured).map(|()| true),
             Err(NoResult::Cancelled) => Ok(false),
-            Err(NoResult::Failed(reason)) => Err(broken(reason)),
+            Err(NoResult::Failed(reason)) => Err(broken(reason, self.engine.complaint())),
         }
     }
 
@@ -224,7 +228,9 @@ impl OpenEngine {
         match self.offer(phase, start.at, control, on_started) {
             Ok(ran) => TrialEnd::Part(Box::new(self.part(assignment, start, origin, attempt, ran))),
             Err(NoResult::Cancelled) => TrialEnd::Cancelled,
-            Err(NoResult::Failed(reason)) => TrialEnd::Failed(broken(reason)),
+            Err(NoResult::Failed(reason)) => {
+                TrialEnd::Failed(broken(reason, self.engine.complaint()))
+            }
         }
     }
 
@@ -255,7 +261,7 @@ impl OpenEngine {
     fn warmed(&mut self, measured: &Measured) -> Result<(), Failure> {
         let outcomes = &measured.outcomes;
         if outcomes.planned > 0 && outcomes.ok == 0 {
-            return Err(unanswered(outcomes, self.engine.facts().server));
+            return Err(unanswered(outcomes, self.engine.complaint()));
         }
         self.cold = match std::mem::replace(&mut self.cold, Cold::Told) {
             Cold::Starting(mut cold) => {
@@ -283,11 +289,15 @@ impl OpenEngine {
     ) -> Result<Ran, NoResult> {
         let done = match self.broken {
             Some(reason) => Err(NoResult::Failed(reason)),
-            None => drive(
-                Driver::new(self.bench(control), phase, start),
-                start,
-                on_started,
-            ),
+            None => {
+                let family = self.family.clone();
+                drive(
+                    Driver::new(self.bench(control), phase, start),
+                    start,
+                    family.as_ref(),
+                    on_started,
+                )
+            }
         };
         if let Err(NoResult::Failed(reason)) = done {
             self.broken = Some(reason);

@@ -36,7 +36,7 @@ pub(super) fn calibrate(app: &mut App<'_>, args: &CalibrateArgs) -> Result<ExitC
             .map(|seed| Seed(seed).child("calibrate").nth(made).0 & Plan::SEED_MAX);
         // Repetitions with the same orders and requests would not be independent comparisons.
         let flags = Overrides { seed, ..flags };
-        let prepared = run::new(&source, &flags, &args.variant, true, None)?;
+        let prepared = run::new(&source, &flags, &|_| vec![args.variant.clone()], true, None)?;
         let id = prepared.run;
         let measured = run::measured(app, prepared, &store)?;
         run::keep(&store, id, &measured)?;

@@ -5,20 +5,22 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
-use contract::id::{Attempt, RunId};
+use contract::id::{Arm, Attempt, RunId};
 use contract::identity::Sha256;
 use contract::message::OWN_PROCESSORS;
 use contract::run::{Role, RunHeader, VariantRecord};
+use contract::spec::EngineSpec;
 
 use super::entropy::entropy;
 use super::execute::{FleetTarget, sibling_worker};
+use super::servers;
 use crate::build::{self, BuildOptions, BuiltSet, Variant, microarchitecture};
 use crate::dispatch::driver::unix_ms;
 use crate::dispatch::job::{Binary, Job, Limits, Script};
 use crate::dispatch::orders::Orders;
 use crate::error::{AppError, ExecuteError};
 use crate::fleet::launch::LaunchError;
-use crate::plan::{EnginePlan, OnLoss, Plan, model};
+use crate::plan::{ModelPlace, OnLoss, Plan, VariantsAre, model};
 use crate::schedule::{Block, Lineup};
 
 /// The commit that this program was built from, as its build script found it.
@@ -30,6 +32,8 @@ pub(super) struct Builds {
     pub binaries: BTreeMap<String, Binary>,
     /// Records, baseline first.
     pub records: Vec<VariantRecord>,
+    /// What a reader must know of them beside every number.
+    pub labels: Vec<String>,
 }
 
 /// Finds and checks the builds that a lineup names. Simulated variants are labels on the plain
@@ -38,13 +42,15 @@ pub(super) struct Builds {
 /// # Errors
 /// When a variant is not built, has changed since, or two are the same code.
 pub(super) fn builds(plan: &Plan, lineup: &Lineup) -> Result<Builds, AppError> {
-    match plan.engine {
-        EnginePlan::Sim(_) => labels(lineup),
-        EnginePlan::Native(_) | EnginePlan::Linked(_) => built(lineup, &BuildOptions::made_in()),
+    match plan.engine.variants_are() {
+        VariantsAre::Names => named(plan, lineup),
+        VariantsAre::Builds => built(lineup, &BuildOptions::made_in()),
     }
 }
 
-fn labels(lineup: &Lineup) -> Result<Builds, AppError> {
+/// Every variant is measured by the plain worker: one that is simulated is a name, a server is known
+/// by what it is made of.
+fn named(plan: &Plan, lineup: &Lineup) -> Result<Builds, AppError> {
     let path = sibling_worker();
     if !path.is_file() {
         return Err(ExecuteError::Launch(LaunchError::NoProgram { path }).into());
@@ -53,6 +59,7 @@ fn labels(lineup: &Lineup) -> Result<Builds, AppError> {
     let mut builds = Builds {
         binaries: BTreeMap::new(),
         records: Vec::new(),
+        labels: Vec::new(),
     };
     for name in lineup.variants() {
         builds.binaries.insert(
@@ -63,13 +70,21 @@ fn labels(lineup: &Lineup) -> Result<Builds, AppError> {
                 needs: Vec::new(),
             },
         );
-        builds.records.push(VariantRecord {
+        let record = VariantRecord {
             name: name.to_owned(),
             sha256,
             git_sha: GIT_SHA.to_owned(),
             ..VariantRecord::default()
-        });
+        };
+        let (record, label) = match plan.engine.spec("", name, Arm::A) {
+            EngineSpec::Server(server) => servers::record(record, &server.reach)?,
+            _ => (record, None),
+        };
+        builds.records.push(record);
+        let label = label.filter(|label| !builds.labels.contains(label));
+        builds.labels.extend(label);
     }
+    servers::differ(&builds.records)?;
     Ok(builds)
 }
 
@@ -85,6 +100,7 @@ fn built(lineup: &Lineup, dir: &Path) -> Result<Builds, AppError> {
     let mut builds = Builds {
         binaries: BTreeMap::new(),
         records: Vec::new(),
+        labels: Vec::new(),
     };
     for variant in &variants {
         let path = built.verified_binary(variant)?;
@@ -138,6 +154,7 @@ fn record(built: &BuiltSet, variant: &Variant) -> Result<VariantRecord, AppError
             .map_or_else(|| "unknown".to_owned(), ToString::to_string),
         flags: built.flags.join(" "),
         profile_sha256: profile.map_or(Ok(Sha256::default()), |profile| hash(&profile.sha256))?,
+        ..VariantRecord::default()
     })
 }
 
@@ -146,11 +163,10 @@ fn record(built: &BuiltSet, variant: &Variant) -> Result<VariantRecord, AppError
 /// # Errors
 /// When it is not found; the message lists the places tried and the way out.
 pub(super) fn model(plan: &Plan) -> Result<String, AppError> {
-    let native = match &plan.engine {
-        EnginePlan::Native(native) => native,
-        // A linked engine finds its own model; the option says which.
-        EnginePlan::Linked(linked) => return Ok(linked.model().unwrap_or_default().to_owned()),
-        EnginePlan::Sim(_) => return Ok(String::new()),
+    let wanted = match plan.engine.model() {
+        ModelPlace::Nowhere => return Ok(String::new()),
+        ModelPlace::AsTold(place) => return Ok(place.to_owned()),
+        ModelPlace::ToFind(place) => place.map(Path::new),
     };
     // An empty variable counts as unset.
     let variable = |name| {
@@ -159,7 +175,6 @@ pub(super) fn model(plan: &Plan) -> Result<String, AppError> {
             .map(PathBuf::from)
     };
     let (environment, home) = (variable(model::ENVIRONMENT), variable("HOME"));
-    let wanted = native.model.as_deref().map(Path::new);
     let found = model::locate(
         wanted,
         environment.as_deref(),
@@ -204,17 +219,17 @@ pub(super) fn new_run(
         plan_digest: build::sha256(plan_json.as_bytes()),
         plan_json,
         seed: plan.seed,
-        variants: builds.records,
+        variants: builds.records.clone(),
         hosts: Vec::new(),
         slots,
-        simulated: matches!(plan.engine, EnginePlan::Sim(_)),
+        simulated: plan.engine.is_simulated(),
         model_digest: String::new(),
         model_sha256: None,
-        labels: run_labels(&plan, lineup),
+        labels: [run_labels(&plan, lineup), builds.labels.clone()].concat(),
         sequence: None,
     };
     let blocks = crate::schedule::blocks(&plan, lineup);
-    let job = job(run, plan, blocks, builds.binaries, model, Attempt(1), slots);
+    let job = job(run, plan, blocks, builds, model, Attempt(1), slots);
     Prepared {
         run,
         job: Job {
@@ -243,15 +258,7 @@ fn run_labels(plan: &Plan, lineup: &Lineup) -> Vec<String> {
             look.at, plan.rounds
         )
     });
-    labels.chain(handicap(plan)).chain(look).collect()
-}
-
-/// A run with an artificial difference must never be taken for one of real builds.
-fn handicap(plan: &Plan) -> Option<String> {
-    let EnginePlan::Native(native) = &plan.engine else {
-        return None;
-    };
-    (native.handicap > 0.0).then(|| format!("B slowed by {} % on purpose", 100.0 * native.handicap))
+    labels.chain(plan.engine.label()).chain(look).collect()
 }
 
 /// The job for these blocks of a plan.
@@ -260,7 +267,7 @@ pub(super) fn job(
     run: RunId,
     plan: Plan,
     blocks: Vec<Block>,
-    binaries: BTreeMap<String, Binary>,
+    builds: Builds,
     model: String,
     first_attempt: Attempt,
     slots: u32,
@@ -288,18 +295,20 @@ pub(super) fn job(
         .duet
         .then(|| (OWN_PROCESSORS.to_owned(), "1".to_owned()));
     let env = apart.into_iter().collect();
+    let identities = servers::identities(&builds.records);
     let orders = Orders {
         run,
         plan: Arc::new(plan),
         slots,
         model,
+        identities,
     };
     Job {
         script,
         orders,
         header: None,
         identity: None,
-        binaries,
+        binaries: builds.binaries,
         env,
         instrumented: false,
     }

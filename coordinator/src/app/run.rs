@@ -40,11 +40,10 @@ pub(super) fn run(app: &mut App<'_>, args: &RunArgs) -> Result<ExitCode, AppErro
             let source = args
                 .source()
                 .expect("the command line asks for a plan, a preset or a run to resume");
-            let names = args.lineup.names().join(",");
             new(
                 &source,
                 &args.changes.overrides(),
-                &names,
+                &|plan| args.lineup.names(&plan.engine.variants()),
                 args.lineup.a_a,
                 Some(&args.fleet),
             )?
@@ -119,18 +118,18 @@ fn carried_out(
     Ok(ending?)
 }
 
-/// A run of these variants, baseline first, separated by commas; on this host if no fleet is given.
+/// A run of the variants that are chosen for the plan, baseline first; on this host where no fleet
+/// is named.
 pub(super) fn new(
     source: &Source,
     overrides: &Overrides,
-    variants: &str,
+    variants: &dyn Fn(&Plan) -> Vec<String>,
     a_a: bool,
     fleet: Option<&FleetArgs>,
 ) -> Result<Prepared, AppError> {
     let fresh = u64::from_le_bytes(super::entropy::entropy());
     let plan = plan::resolve(source, overrides, fresh)?;
-    let names: Vec<String> = variants.split(',').map(str::to_owned).collect();
-    let lineup = Lineup::new(&names, a_a)?;
+    let lineup = Lineup::new(&variants(&plan), a_a)?;
     lineup.has_sound_layouts()?;
     lineup.fits(&plan)?;
     let target = match fleet {
@@ -157,11 +156,12 @@ fn resumed(store: &Store, wanted: &str, fleet: &FleetArgs) -> Result<Prepared, A
     let model = prepare::model(&plan)?;
     let builds = prepare::builds(&plan, &lineup)?;
     for (now, then) in builds.records.iter().zip(&header.variants) {
-        if now.sha256 != then.sha256 {
+        let hashes = [(then.sha256, now.sha256), (then.identity, now.identity)];
+        if let Some((then, found)) = hashes.into_iter().find(|(then, now)| then != now) {
             return Err(AppError::OtherBuild {
                 variant: now.name.clone(),
-                then: then.sha256,
-                now: now.sha256,
+                then,
+                now: found,
             });
         }
     }
@@ -182,7 +182,7 @@ fn resumed(store: &Store, wanted: &str, fleet: &FleetArgs) -> Result<Prepared, A
         run,
         plan,
         blocks,
-        builds.binaries,
+        builds,
         model,
         Attempt(last.unwrap_or(1)),
         slots,

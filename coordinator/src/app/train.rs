@@ -75,21 +75,23 @@ impl<'a> PlanTrainer<'a> {
         lineup.fits(&self.plan)?;
         let path = whole(instrumented)?;
         let sha256 = build::file_sha256(&path).map_err(TrainError::Program)?;
-        let binaries = BTreeMap::from([(
-            INSTRUMENTED.to_owned(),
-            Binary {
-                path,
-                sha256,
-                needs: Vec::new(),
-            },
-        )]);
+        let binary = Binary {
+            path,
+            sha256,
+            needs: Vec::new(),
+        };
+        let builds = prepare::Builds {
+            binaries: BTreeMap::from([(INSTRUMENTED.to_owned(), binary)]),
+            records: Vec::new(),
+            labels: Vec::new(),
+        };
         let run = RunId::new(unix_ms(), entropy());
         let blocks = schedule::blocks(&self.plan, &lineup);
         let job = prepare::job(
             run,
             self.plan.clone(),
             blocks,
-            binaries,
+            builds,
             self.model.clone(),
             Attempt(1),
             self.plan.slots,

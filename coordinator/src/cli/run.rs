@@ -42,7 +42,7 @@ pub struct RunArgs {
 #[group(id = "Lineup", multiple = true)]
 pub struct LineupArgs {
     /// Builds to run: the first is the baseline, and each other one is compared with it [default:
-    /// baseline,pgo]
+    /// those that the plan names, else baseline,pgo]
     #[arg(long, value_delimiter = ',', value_name = "NAMES")]
     pub variants: Vec<String>,
     /// Compare one build with itself; this should show no difference
@@ -123,15 +123,15 @@ impl RunArgs {
 }
 
 impl LineupArgs {
-    /// The requested variants, or the default two; for an A/A comparison only the baseline. Layouts
-    /// come last.
+    /// The variants asked for, or those that the plan names, or the usual two; of an A/A comparison
+    /// the first alone. Layouts come last.
     #[must_use]
-    pub fn names(&self) -> Vec<String> {
-        let usual: &[&str] = if self.a_a {
-            &["baseline"]
-        } else {
-            &["baseline", "pgo"]
+    pub fn names(&self, of_plan: &[&str]) -> Vec<String> {
+        let usual = match of_plan {
+            [] => &["baseline", "pgo"],
+            of_plan => of_plan,
         };
+        let usual = &usual[..if self.a_a { 1 } else { usual.len() }];
         let mut names = match self.variants.is_empty() {
             true => usual.iter().map(|name| (*name).to_owned()).collect(),
             false => self.variants.clone(),

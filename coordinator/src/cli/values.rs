@@ -114,14 +114,7 @@ impl ValueEnum for EngineKind {
     }
 
     fn to_possible_value(&self) -> Option<PossibleValue> {
-        let help = match self {
-            Self::Native => "The inference engine of this project",
-            Self::Linked => "An engine of your own, linked into the program that was built",
-            Self::Sim => {
-                "A simulation of an engine: nothing needs to be built, variants are labels"
-            }
-        };
-        Some(PossibleValue::new(self.name()).help(help))
+        Some(PossibleValue::new(self.name()).help(EngineKind::help(*self)))
     }
 }
 

@@ -372,7 +372,9 @@ fn same_code(one: Option<&VariantRecord>, other: Option<&VariantRecord>) -> bool
         return one.is_none() && other.is_none();
     };
     let of_two_commits = one.git_sha != other.git_sha;
-    one.text_sha256 == other.text_sha256 && (one.sha256 == other.sha256 || !of_two_commits)
+    one.text_sha256 == other.text_sha256
+        && one.identity == other.identity
+        && (one.sha256 == other.sha256 || !of_two_commits)
 }
 
 fn own(arm: Arm) -> order::Arm {

@@ -1,8 +1,10 @@
 //! The orders that workers get, and the messages that carry them, filled in from the plan. Pure.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use contract::id::{Arm, Attempt, RunId};
+use contract::identity::Sha256;
 use contract::message::ToPeer;
 use contract::spec::EngineSpec;
 
@@ -46,6 +48,8 @@ pub struct Orders {
     pub slots: u32,
     /// Path of the model on the workers' hosts; empty for simulated engines.
     pub model: String,
+    /// What the servers are made of, by variant; none where engines are no servers.
+    pub identities: BTreeMap<String, Sha256>,
 }
 
 impl Orders {
@@ -89,12 +93,19 @@ impl Orders {
     }
 
     fn engine(&self, block: &Block, arm: Arm) -> EngineSpec {
+        let variant = block.variant(arm);
         match &self.plan.engine {
-            // An unset thread count stays unset: only the worker knows which cores it may use.
-            EnginePlan::Native(native) => EngineSpec::Native(native.spec(&self.model, arm)),
-            EnginePlan::Linked(linked) => EngineSpec::Linked(linked.spec()),
             EnginePlan::Sim(sim) => {
                 EngineSpec::Sim(schedule::sim_spec(&self.plan, sim, block, arm))
+            }
+            engine => {
+                let mut spec = engine.spec(&self.model, variant, arm);
+                if let (EngineSpec::Server(server), Some(identity)) =
+                    (&mut spec, self.identities.get(variant))
+                {
+                    server.identity = *identity;
+                }
+                spec
             }
         }
     }

@@ -93,6 +93,7 @@ fn unlike(then: &HostFacts, now: &HostFacts) -> Option<String> {
 
 #[cfg(test)]
 mod tests {
+    use std::collections::BTreeMap;
     use std::sync::Arc;
 
     use contract::id::RunId;
@@ -120,6 +121,7 @@ mod tests {
             plan: Arc::new(plan),
             slots: 1,
             model: String::new(),
+            identities: BTreeMap::new(),
         }
     }
 

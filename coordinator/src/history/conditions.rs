@@ -9,7 +9,7 @@ use contract::identity::HostFacts;
 use super::{class, series};
 use crate::compare::Findings;
 use crate::likeness::{self, Weight};
-use crate::plan::{EnginePlan, Plan};
+use crate::plan::{ModelPlace, Plan};
 
 /// The conditions of one run.
 #[derive(Clone, Debug)]
@@ -69,10 +69,10 @@ impl Conditions {
     }
 
     fn model(&self) -> String {
-        let path = match &self.plan.engine {
-            EnginePlan::Native(native) => native.model.as_deref(),
-            EnginePlan::Linked(linked) => linked.model(),
-            EnginePlan::Sim(_) => None,
+        let path = match self.plan.engine.model() {
+            ModelPlace::ToFind(place) => place,
+            ModelPlace::AsTold(place) => Some(place).filter(|place| !place.is_empty()),
+            ModelPlace::Nowhere => None,
         };
         let digest = &self.model_digest;
         match path {

@@ -22,6 +22,16 @@ const FREE: [&str; 10] = [
     "max_attempts",
     "sim",
 ];
+/// Keys of a plan's servers that say which they are, and not what is asked of them.
+const SERVER: [&str; 7] = [
+    "command",
+    "url",
+    "directory",
+    "model",
+    "start",
+    "env",
+    "variant",
+];
 /// Length of a key, digits.
 const DIGITS: usize = 16;
 
@@ -69,6 +79,10 @@ fn measured(plan: &Plan) -> Value {
         // The model's digest replaces its path; how thoroughly it was verified does not matter.
         if let Some(native) = plan.get_mut("native").and_then(Value::as_object_mut) {
             native.retain(|key, _| !matches!(key.as_str(), "model" | "verify"));
+        }
+        // Servers stand for the code under test.
+        if let Some(server) = plan.get_mut("server").and_then(Value::as_object_mut) {
+            server.retain(|key, _| !SERVER.contains(&key.as_str()));
         }
         let scenarios = plan.get_mut("scenario").and_then(Value::as_array_mut);
         for scenario in scenarios

@@ -6,10 +6,11 @@ use std::fmt;
 
 use contract::spec::{Scenario, ShapeKind};
 
+use super::ledger::Ledger;
 use super::load;
 use super::problem::Problem;
 use super::window::{self, MOST_REQUESTS};
-use super::{EnginePlan, OnLoss, Plan, PlanError, SimPlan};
+use super::{OnLoss, Plan, PlanError};
 
 /// Rounds from which an interim analysis can answer: with the control the exact check's least p is
 /// about 1/3^R, which is below .005 from here on; fewer than six rounds never answer anyhow.
@@ -99,24 +100,7 @@ impl Plan {
         ledger.plan(&self);
         ledger.scenarios(&self);
         ledger.duet(&self);
-        match &self.engine {
-            EnginePlan::Native(native) => {
-                ledger.range("native.threads", native.threads, 0, 1024);
-                ledger.range("native.max_batch", native.max_batch, 1, 65_536);
-                ledger.range("native.prefill_chunk", native.prefill_chunk, 1, 65_536);
-                ledger.real("native.handicap", native.handicap, 0.0, 10.0);
-                if native.handicap > 0.0 && self.resident {
-                    ledger.problems.push(Problem::SharedHandicap);
-                }
-                if native.pin && self.slots > 1 {
-                    ledger
-                        .problems
-                        .push(Problem::PinnedSlots { slots: self.slots });
-                }
-            }
-            EnginePlan::Sim(sim) => ledger.sim(sim),
-            EnginePlan::Linked(linked) => ledger.range("linked.threads", linked.threads, 0, 1024),
-        }
+        self.engine.check(&self, &mut ledger);
         match ledger.problems.is_empty() {
             true => Ok(self),
             false => Err(PlanError::Invalid {
@@ -125,13 +109,6 @@ impl Plan {
             }),
         }
     }
-}
-
-#[derive(Default)]
-struct Ledger {
-    problems: Vec<Problem>,
-    /// Scenarios whose number of requests was found wrong already.
-    miscounted: BTreeSet<String>,
 }
 
 impl Ledger {
@@ -202,7 +179,6 @@ impl Ledger {
     }
 
     fn duet(&mut self, plan: &Plan) {
-        let pinned = matches!(&plan.engine, EnginePlan::Native(native) if native.pin);
         let wrong = [
             (
                 !plan.slots.is_multiple_of(2),
@@ -217,7 +193,7 @@ impl Ledger {
                 "a slot cannot be compared without its partner; use on_loss `repeat` or `fail`",
             ),
             (
-                pinned,
+                plan.engine.pins(),
                 "it already pins every worker to its own processors; leave out native.pin",
             ),
         ];
@@ -274,52 +250,6 @@ impl Ledger {
                 scenario: name,
                 at_once,
                 slots,
-            });
-        }
-    }
-
-    fn sim(&mut self, sim: &SimPlan) {
-        for (variant, own) in &sim.0 {
-            self.name(&format!("sim.{variant}"), variant);
-            let at = |key: &str| format!("sim.{variant}.{key}");
-            let p = sim.params(variant);
-            self.real(&at("round_sd"), p.round_sd.unwrap_or(0.0), 0.0, 2.0);
-            self.real(&at("drift"), p.drift.unwrap_or(0.0), -0.9, 100.0);
-            let spec = own.clone().or(p).spec();
-            self.range(&at("max_batch"), spec.max_batch, 1, 1_000_000);
-            self.real(&at("scale"), spec.scale, 0.001, 1000.0);
-            self.real(&at("jitter"), spec.jitter, 0.0, 2.0);
-            self.real(&at("error_rate"), spec.error_rate, 0.0, 1.0);
-            self.real(&at("disconnect_rate"), spec.disconnect_rate, 0.0, 1.0);
-        }
-    }
-
-    fn name(&mut self, key: &str, name: &str) {
-        let fits = name.len() <= 64
-            && name.starts_with(|c: char| c.is_ascii_alphanumeric())
-            && name
-                .chars()
-                .all(|c| c.is_ascii_alphanumeric() || "-_.".contains(c));
-        if !fits {
-            self.problems.push(Problem::BadName {
-                key: key.to_owned(),
-                name: name.to_owned(),
-            });
-        }
-    }
-
-    fn range(&mut self, key: &str, value: u32, low: u32, high: u32) {
-        self.real(key, value.into(), low.into(), high.into());
-    }
-
-    fn real(&mut self, key: &str, value: f64, low: f64, high: f64) {
-        // Negated, so that NaN is out of every range.
-        if !(low..=high).contains(&value) {
-            self.problems.push(Problem::OutOfRange {
-                key: key.to_owned(),
-                value,
-                low,
-                high,
             });
         }
     }

@@ -1,15 +1,14 @@
 //! The plan's format, the same in TOML files and in the run header's JSON. Owns the keys and the
 //! messages about misspelt ones; must not know which values make sense ([`super::check`]).
 
-use std::collections::BTreeMap;
-
 use contract::spec::Scenario;
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 
+use super::engine::Tables;
 use super::{
-    DEFAULT_ROUNDS, EngineKind, EnginePlan, InterimAnalysis, Limits, LinkedPlan, NativePlan,
-    OnLoss, Plan, PlanError, Primary, SimParams, SimPlan, Timeouts, Tolerances, Unknown, nearest,
+    DEFAULT_ROUNDS, EngineKind, InterimAnalysis, Limits, LinkedPlan, NativePlan, OnLoss, Plan,
+    PlanError, Primary, ServerPlan, SimPlan, Timeouts, Tolerances, Unknown, nearest,
 };
 
 /// A plan as written, before it was checked.
@@ -53,7 +52,9 @@ pub(super) struct PlanFile {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(super) linked: Option<LinkedPlan>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub(super) sim: Option<BTreeMap<String, SimParams>>,
+    pub(super) server: Option<ServerPlan>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(super) sim: Option<SimPlan>,
     #[serde(rename = "scenario", default, skip_serializing_if = "Vec::is_empty")]
     pub(super) scenarios: Vec<Scenario>,
 }
@@ -95,13 +96,7 @@ impl PlanFile {
 
     /// The checked plan in this format, with the options of its own engine only.
     pub(super) fn of(plan: &Plan) -> Self {
-        let (mut native, mut sim, mut linked) = (None, None, None);
-        match &plan.engine {
-            EnginePlan::Native(of) => native = Some(of.clone()),
-            EnginePlan::Sim(of) => sim = Some(of.0.clone()),
-            EnginePlan::Linked(of) => linked = Some(of.clone()),
-        }
-        Self {
+        let mut file = Self {
             name: Some(plan.name.clone()),
             rounds: plan.rounds,
             seed: Some(plan.seed),
@@ -117,20 +112,40 @@ impl PlanFile {
             tolerance: plan.tolerance,
             validity: plan.validity,
             timeouts: plan.timeouts,
-            native,
-            linked,
-            sim,
+            native: None,
+            linked: None,
+            server: None,
+            sim: None,
             scenarios: plan.scenarios.clone(),
+        };
+        file.set_tables(Tables::of(&plan.engine));
+        file
+    }
+
+    /// The engines' tables, which are none then.
+    pub(super) fn take_tables(&mut self) -> Tables {
+        Tables {
+            native: self.native.take(),
+            sim: self.sim.take(),
+            linked: self.linked.take(),
+            server: self.server.take(),
         }
     }
 
+    /// Gives it these tables.
+    pub(super) fn set_tables(&mut self, tables: Tables) {
+        let Tables {
+            native,
+            sim,
+            linked,
+            server,
+        } = tables;
+        (self.native, self.sim, self.linked, self.server) = (native, sim, linked, server);
+    }
+
     /// The plan of this file, not yet checked.
-    pub(super) fn into_plan(self, fresh_seed: u64) -> Plan {
-        let engine = match self.engine {
-            EngineKind::Native => EnginePlan::Native(self.native.unwrap_or_default()),
-            EngineKind::Sim => EnginePlan::Sim(SimPlan(self.sim.unwrap_or_default())),
-            EngineKind::Linked => EnginePlan::Linked(self.linked.unwrap_or_default()),
-        };
+    pub(super) fn into_plan(mut self, fresh_seed: u64) -> Plan {
+        let engine = self.take_tables().engine(self.engine);
         Plan {
             name: self.name.unwrap_or_default(),
             rounds: self.rounds,

@@ -11,7 +11,7 @@ use contract::prompt_files::{self, PromptFileError, Survey};
 use contract::source::{MOST_PROMPTS, MOST_TRACE, Text};
 use contract::spec::{FileSpec, PromptSpec, Scenario, Shape};
 
-use super::{EnginePlan, Plan, PlanError};
+use super::{Plan, PlanError};
 
 /// What the files of a scenario come to, as far as it is known before anything is sent.
 #[derive(Clone, Debug, Default, PartialEq)]
@@ -37,6 +37,7 @@ impl Plan {
     /// Reads every file the plan names, whose relative paths count from `place`. With it what they
     /// come to, by scenario.
     pub(super) fn with_files(mut self, place: &Path) -> Result<(Self, Vec<Ahead>), PlanError> {
+        self.engine.place(place);
         let mut reader = Reader::default();
         let each = self.scenarios.iter_mut();
         let ahead = each
@@ -134,9 +135,7 @@ impl Plan {
                 .filter_map(|prompt| prompt.file.as_mut())
                 .for_each(forget_place);
         }
-        if let EnginePlan::Native(native) = &mut plan.engine {
-            native.model = None;
-        }
+        plan.engine.forget_places();
         plan
     }
 }

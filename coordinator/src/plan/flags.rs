@@ -7,7 +7,7 @@ use contract::source::{self, MOST_PLAN};
 
 use super::file::PlanFile;
 use super::files::Ahead;
-use super::{EngineKind, InterimAnalysis, NativePlan, OnLoss, Plan, PlanError, Verify, texts};
+use super::{InterimAnalysis, Overrides, Plan, PlanError, texts};
 
 /// Where a plan comes from.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -16,54 +16,6 @@ pub enum Source {
     Preset(String),
     /// A TOML file.
     File(PathBuf),
-}
-
-/// What flags say. Unset leaves the plan's own value.
-#[derive(Clone, Debug, Default, PartialEq)]
-pub struct Overrides {
-    /// Repetitions of every block.
-    pub rounds: Option<u32>,
-    /// The planned interim analysis, after how many rounds.
-    pub look: Option<u32>,
-    /// The root of every random draw.
-    pub seed: Option<u64>,
-    /// Whether comparisons carry arm A2.
-    pub control: Option<bool>,
-    /// Workers side by side on each host.
-    pub slots: Option<u32>,
-    /// Keep workers over all trials.
-    pub resident: Option<bool>,
-    /// Run A and B at the same time.
-    pub duet: Option<bool>,
-    /// What to do when a worker is lost.
-    pub on_loss: Option<OnLoss>,
-    /// Which engine.
-    pub engine: Option<EngineKind>,
-    /// Directory or file of the model; concerns the native engine.
-    pub model: Option<String>,
-    /// Engine threads; concerns the native engine.
-    pub threads: Option<u32>,
-    /// Slowing of arm B, a share; concerns the native engine.
-    pub handicap: Option<f64>,
-    /// How much of the model hosts compare; concerns the native engine.
-    pub verify: Option<Verify>,
-}
-
-impl Overrides {
-    /// What was said and means nothing to this engine, by the names of its keys.
-    fn unused(&self, engine: EngineKind) -> Vec<&'static str> {
-        use EngineKind::{Linked, Native};
-        let said = [
-            ("model", self.model.is_some(), &[Native, Linked][..]),
-            ("threads", self.threads.is_some(), &[Native, Linked]),
-            ("handicap", self.handicap.is_some(), &[Native]),
-            ("verify-model", self.verify.is_some(), &[Native]),
-        ];
-        said.into_iter()
-            .filter(|(_, said, of)| *said && !of.contains(&engine))
-            .map(|(key, ..)| key)
-            .collect()
-    }
 }
 
 /// The checked plan of `source` under `flags`. `fresh_seed` (its lower 53 bits) is used where
@@ -116,37 +68,16 @@ impl PlanFile {
         self.duet = flags.duet.unwrap_or(self.duet);
         self.on_loss = flags.on_loss.unwrap_or(self.on_loss);
         self.engine = flags.engine.unwrap_or(self.engine);
-        let native = self.native.clone().unwrap_or_default();
-        let changed = native.clone().with(flags);
-        if changed != native {
-            self.native = Some(changed);
-        }
-        if self.engine == EngineKind::Linked {
-            self.linked = Some(
-                self.linked
-                    .unwrap_or_default()
-                    .with(flags.model.as_deref(), flags.threads),
-            );
-        }
+        let tables = self.take_tables().with(self.engine, flags);
+        self.set_tables(tables);
         self
-    }
-}
-
-impl NativePlan {
-    fn with(self, flags: &Overrides) -> Self {
-        Self {
-            model: flags.model.clone().or(self.model),
-            threads: flags.threads.unwrap_or(self.threads),
-            handicap: flags.handicap.unwrap_or(self.handicap),
-            verify: flags.verify.unwrap_or(self.verify),
-            ..self
-        }
     }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::plan::{EngineKind, Verify};
 
     fn resolved(
         change: impl FnOnce(&mut Overrides),

@@ -6,6 +6,8 @@ use contract::spec::LinkedSpec;
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
+use super::overrides::Overrides;
+
 /// A linked engine's options. All have defaults.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, default)]
@@ -39,13 +41,13 @@ impl LinkedPlan {
     }
 
     /// `--model` is the option of that name.
-    pub(super) fn with(mut self, model: Option<&str>, threads: Option<u32>) -> Self {
-        if let Some(model) = model {
+    pub(super) fn with(mut self, flags: &Overrides) -> Self {
+        if let Some(model) = &flags.model {
             let model = std::path::absolute(model)
                 .map_or_else(|_| model.to_owned(), |path| path.display().to_string());
             self.options.insert("model".to_owned(), model.into());
         }
-        self.threads = threads.unwrap_or(self.threads);
+        self.threads = flags.threads.unwrap_or(self.threads);
         self
     }
 }

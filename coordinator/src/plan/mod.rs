@@ -11,18 +11,24 @@ use std::time::Duration;
 use contract::spec::{Demand, Planned, Scenario};
 
 mod check;
+mod engine;
 mod error;
 mod file;
 mod files;
 mod flags;
+mod kind;
+mod ledger;
 mod linked;
 mod load;
 mod measure;
 pub mod model;
 mod names;
 mod native;
+mod overrides;
 pub mod preset;
 mod problem;
+mod server;
+mod server_problem;
 mod sim;
 mod texts;
 mod timeouts;
@@ -30,14 +36,19 @@ mod validity;
 mod window;
 
 pub use check::Remark;
+pub use engine::{EnginePlan, ModelPlace, VariantsAre};
 pub use error::{PlanError, Unknown};
 pub use files::Ahead;
-pub use flags::{Overrides, Source, ahead, resolve};
+pub use flags::{Source, ahead, resolve};
+pub use kind::EngineKind;
 pub use linked::LinkedPlan;
 pub use measure::{InterimAnalysis, Primary, Tolerances};
 pub use names::nearest;
 pub use native::{NativePlan, Verify};
+pub use overrides::Overrides;
 pub use problem::Problem;
+pub use server::{ServerPlan, ServerVariant};
+pub use server_problem::ServerProblem;
 pub use sim::{SimParams, SimPlan};
 pub use timeouts::Timeouts;
 pub use validity::Limits;
@@ -83,17 +94,6 @@ pub struct Plan {
     pub timeouts: Timeouts,
 }
 
-/// What answers the requests.
-#[derive(Clone, Debug, PartialEq)]
-pub enum EnginePlan {
-    /// The engine linked into the worker.
-    Native(NativePlan),
-    /// A seeded model of an engine; variants are labels.
-    Sim(SimPlan),
-    /// An engine that the measured program links.
-    Linked(LinkedPlan),
-}
-
 /// What to do when a worker is lost in the middle of a block.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
 #[serde(rename_all = "kebab-case")]
@@ -106,19 +106,6 @@ pub enum OnLoss {
     /// Go on without the lost slots until the block's end. Their requests are not sent by others;
     /// they are counted as lost, and those slots are left out of the block's comparison.
     Shrink,
-}
-
-/// Which engine, without its options.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
-#[serde(rename_all = "kebab-case")]
-pub enum EngineKind {
-    /// The engine linked into the worker.
-    #[default]
-    Native,
-    /// A seeded model of an engine.
-    Sim,
-    /// An engine that the measured program links.
-    Linked,
 }
 
 impl Plan {
@@ -158,11 +145,13 @@ impl Plan {
     /// Which engine.
     #[must_use]
     pub fn engine_kind(&self) -> EngineKind {
-        match self.engine {
-            EnginePlan::Native(_) => EngineKind::Native,
-            EnginePlan::Sim(_) => EngineKind::Sim,
-            EnginePlan::Linked(_) => EngineKind::Linked,
-        }
+        self.engine.kind()
+    }
+
+    /// Whether every host's agent is to hash all of the model before anything is measured.
+    #[must_use]
+    pub fn verifies_model(&self) -> bool {
+        self.engine.verifies_model()
     }
 
     /// The plan with `factor` times the patience, for instrumented builds, which are slow.
@@ -187,29 +176,6 @@ impl Plan {
         let window = scenario.closes().or_else(|| scenario.window());
         let sending = scenario.run_in() + window.or(scenario.stop.min_duration).unwrap_or_default();
         sending + (scenario.timeout * waves).min(self.timeouts.trial) + self.timeouts.report
-    }
-}
-
-impl Plan {
-    /// Whether every host's agent is to hash all of the model before anything is measured.
-    #[must_use]
-    pub fn verifies_model(&self) -> bool {
-        matches!(&self.engine, EnginePlan::Native(native) if native.verify == Verify::Full)
-    }
-}
-
-impl EngineKind {
-    /// All.
-    pub const ALL: [Self; 3] = [Self::Native, Self::Sim, Self::Linked];
-
-    /// The name in plans and flags.
-    #[must_use]
-    pub const fn name(self) -> &'static str {
-        match self {
-            Self::Native => "native",
-            Self::Sim => "sim",
-            Self::Linked => "linked",
-        }
     }
 }
 

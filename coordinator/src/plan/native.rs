@@ -5,6 +5,11 @@ use contract::id::Arm;
 use contract::spec::{NativeSpec, WeightForm};
 use serde::{Deserialize, Serialize};
 
+use super::Plan;
+use super::ledger::Ledger;
+use super::overrides::Overrides;
+use super::problem::Problem;
+
 /// The native engine's options. All have defaults.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, default)]
@@ -67,6 +72,40 @@ impl Verify {
 }
 
 impl NativePlan {
+    /// Whether every byte of the model is to be the same on every host.
+    pub(super) fn verifies(&self) -> bool {
+        self.verify == Verify::Full
+    }
+
+    /// A run whose difference was made is never to be taken for one of builds.
+    pub(super) fn label(&self) -> Option<String> {
+        (self.handicap > 0.0).then(|| format!("B slowed by {} % on purpose", 100.0 * self.handicap))
+    }
+
+    pub(super) fn check(&self, plan: &Plan, ledger: &mut Ledger) {
+        ledger.range("native.threads", self.threads, 0, 1024);
+        ledger.range("native.max_batch", self.max_batch, 1, 65_536);
+        ledger.range("native.prefill_chunk", self.prefill_chunk, 1, 65_536);
+        ledger.real("native.handicap", self.handicap, 0.0, 10.0);
+        if self.handicap > 0.0 && plan.resident {
+            ledger.problems.push(Problem::SharedHandicap);
+        }
+        if self.pin && plan.slots > 1 {
+            let slots = plan.slots;
+            ledger.problems.push(Problem::PinnedSlots { slots });
+        }
+    }
+
+    pub(super) fn with(self, flags: &Overrides) -> Self {
+        Self {
+            model: flags.model.clone().or(self.model),
+            threads: flags.threads.unwrap_or(self.threads),
+            handicap: flags.handicap.unwrap_or(self.handicap),
+            verify: flags.verify.unwrap_or(self.verify),
+            ..self
+        }
+    }
+
     /// What a worker is told, with the model at `model` as its host sees it; the handicap is arm
     /// B's alone.
     #[must_use]

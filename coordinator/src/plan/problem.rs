@@ -1,6 +1,7 @@
 //! What can be wrong with a plan, one sentence each. Must not know how it is found.
 
 use super::load::LoadProblem;
+use super::server_problem::ServerProblem;
 use super::window::WindowProblem;
 
 /// One thing that makes a plan senseless.
@@ -79,6 +80,9 @@ pub enum Problem {
         /// What is wrong with its window.
         problem: WindowProblem,
     },
+    /// Servers that cannot be started or found.
+    #[error("the server {0}")]
+    Server(ServerProblem),
     /// Resident workers would be shared by a slowed and an unhindered arm.
     #[error("`native.handicap` needs separate workers for each arm: leave out `resident`")]
     SharedHandicap,

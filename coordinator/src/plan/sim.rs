@@ -6,6 +6,8 @@ use std::collections::BTreeMap;
 use contract::spec::{SimSpec, Stall};
 use serde::{Deserialize, Serialize};
 
+use super::ledger::Ledger;
+
 /// Parameters by variant; the entry [`SimPlan::ALL`] holds for every variant that does not say
 /// otherwise.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
@@ -65,6 +67,22 @@ impl SimPlan {
             .keys()
             .map(String::as_str)
             .filter(|name| *name != Self::ALL)
+    }
+
+    pub(super) fn check(&self, ledger: &mut Ledger) {
+        for (variant, own) in &self.0 {
+            ledger.name(&format!("sim.{variant}"), variant);
+            let at = |key: &str| format!("sim.{variant}.{key}");
+            let p = self.params(variant);
+            ledger.real(&at("round_sd"), p.round_sd.unwrap_or(0.0), 0.0, 2.0);
+            ledger.real(&at("drift"), p.drift.unwrap_or(0.0), -0.9, 100.0);
+            let spec = own.clone().or(p).spec();
+            ledger.range(&at("max_batch"), spec.max_batch, 1, 1_000_000);
+            ledger.real(&at("scale"), spec.scale, 0.001, 1000.0);
+            ledger.real(&at("jitter"), spec.jitter, 0.0, 2.0);
+            ledger.real(&at("error_rate"), spec.error_rate, 0.0, 1.0);
+            ledger.real(&at("disconnect_rate"), spec.disconnect_rate, 0.0, 1.0);
+        }
     }
 
     /// What holds for `variant`: its own entry over `all`.

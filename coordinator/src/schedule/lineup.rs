@@ -64,6 +64,16 @@ pub enum LineupError {
         "choose variants: `all` is what the plan calls the parameters of every simulated variant"
     )]
     Reserved,
+    /// The plan names its variants, and this is none.
+    #[error("choose variants: the plan has no [[server.variant]] `{name}`{}; it has {known}", did_you_mean(.nearest))]
+    NotInPlan {
+        /// The variant.
+        name: String,
+        /// The variants of the plan.
+        known: String,
+        /// The most similar of them.
+        nearest: Option<String>,
+    },
     /// The plan has parameters for a variant that is not run.
     #[error("choose variants: the plan's [sim.{name}] matches none of {variants}{}", hint(.nearest))]
     Unmatched {
@@ -136,6 +146,18 @@ impl Lineup {
                 name: self.baseline.clone(),
             });
         }
+        let known = plan.engine.variants();
+        let unknown = self
+            .variants()
+            .into_iter()
+            .find(|name| !known.contains(name));
+        if let (false, Some(name)) = (known.is_empty(), unknown) {
+            return Err(LineupError::NotInPlan {
+                name: name.to_owned(),
+                nearest: nearest(name, known.iter().copied()).map(str::to_owned),
+                known: known.join(", "),
+            });
+        }
         let EnginePlan::Sim(sim) = &plan.engine else {
             return Ok(());
         };
@@ -185,6 +207,12 @@ impl Lineup {
     pub fn is_a_a(&self) -> bool {
         self.candidates.contains(&self.baseline)
     }
+}
+
+fn did_you_mean(nearest: &Option<String>) -> String {
+    nearest
+        .as_ref()
+        .map_or_else(String::new, |name| format!(", did you mean `{name}`?"))
 }
 
 fn hint(nearest: &Option<String>) -> String {

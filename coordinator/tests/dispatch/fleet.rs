@@ -164,6 +164,7 @@ fn job(script: Script) -> Job {
         plan,
         slots: script.slots,
         model: String::new(),
+        identities: BTreeMap::new(),
     };
     let binary = Binary {
         path: "worker".into(),

@@ -187,6 +187,7 @@ impl Story {
             git_sha: "0123456789abcdef".to_owned(),
             flags: "-Ctarget-cpu=x86-64-v3 -Cprofile-use=merged.profdata".to_owned(),
             profile_sha256: Sha256([salt / 2; 32]),
+            ..VariantRecord::default()
         };
         let host = |name: &&str| HostFacts {
             hostname: (*name).to_owned(),

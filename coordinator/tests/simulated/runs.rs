@@ -89,6 +89,7 @@ fn job(resident: bool) -> Job {
         plan: Arc::new(plan),
         slots: SLOTS,
         model: String::new(),
+        identities: BTreeMap::new(),
     };
     let binaries = BTreeMap::from([
         ("baseline".to_owned(), binary.clone()),

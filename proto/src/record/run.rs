@@ -60,6 +60,9 @@ mirror!(VariantRecord {
     git_sha,
     flags,
     profile_sha256,
+    command,
+    identity,
+    program_sha256,
 });
 
 pub(super) fn encode_block(block: &BlockDone) -> Result<pb::BlockDone, RecordError> {

@@ -11,6 +11,10 @@ pub struct OpenAiSpec {
     /// Which of the interface's two calls.
     #[serde(skip_serializing_if = "is_default")]
     pub endpoint: Endpoint,
+    /// Path that answers with status 200 once the server is ready; empty means `/health`. A server
+    /// that has no such path is ready when it lists its models.
+    #[serde(skip_serializing_if = "String::is_empty")]
+    pub health: String,
     /// The field `model` of every request; empty means the first that `/v1/models` lists.
     #[serde(skip_serializing_if = "String::is_empty")]
     pub model: String,
@@ -39,6 +43,14 @@ pub struct OpenAiSpec {
     /// Prompt and output tokens that one request may have; zero means what the server says.
     #[serde(skip_serializing_if = "is_default")]
     pub max_context: u32,
+}
+
+impl OpenAiSpec {
+    /// Whether nothing is set.
+    #[must_use]
+    pub fn is_default(&self) -> bool {
+        is_default(self)
+    }
 }
 
 /// The calls of the interface.

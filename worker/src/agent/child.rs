@@ -12,14 +12,20 @@ use contract::message::{Exit, FromPeer, Spawn};
 use std::os::unix::process::ExitStatusExt;
 use tokio::process::{Child, Command};
 use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender, unbounded_channel};
-use tokio::time::{Instant, sleep_until, timeout};
+use tokio::time::{Instant, sleep, sleep_until, timeout};
 
 use super::process::{Signal, isolate, signal_group};
-use super::tail::Tail;
 use crate::measure::file_sha256;
+use crate::os;
+use crate::os::family::left_by;
+use crate::tail::Tail;
 
 /// Longest wait for the end of standard error after a process has ended.
 const LAST_WORDS: Duration = Duration::from_millis(200);
+/// How often processes that a worker left are looked for, until there are none.
+const LOOKS: usize = 100;
+/// Between two looks.
+const NAP: Duration = Duration::from_millis(5);
 
 /// The agent's handle on one process.
 #[derive(Debug)]
@@ -70,10 +76,11 @@ async fn live(
 ) {
     let ticket = order.ticket;
     let last = match start(order, &mut stop).await {
-        Ok((child, pid)) => FromPeer::Exited {
-            ticket,
-            exit: attend(child, pid, stop).await,
-        },
+        Ok((child, pid)) => {
+            let exit = attend(child, pid, stop).await;
+            end_what_it_left(pid).await;
+            FromPeer::Exited { ticket, exit }
+        }
         Err(error) => failed(ticket, &error.to_string()),
     };
     // Without a receiver the agent is gone.
@@ -158,6 +165,24 @@ async fn attend(mut child: Child, pid: u32, stop: UnboundedReceiver<Duration>) -
         code,
         signal,
         tail: tail.text(),
+    }
+}
+
+/// A worker ends what it has started; one that was killed could not. Nothing of a trial runs while
+/// the next one is measured.
+async fn end_what_it_left(pid: u32) {
+    for _ in 0..LOOKS {
+        let left = tokio::task::spawn_blocking(move || {
+            let left = left_by(pid);
+            for member in &left {
+                os::child::signal(member.pid, os::child::Signal::Kill);
+            }
+            left.len()
+        });
+        if matches!(left.await, Ok(0) | Err(_)) {
+            return;
+        }
+        sleep(NAP).await;
     }
 }
 

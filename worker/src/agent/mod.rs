@@ -18,7 +18,6 @@ mod environment;
 mod fetch;
 mod process;
 mod ready;
-mod tail;
 
 use std::collections::BTreeMap;
 use std::io::Read;
@@ -32,6 +31,7 @@ use contract::message::{FromPeer, Hello, Role, Spawn, ToPeer};
 use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender, unbounded_channel};
 use tokio::time::sleep;
 
+use crate::engine::server::NO_COMMANDS;
 use crate::error::WorkerError;
 use crate::measure;
 use crate::profile;
@@ -280,6 +280,10 @@ impl<'a> Agent<'a> {
             order.slot,
             slots,
         ));
+        if self.settings.builds.cache.is_none() {
+            // Who fetches no programs from a coordinator starts none by its word either.
+            order.env.push((NO_COMMANDS.to_owned(), "1".to_owned()));
+        }
         self.fetching.take(order);
     }
 

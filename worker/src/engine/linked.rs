@@ -239,6 +239,7 @@ fn opened<E: Start>(
         },
         kernels: facts.kernels,
         processors: Vec::new(),
+        family: None,
     })
 }
 

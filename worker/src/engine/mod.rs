@@ -13,6 +13,7 @@ mod native;
 #[cfg(feature = "native")]
 mod native_fault;
 mod null;
+#[cfg(feature = "native")]
 pub mod server;
 mod sim;
 mod simulated;
@@ -29,6 +30,8 @@ use contract::spec::{Demand, EngineSpec};
 #[cfg(feature = "native")]
 pub use native_fault::way_out;
 pub use null::null;
+
+use crate::os::family::Family;
 
 /// An engine that is open. Dropping it cancels what it holds and frees everything.
 pub trait Engine: Send {
@@ -60,6 +63,11 @@ pub trait Engine: Send {
     /// When the tokenizer cannot encode it.
     fn encode(&self, text: &str) -> Result<Vec<u32>, EngineError>;
 
+    /// The first thing that was wrong with it, where it can say: one sentence.
+    fn complaint(&self) -> Option<String> {
+        None
+    }
+
     /// The engine as something that lives in virtual time; `None` for those that run by themselves.
     fn simulated(&mut self) -> Option<&mut dyn Simulated> {
         None
@@ -83,8 +91,12 @@ pub trait StepSink: Send {
     /// What has happened since, all at once.
     fn happened(&mut self, events: &[EngineEvent]);
 
-    /// What came with bytes that were there at this instant, on the clock the engine was opened
-    /// with. A sink that keeps no instants need not tell the difference.
+    /// The same of what had happened when the step began, and was understood only now.
+    fn arrived(&mut self, events: &[EngineEvent]) {
+        self.happened(events);
+    }
+
+    /// The same of what happened at this instant, on the clock the engine was opened with.
     fn came(&mut self, at: Duration, events: &[EngineEvent]) {
         let _ = at;
         self.happened(events);
@@ -245,6 +257,16 @@ pub struct Opened {
     pub kernels: String,
     /// Processors that the engine's threads may run on; empty where it has none that compute.
     pub processors: Vec<u32>,
+    /// Its processes, where it is not this one that computes.
+    pub family: Option<Family>,
+}
+
+impl EngineRequest {
+    /// Whether it asks something, and for something.
+    #[must_use]
+    pub fn makes_sense(&self) -> bool {
+        !self.prompt.is_empty() && self.max_new_tokens > 0
+    }
 }
 
 impl EngineError {
@@ -337,8 +359,10 @@ pub fn open(
     match spec {
         #[cfg(feature = "native")]
         EngineSpec::Native(spec) => native::open(spec, demand, slots, sink, phase),
+        #[cfg(feature = "native")]
+        EngineSpec::Server(spec) => server::open(spec, demand, slots, time, sink, phase),
         #[cfg(not(feature = "native"))]
-        EngineSpec::Native(_) => Err(engines.no_native()),
+        EngineSpec::Native(_) | EngineSpec::Server(_) => Err(engines.no_native()),
         EngineSpec::Sim(spec) => simulated::open(spec, demand, time, sink, phase),
         EngineSpec::Linked(spec) => {
             let threads = threads(spec.threads, slots);

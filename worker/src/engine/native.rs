@@ -111,6 +111,7 @@ pub(super) fn open(
         report,
         kernels,
         processors,
+        family: None,
     })
 }
 

@@ -19,7 +19,7 @@ use super::{Ending, EngineEvent, EngineRequest, ErrorKind, StepLoad, Time, Windo
 use crate::stream::{Purpose, Stream};
 
 /// Ids of the simulated model are below this.
-const VOCABULARY: usize = 32_000;
+const VOCABULARY: u32 = 32_000;
 
 /// The simulated engine's state.
 pub(super) struct Core {
@@ -79,11 +79,16 @@ pub(super) fn check(spec: &SimSpec) -> Result<(), Failure> {
 
 /// Every word is one token, so that lengths behave as with a real tokenizer.
 pub(super) fn encode(text: &str) -> Vec<u32> {
+    words(text, VOCABULARY)
+}
+
+/// The same of so many words.
+pub(super) fn words(text: &str, vocabulary: u32) -> Vec<u32> {
     let id = |word: &str| {
         let hash = word.bytes().fold(0xCBF2_9CE4_8422_2325_u64, |h, b| {
             (h ^ u64::from(b)).wrapping_mul(0x100_0000_01B3)
         });
-        u32::try_from(hash % VOCABULARY as u64).expect("the vocabulary is small")
+        u32::try_from(hash % u64::from(vocabulary)).expect("it is below a u32")
     };
     text.split_whitespace().map(id).collect()
 }
@@ -247,7 +252,8 @@ impl Work {
 
     /// One more token, and the end with the last.
     fn answer(&mut self, events: &mut Vec<EngineEvent>) -> Option<Ending> {
-        let token = u32::try_from(self.tokens.below(VOCABULARY)).expect("the vocabulary is small");
+        let token =
+            u32::try_from(self.tokens.below(VOCABULARY as usize)).expect("the vocabulary is small");
         events.push(EngineEvent::Token {
             index: self.request.index,
             token,

@@ -54,5 +54,6 @@ pub(super) fn open(
         report,
         kernels: "simulated".to_owned(),
         processors: Vec::new(),
+        family: None,
     })
 }

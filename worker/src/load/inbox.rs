@@ -72,25 +72,30 @@ impl StepSink for Stamper {
     }
 
     fn happened(&mut self, events: &[EngineEvent]) {
-        let (now, began) = (self.clock.now(), self.began);
-        // Work begins when its step begins; everything else is known when the step ends.
-        self.stamp(events, |event| match event {
-            EngineEvent::Started { .. } => began,
-            _ => now,
-        });
+        let now = self.clock.now();
+        self.hand_over(events, now);
+    }
+
+    fn arrived(&mut self, events: &[EngineEvent]) {
+        self.hand_over(events, self.began);
     }
 
     fn came(&mut self, at: Duration, events: &[EngineEvent]) {
-        self.stamp(events, |_| at);
+        self.hand_over(events, at);
     }
 }
 
 impl Stamper {
-    fn stamp(&self, events: &[EngineEvent], at: impl Fn(EngineEvent) -> Duration) {
+    fn hand_over(&mut self, events: &[EngineEvent], ended: Duration) {
         let mut shared = self.inbox.lock();
-        shared.events.extend(events.iter().map(|&event| Stamped {
-            at: at(event),
-            event,
+        shared.events.extend(events.iter().map(|&event| {
+            // Work begins when its step begins; everything else is known when the step ends.
+            let at = if matches!(event, EngineEvent::Started { .. }) {
+                self.began
+            } else {
+                ended
+            };
+            Stamped { at, event }
         }));
         let full = shared.events.len() * 2 > shared.events.capacity();
         if full || events.iter().any(|event| event.is_end()) {

@@ -2,10 +2,11 @@
 //! compared. It must not judge itself.
 
 use std::fs;
-use std::io::{self, Read};
+use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::OnceLock;
 
+use contract::command::sha256 as file_sha256;
 use contract::identity::{BuildInfo, HostFacts, Sha256, VERSION};
 use sha2::Digest;
 
@@ -73,19 +74,6 @@ pub fn exe_sha256() -> Sha256 {
             .unwrap_or_default()
     };
     *OWN.get_or_init(read)
-}
-
-/// Hash of a file's contents.
-pub(crate) fn file_sha256(path: &Path) -> io::Result<Sha256> {
-    let mut file = contract::files::open(path)?;
-    let mut hasher = sha2::Sha256::new();
-    let mut chunk = vec![0; 1 << 16];
-    loop {
-        match file.read(&mut chunk)? {
-            0 => return Ok(Sha256(hasher.finalize().into())),
-            n => hasher.update(&chunk[..n]),
-        }
-    }
 }
 
 /// Names a model by content: the SHA-256 over those of its files, in the order given.

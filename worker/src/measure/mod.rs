@@ -12,10 +12,10 @@ mod start;
 mod usage;
 
 pub use clock::Clock;
+#[cfg(feature = "native")]
+pub(crate) use contract::command::sha256 as file_sha256;
 pub use frequency::frequency;
 pub(crate) use frequency::span;
-#[cfg(feature = "native")]
-pub(crate) use host::file_sha256;
 pub use host::{build_info, exe_sha256, host_facts, model_digest};
 pub use pacer::{Pacer, Wake};
 pub use recorder::{Asked, Due, Ended, Measured, Moments, RUN_IN, Recorder, RecordingPlan};

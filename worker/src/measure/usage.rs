@@ -7,12 +7,15 @@ use contract::part::Usage;
 
 use super::clock::Clock;
 use crate::engine::Time;
+use crate::os::family::Family;
 use crate::os::{self, ProcessUsage};
 
 /// A reading of all counters.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct Meter {
     process: ProcessUsage,
+    /// What this process spent, where the engine is another: no work of others.
+    client: Duration,
     thread: Duration,
     host: HostTicks,
 }
@@ -27,17 +30,20 @@ struct HostTicks {
 
 impl Meter {
     /// Reads everything now, on the driver's thread. Takes some 50 µs: keep it out of the window.
-    /// In virtual time nothing is spent, so that simulated parts are equal bit by bit.
+    /// In virtual time nothing is spent, so that simulated parts are equal bit by bit. Where the
+    /// engine is a process of its own, what it spends counts, and not what this one does.
     #[must_use]
-    pub fn read(clock: &Clock) -> Self {
+    pub fn read(clock: &Clock, engine: Option<&Family>) -> Self {
         if clock.is_virtual() {
             return Self::default();
         }
         let host = std::fs::read_to_string("/proc/stat")
             .map(|stat| host_ticks(&stat))
             .unwrap_or_default();
+        let own = os::process_usage();
         Self {
-            process: os::process_usage(),
+            process: engine.map_or(own, Family::usage),
+            client: engine.map_or(Duration::ZERO, |_| own.user + own.system),
             thread: os::thread_cpu(),
             host,
         }
@@ -59,10 +65,19 @@ impl Meter {
             major_faults: now.major_faults.saturating_sub(then.major_faults),
             host_ticks: self.host.all.saturating_sub(before.host.all),
             host_steal_ticks: self.host.steal.saturating_sub(before.host.steal),
-            host_busy_ticks: self.host.busy.saturating_sub(before.host.busy),
+            host_busy_ticks: self
+                .host
+                .busy
+                .saturating_sub(before.host.busy)
+                .saturating_sub(ticks(self.client.saturating_sub(before.client))),
             ..Usage::default()
         }
     }
+}
+
+fn ticks(time: Duration) -> u64 {
+    let ticks = time.as_nanos() * u128::from(os::ticks_per_second()) / 1_000_000_000;
+    u64::try_from(ticks).unwrap_or(u64::MAX)
 }
 
 /// user, nice, system, idle, iowait, irq, softirq, steal; guest times are in user and nice already.
@@ -104,13 +119,13 @@ mod tests {
     #[test]
     fn usage_is_a_difference() {
         let clock = Clock::monotonic();
-        let before = Meter::read(&clock);
-        let usage = Meter::read(&clock).since(&before, Duration::from_secs(1));
+        let before = Meter::read(&clock, None);
+        let usage = Meter::read(&clock, None).since(&before, Duration::from_secs(1));
         assert_eq!(usage.wall, Duration::from_secs(1));
         assert!(usage.peak_rss_bytes > 0);
         assert!(usage.driver_cpu <= usage.wall);
         assert_eq!(
-            Meter::read(&Clock::simulated()).since(&Meter::default(), Duration::ZERO),
+            Meter::read(&Clock::simulated(), None).since(&Meter::default(), Duration::ZERO),
             Usage::default()
         );
     }

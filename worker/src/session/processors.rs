@@ -44,19 +44,14 @@ impl Processors {
     ///
     /// # Errors
     /// When there are no processors for it.
-    pub(super) fn fitted(&self, engine: EngineSpec) -> Result<EngineSpec, Failure> {
-        match (self, engine) {
-            (Self::Refused(failure), _) => Err(failure.clone()),
-            (Self::Own { threads }, EngineSpec::Native(mut native)) if native.threads == 0 => {
-                native.threads = *threads;
-                Ok(EngineSpec::Native(native))
-            }
-            (Self::Own { threads }, EngineSpec::Linked(mut linked)) if linked.threads == 0 => {
-                linked.threads = *threads;
-                Ok(EngineSpec::Linked(linked))
-            }
-            (_, engine) => Ok(engine),
+    pub(super) fn fitted(&self, mut engine: EngineSpec) -> Result<EngineSpec, Failure> {
+        if let Self::Refused(failure) = self {
+            return Err(failure.clone());
         }
+        if let (Self::Own { threads: own }, Some(threads @ 0)) = (self, engine.threads_mut()) {
+            *threads = *own;
+        }
+        Ok(engine)
     }
 }
 

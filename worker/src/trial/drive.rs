@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use contract::message::{Failure, FailureKind};
-use contract::part::{Outcomes, ServerFacts, StopCause, Usage};
+use contract::part::{Outcomes, StopCause, Usage};
 use contract::spec::Assignment;
 
 use super::{METER_LEAD, NoResult, Ran};
@@ -13,12 +13,14 @@ use crate::load::phase::PhaseError;
 use crate::load::stop::Reason;
 use crate::measure::{self, Meter, Wake};
 use crate::os;
+use crate::os::family::Family;
 use crate::stream::{Purpose, Stream};
 
 /// From before the start instant until every request has ended, with the counters read around it.
 pub(super) fn drive(
     mut driver: Driver<'_>,
     start: Duration,
+    engine: Option<&Family>,
     on_started: &mut dyn FnMut(),
 ) -> Result<Ran, NoResult> {
     os::sharpen_timers();
@@ -27,7 +29,7 @@ pub(super) fn drive(
         return Err(NoResult::Cancelled);
     }
     let frequency = measure::frequency(&clock);
-    let mut before = Meter::read(&clock);
+    let mut before = Meter::read(&clock, engine);
     if !driver.wait_until(Wake::Exactly(start)) {
         return Err(NoResult::Cancelled);
     }
@@ -37,9 +39,9 @@ pub(super) fn drive(
             start_late = now.saturating_sub(start);
             on_started();
         }
-        Mark::Opens => before = Meter::read(&clock),
+        Mark::Opens => before = Meter::read(&clock, engine),
     });
-    let after = Meter::read(&clock);
+    let after = Meter::read(&clock, engine);
     let frequency = measure::span(frequency, measure::frequency(&clock));
     let settled = driver.settle();
     let stopped = match end {
@@ -78,27 +80,6 @@ pub(super) fn window_start(assignment: &Assignment, at: Duration) -> WindowStart
     }
 }
 
-/// Not one request of the warm-up got its answer: nothing can be measured.
-pub(super) fn unanswered(outcomes: &Outcomes, server: Option<ServerFacts>) -> Failure {
-    let failures = server.map(|server| server.failures).unwrap_or_default();
-    let cause = if !failures.is_empty() {
-        let told: Vec<String> = failures.iter().map(ToString::to_string).collect();
-        told.join("; ")
-    } else if outcomes.timed_out == outcomes.planned {
-        "raise the scenario's `timeout`, or try fewer requests at once".to_owned()
-    } else {
-        "look at the worker's standard error, or try fewer requests at once".to_owned()
-    };
-    let message = format!(
-        "none of {} warm-up requests was answered ({} refused, {} failed, {} timed out): {cause}",
-        outcomes.planned, outcomes.refused, outcomes.failed, outcomes.timed_out
-    );
-    Failure {
-        kind: FailureKind::Engine,
-        message,
-    }
-}
-
 #[expect(clippy::needless_pass_by_value, reason = "for map_err")]
 pub(super) fn bad_assignment(error: PhaseError) -> Failure {
     Failure {
@@ -107,14 +88,39 @@ pub(super) fn bad_assignment(error: PhaseError) -> Failure {
     }
 }
 
-pub(super) fn broken(reason: Reason) -> Failure {
+/// What to say of a warm-up without a single answer.
+pub(super) fn unanswered(outcomes: &Outcomes, complaint: Option<String>) -> Failure {
+    let cause = if outcomes.timed_out == outcomes.planned {
+        "raise the scenario's `timeout`"
+    } else {
+        "look at the worker's standard error"
+    };
+    let complaint = complaint.map_or_else(String::new, |said| format!("; {said}"));
+    let message = format!(
+        "none of {} warm-up requests was answered ({} refused, {} failed, {} cut off, {} timed out): \
+         {cause}, or try fewer requests at once{complaint}",
+        outcomes.planned,
+        outcomes.refused,
+        outcomes.failed,
+        outcomes.disconnected,
+        outcomes.timed_out
+    );
+    Failure {
+        kind: FailureKind::Engine,
+        message,
+    }
+}
+
+/// What the engine says of it is told where it is the engine's fault.
+pub(super) fn broken(reason: Reason, complaint: Option<String>) -> Failure {
     let kind = match reason {
         // It would fail in the same way again.
         Reason::NotFinite => FailureKind::ModelInvalid,
         _ => FailureKind::Engine,
     };
-    Failure {
-        kind,
-        message: reason.to_string(),
-    }
+    let message = match (reason, complaint) {
+        (Reason::EngineDown, Some(complaint)) => complaint,
+        _ => reason.to_string(),
+    };
+    Failure { kind, message }
 }

@@ -1,198 +1,135 @@
-//! A client of a server, and a server of bytes.
+//! Servers to be opened: the examples, and shell scripts of a few lines.
 
-use std::io::{Read, Write};
-use std::net::{SocketAddr, TcpListener, TcpStream};
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
+use contract::command;
 use contract::message::Failure;
-use contract::part::{FailureCount, ServerFacts};
-use contract::spec::{Demand, OpenAiSpec};
-use worker::engine::server::openai;
-use worker::engine::{Ending, Engine, EngineEvent, EngineRequest, StepSink};
+use contract::spec::{Command, Demand, EngineSpec, Protocol, Reach, ServerSpec};
+use worker::engine::linked::Engines;
+use worker::engine::{self, Engine, EngineRequest, Opened, StepSink};
 use worker::load::inbox::{Inbox, Stamped};
 use worker::measure::Clock;
 
-pub(super) const DEMAND: Demand = Demand {
-    concurrency: 40,
+pub(crate) const DEMAND: Demand = Demand {
+    concurrency: 4,
     tokens_per_request: 64,
 };
 
-/// Nothing here takes longer.
-const PATIENCE: Duration = Duration::from_secs(60);
+/// Far above what anything here takes.
+pub(crate) const PATIENCE: Duration = Duration::from_secs(60);
 
-pub(super) fn open(
-    spec: &OpenAiSpec,
-    address: SocketAddr,
-    clock: &Clock,
-    sink: Box<dyn StepSink>,
-) -> Result<Box<dyn Engine>, Failure> {
-    let base = format!("http://{address}");
-    let time = Arc::new(clock.clone());
-    let opened = openai::open(spec, &base, DEMAND, time, sink, &mut |_| ())?;
-    Ok(opened.engine)
+/// An open server with all it has said.
+pub(crate) struct Rig {
+    pub(crate) engine: Box<dyn Engine>,
+    pub(crate) opened: Facts,
+    inbox: Inbox,
+    pub(crate) heard: Vec<Stamped>,
 }
 
-/// A client with what it has told.
-pub(super) struct Rig {
-    pub(super) engine: Box<dyn Engine>,
-    inbox: Inbox,
-    heard: Vec<Stamped>,
+/// What is known of it.
+pub(crate) struct Facts {
+    pub(crate) family: worker::os::family::Family,
+    pub(crate) threads: u32,
+}
+
+pub(crate) fn examples() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("../docs/examples")
+}
+
+/// A command as a plan would have it, identified.
+pub(crate) fn spec(protocol: Protocol, line: &[&str]) -> ServerSpec {
+    let reach = Reach::Command(Command {
+        line: line.iter().map(|word| (*word).to_owned()).collect(),
+        env: BTreeMap::new(),
+        directory: examples().display().to_string(),
+    });
+    let path = std::env::var_os("PATH");
+    let found = command::identify(&reach, path.as_deref());
+    ServerSpec {
+        protocol,
+        variant: "candidate".to_owned(),
+        reach,
+        identity: found.map(|found| found.identity).unwrap_or_default(),
+        model: String::new(),
+        threads: 1,
+        start: PATIENCE,
+    }
+}
+
+pub(crate) fn open(
+    spec: &ServerSpec,
+    demand: Demand,
+    sink: Box<dyn StepSink>,
+) -> Result<Opened, Failure> {
+    let (spec, time) = (EngineSpec::Server(spec.clone()), Clock::monotonic());
+    engine::open(
+        Engines::default(),
+        &spec,
+        demand,
+        1,
+        Arc::new(time),
+        sink,
+        &mut |_| (),
+    )
+}
+
+/// An exec engine that is a shell script, ready after its first line; `rest` is what it does then.
+pub(crate) fn script(rest: &str) -> ServerSpec {
+    let ready = r#"read first; echo '{"ready": {"protocol": 1}}'; "#;
+    spec(Protocol::Exec, &["sh", "-c", &format!("{ready}{rest}")])
 }
 
 impl Rig {
-    pub(super) fn new(address: SocketAddr) -> Self {
-        Self::with(&OpenAiSpec::default(), address)
-    }
-
-    pub(super) fn with(spec: &OpenAiSpec, address: SocketAddr) -> Self {
+    pub(crate) fn open(spec: &ServerSpec) -> Result<Self, Failure> {
         let (inbox, clock) = (Inbox::default(), Clock::monotonic());
         inbox.attach(1 << 12);
-        let engine = open(spec, address, &clock, inbox.sink(&clock)).expect("it opens");
-        Self {
-            engine,
+        let opened = open(spec, DEMAND, inbox.sink(&clock))?;
+        Ok(Self {
+            engine: opened.engine,
+            opened: Facts {
+                family: opened.family.expect("it was started"),
+                threads: opened.report.threads,
+            },
             inbox,
             heard: Vec::new(),
-        }
+        })
     }
 
-    /// Asks for answers of so many tokens, with indices from zero.
-    pub(super) fn ask(&mut self, lengths: &[u32]) {
-        self.heard.clear();
-        let prompt = self.engine.encode("one two three").expect("it is text");
-        let request = |(index, tokens): (usize, &u32)| EngineRequest {
-            index: index as u32,
-            prompt: prompt.clone().into(),
-            max_new_tokens: *tokens,
+    pub(crate) fn ask(&mut self, index: u32, tokens: u32) {
+        let request = EngineRequest {
+            index,
+            prompt: [1, 2, 3].into(),
+            max_new_tokens: tokens,
         };
-        let mut batch = lengths.iter().enumerate().map(request).collect();
-        self.engine.submit(&mut batch).expect("it takes them");
+        self.engine.submit(&mut vec![request]).unwrap();
     }
 
-    /// What it tells until so many have ended.
-    pub(super) fn until_ended(&mut self, ends: usize) -> &[Stamped] {
-        let (began, mut news) = (Instant::now(), Vec::new());
-        loop {
+    /// Listens until a request, or the engine, has ended.
+    pub(crate) fn listen(&mut self) {
+        let until = Instant::now() + PATIENCE;
+        while !self.heard.iter().any(|stamped| stamped.event.is_end()) {
+            assert!(Instant::now() < until, "waited in vain: {:?}", self.heard);
+            let mut news = Vec::new();
             self.inbox.take(&mut news);
             self.heard.append(&mut news);
-            if self.heard.iter().filter(|s| s.event.is_end()).count() >= ends {
-                return &self.heard;
-            }
-            assert!(began.elapsed() < PATIENCE, "it tells {:?}", self.heard);
-            std::thread::park_timeout(Duration::from_millis(20));
-        }
-    }
-
-    /// How one request for three tokens ends.
-    pub(super) fn one(&mut self) -> Ending {
-        self.ask(&[3]);
-        match self.until_ended(1).last().map(|last| last.event) {
-            Some(EngineEvent::Ended { ending, .. }) => ending,
-            other => panic!("no end: {other:?}"),
-        }
-    }
-
-    pub(super) fn facts(&self) -> ServerFacts {
-        self.engine.facts().server.expect("it is a server")
-    }
-
-    pub(super) fn failures(&self) -> Vec<FailureCount> {
-        self.facts().failures
-    }
-}
-
-/// A server that reads a request and answers with whatever bytes.
-pub(super) struct Bytes {
-    pub(super) address: SocketAddr,
-    /// Bytes that were written, of answers.
-    pub(super) written: Arc<AtomicU64>,
-    pub(super) connections: Arc<AtomicU64>,
-}
-
-impl Bytes {
-    /// `answer` writes what follows the n-th request for an answer; other documents there are none.
-    pub(super) fn serve(
-        answer: impl Fn(&mut TcpStream, u64) -> std::io::Result<u64> + Send + Sync + 'static,
-    ) -> Self {
-        let listener = TcpListener::bind("127.0.0.1:0").expect("a port is free");
-        let address = listener.local_addr().expect("it is bound");
-        let (written, connections) = (Arc::<AtomicU64>::default(), Arc::<AtomicU64>::default());
-        let (sum, count) = (written.clone(), connections.clone());
-        let (answer, asked) = (Arc::new(answer), Arc::<AtomicU64>::default());
-        std::thread::spawn(move || {
-            for stream in listener.incoming().map_while(Result::ok) {
-                count.fetch_add(1, Ordering::Relaxed);
-                let (answer, asked, sum) = (answer.clone(), asked.clone(), sum.clone());
-                std::thread::spawn(move || connection(stream, &*answer, &asked, &sum));
-            }
-        });
-        Self {
-            address,
-            written,
-            connections,
+            std::thread::sleep(Duration::from_millis(1));
         }
     }
 }
 
-fn connection(
-    mut stream: TcpStream,
-    answer: &(dyn Fn(&mut TcpStream, u64) -> std::io::Result<u64> + Send + Sync),
-    asked: &AtomicU64,
-    written: &AtomicU64,
-) {
-    while let Some(path) = request(&mut stream) {
-        if path != "/v1/completions" {
-            let none = b"HTTP/1.1 404 Not Found\r\ncontent-length: 0\r\n\r\n";
-            if stream.write_all(none).is_err() {
-                return;
-            }
-            continue;
-        }
-        let number = asked.fetch_add(1, Ordering::Relaxed);
-        let done = answer(&mut stream, number);
-        written.fetch_add(done.as_ref().copied().unwrap_or(0), Ordering::Relaxed);
-        if done.is_err() {
-            return;
-        }
+/// Why it cannot be opened.
+pub(crate) fn refusal(spec: &ServerSpec) -> Failure {
+    match Rig::open(spec) {
+        Ok(_) => panic!("it opens"),
+        Err(failure) => failure,
     }
 }
 
-/// The path of a request that was read whole.
-fn request(stream: &mut TcpStream) -> Option<String> {
-    let (mut read, mut byte) = (Vec::new(), [0]);
-    while !read.ends_with(b"\r\n\r\n") {
-        if stream.read(&mut byte).ok()? == 0 {
-            return None;
-        }
-        read.push(byte[0]);
-    }
-    let head = String::from_utf8(read).ok()?.to_ascii_lowercase();
-    let length = head
-        .lines()
-        .find_map(|line| line.strip_prefix("content-length:"));
-    let length = length.and_then(|n| n.trim().parse().ok()).unwrap_or(0);
-    stream.read_exact(&mut vec![0; length]).ok()?;
-    head.split(' ').nth(1).map(str::to_owned)
-}
-
-/// The events of an answer of three tokens.
-pub(super) const THREE: &str = "data: {\"choices\":[{\"text\":\" a\"}]}\n\n\
-     data: {\"choices\":[{\"text\":\" b\"}]}\n\n\
-     data: {\"choices\":[{\"text\":\" c\",\"finish_reason\":\"length\"}]}\n\n\
-     data: {\"choices\":[],\"usage\":{\"prompt_tokens\":3,\"completion_tokens\":3}}\n\n\
-     data: [DONE]\n\n";
-
-/// A head, and a body until the connection ends.
-pub(super) fn headed(head: &str, body: &str) -> Vec<u8> {
-    format!("HTTP/1.1 {head}\r\n\r\n{body}").into_bytes()
-}
-
-/// An answer with a length, after which the connection stays.
-pub(super) fn stays(body: &str) -> Vec<u8> {
-    let length = body.len();
-    headed(
-        &format!("200 OK\r\ncontent-type: text/event-stream\r\ncontent-length: {length}"),
-        body,
-    )
+/// Whether a process is there that is not over.
+pub(crate) fn runs(pid: u32) -> bool {
+    let stat = std::fs::read_to_string(format!("/proc/{pid}/stat")).unwrap_or_default();
+    !stat.is_empty() && !stat.contains(") Z ")
 }

@@ -12,7 +12,7 @@ use crate::store::RunRecord;
 /// One sentence.
 pub(crate) fn short(page: &mut Page, header: &RunHeader) {
     let variants = header.variants.iter();
-    let variants = listed(variants.map(|v| format!("{} {}", v.name, v.sha256.short())));
+    let variants = listed(variants.map(|v| format!("{} {}", v.name, v.own_sha256().short())));
     let hosts = joined(header.hosts.iter().map(|(_, host)| machine(host)), "; ");
     let slots = count(header.slots.into(), "slot");
     page.gap();

@@ -86,7 +86,7 @@ pub struct Run {
 pub struct Variant {
     /// Its name, as `--variants` gave it.
     pub name: String,
-    /// SHA-256 of the file.
+    /// SHA-256 of the worker's file.
     pub sha256: String,
     /// SHA-256 of its code section; null for labels of the simulator.
     pub text_sha256: Option<String>,
@@ -96,6 +96,12 @@ pub struct Variant {
     pub git_sha: String,
     /// Compiler flags it was built with.
     pub flags: String,
+    /// What starts it, or where it is; null for what is no server.
+    pub command: Option<String>,
+    /// SHA-256 that names a server's program, arguments and environment; null for what is none.
+    pub identity_sha256: Option<String>,
+    /// SHA-256 of a server's program; null where it is not known.
+    pub program_sha256: Option<String>,
 }
 
 /// One host.

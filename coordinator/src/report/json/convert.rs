@@ -150,6 +150,9 @@ fn variant(variant: &VariantRecord) -> doc::Variant {
         profile_sha256: some(variant.profile_sha256),
         git_sha: variant.git_sha.clone(),
         flags: variant.flags.clone(),
+        command: variant.is_server().then(|| variant.command.clone()),
+        identity_sha256: some(variant.identity),
+        program_sha256: some(variant.program_sha256),
     }
 }
 

@@ -5,7 +5,7 @@ use contract::run::{Notice, NoticeKind, RunHeader, VariantRecord};
 
 use super::words::{bytes, count, date, digits, listed, percent};
 use crate::likeness::plain;
-use crate::plan::Plan;
+use crate::plan::{EngineKind, Plan};
 use crate::schedule;
 use crate::store::RunRecord;
 
@@ -43,10 +43,25 @@ pub(crate) fn facts(
         ("run", format!("{}, begun {begun} UTC", header.run)),
         ("plan", format!("{name} (SHA-256 {digest}), seed {seed}")),
         ("load", load(header, plan)),
-        ("engine", plan.engine_kind().name().to_owned()),
+        ("engine", engine(plan)),
     ];
     let tool = ("tool", format!("{version} ({git})"));
     facts.into_iter().chain(model).chain([tool]).collect()
+}
+
+/// Which engine; of others than our own what that is.
+fn engine(plan: &Plan) -> String {
+    let kind = plan.engine_kind();
+    match kind {
+        EngineKind::Server(_) => format!("{}: {}", kind.name(), uncapitalised(kind.help())),
+        _ => kind.name().to_owned(),
+    }
+}
+
+fn uncapitalised(text: &str) -> String {
+    let mut letters = text.chars();
+    let first = letters.next().map(|first| first.to_ascii_lowercase());
+    first.into_iter().chain(letters).collect()
 }
 
 /// How and when the run ended.
@@ -156,6 +171,16 @@ pub(crate) fn build(variant: &VariantRecord) -> String {
         true => String::new(),
         false => format!(", flags {}", variant.flags),
     };
+    if variant.is_server() {
+        return format!(
+            "{}: `{}`, identity {}{}; measured by the worker {}",
+            variant.name,
+            variant.command,
+            variant.identity.short(),
+            hash("program", &variant.program_sha256),
+            variant.sha256.short()
+        );
+    }
     format!(
         "{}: SHA-256 {}{}{}, sources {}{flags}",
         variant.name,

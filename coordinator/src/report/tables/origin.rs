@@ -7,8 +7,11 @@ use super::table::Table;
 use crate::report::phrases::provenance::{before, frequency, topology};
 use crate::report::phrases::words::{NONE, bytes, known};
 
-/// Builds, baseline first.
+/// Builds, or servers, baseline first.
 pub(crate) fn builds(variants: &[VariantRecord]) -> Table {
+    if variants.iter().any(VariantRecord::is_server) {
+        return servers(variants);
+    }
     let hash = |hash: &Sha256| match *hash == Sha256::default() {
         true => NONE.to_owned(),
         false => hash.to_string(),
@@ -33,6 +36,31 @@ pub(crate) fn builds(variants: &[VariantRecord]) -> Table {
     ];
     Table::new("Builds, baseline first", headings)
         .words(&[1, 2, 3, 4, 5])
+        .with(variants.iter().map(row))
+}
+
+fn servers(variants: &[VariantRecord]) -> Table {
+    let row = |variant: &VariantRecord| {
+        [
+            variant.name.clone(),
+            variant.command.clone(),
+            variant.identity.to_string(),
+            match variant.program_sha256 == Sha256::default() {
+                true => NONE.to_owned(),
+                false => variant.program_sha256.to_string(),
+            },
+            variant.sha256.to_string(),
+        ]
+    };
+    let headings = [
+        "variant",
+        "command",
+        "SHA-256 of program, arguments and environment",
+        "of the program",
+        "of the worker that measured it",
+    ];
+    Table::new("Servers, baseline first", headings)
+        .words(&[1, 2, 3, 4])
         .with(variants.iter().map(row))
 }
 

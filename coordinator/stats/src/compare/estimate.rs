@@ -262,7 +262,7 @@ mod tests {
         let without = Estimate::of(&paired(&d, &[1.0; 7]), &NO_GUARD).unwrap();
         assert!(
             (without.delta - 0.02).abs() > 1e-3,
-            "the twin: unequal order biases the plain mean"
+            "counter-check: unequal order biases the plain mean"
         );
     }
 

@@ -15,7 +15,9 @@ const EXAMPLE: usize = 200;
 /// Kinds of failure.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Kind {
-    /// No connection.
+    /// Nobody listens there.
+    Gone,
+    /// No connection, for another reason.
     NoConnection,
     /// Status 429 or 503.
     Busy,
@@ -81,6 +83,7 @@ impl Kind {
     #[must_use]
     pub fn name(self) -> &'static str {
         match self {
+            Self::Gone => "nobody listens at the server's address",
             Self::NoConnection => "no connection to the server",
             Self::Busy => "refused as overloaded (status 429 or 503)",
             Self::Key => "refused the key (status 401 or 403)",
@@ -111,7 +114,9 @@ impl Kind {
     #[must_use]
     pub fn way_out(self) -> &'static str {
         match self {
-            Self::NoConnection => "look whether the server runs and takes so many connections",
+            Self::Gone | Self::NoConnection => {
+                "look whether the server runs and takes so many connections"
+            }
             Self::Busy => "offer less load, or give the server more places",
             Self::Key => "set key_variable or key_file",
             Self::Rejected => "look at what it says; omit and body change what is sent",
@@ -137,7 +142,7 @@ impl Kind {
     #[must_use]
     pub fn ending(self) -> Ending {
         match self {
-            Self::NoConnection => Ending::Refused(ErrorKind::Down),
+            Self::Gone | Self::NoConnection => Ending::Refused(ErrorKind::Down),
             Self::Busy => Ending::Refused(ErrorKind::Overloaded),
             Self::Key | Self::Rejected | Self::Redirect => Ending::Refused(ErrorKind::Invalid),
             Self::Cut | Self::NoEnd => Ending::Disconnected,

@@ -84,6 +84,23 @@ impl Links {
         }
     }
 
+    /// Whether nobody listens any more. It is asked where a connection broke, and sends nothing.
+    pub(super) async fn is_gone(&self) -> bool {
+        let refused = self.connect().await.err();
+        refused.is_some_and(|fault| fault.kind == Kind::Gone)
+    }
+
+    async fn connect(&self) -> Result<TcpStream, Fault> {
+        let stream = TcpStream::connect(&self.addresses[..]).await;
+        stream.map_err(|error| {
+            let kind = match error.kind() {
+                io::ErrorKind::ConnectionRefused => Kind::Gone,
+                _ => Kind::NoConnection,
+            };
+            kind.of(error.to_string())
+        })
+    }
+
     fn rested(&self) -> Option<Link> {
         self.idle.borrow_mut().pop()
     }
@@ -91,9 +108,7 @@ impl Links {
     async fn open(&self) -> Result<Link, Fault> {
         let began = self.time.now();
         let failed = |error: &dyn std::error::Error| Kind::NoConnection.of(error.to_string());
-        let stream = TcpStream::connect(&self.addresses[..])
-            .await
-            .map_err(|error| failed(&error))?;
+        let stream = self.connect().await?;
         stream.set_nodelay(true).map_err(|error| failed(&error))?;
         let arrived = Rc::new(Cell::new(began));
         let io = TokioIo::new(Stamped {

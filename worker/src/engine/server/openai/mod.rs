@@ -33,7 +33,7 @@ use self::exchange::Common;
 use self::fault::Fault;
 use self::prompts::{Ask, Prompts};
 use self::thread::{Command, Desk, Fetch, Form, Mark, Parts, Shared, lock};
-use super::super::{
+use crate::engine::{
     Counters, Engine, EngineError, EngineRequest, Opened, StepSink, Time, WindowStart,
 };
 
@@ -65,6 +65,7 @@ pub fn open(
     demand: Demand,
     time: Arc<dyn Time>,
     sink: Box<dyn StepSink>,
+    wait: &mut dyn FnMut(&Fault) -> Result<(), Failure>,
     phase: &mut dyn FnMut(&'static str),
 ) -> Result<Opened, Failure> {
     room::allow(demand.concurrency).map_err(failure)?;
@@ -83,13 +84,12 @@ pub fn open(
         shared: shared.clone(),
         sink,
     })?;
-    let fetch = |path: &str, body| fetch(&commands, path, body);
-    let models = fetch("/v1/models", None).map_err(|fault| {
-        failure(format!(
-            "the server at {base} cannot be asked: {fault}; {}",
-            fault.kind.way_out()
-        ))
-    })?;
+    let models = loop {
+        match models(spec, &commands) {
+            Ok(models) => break models,
+            Err(fault) => wait(&fault)?,
+        }
+    };
     let first = models
         .map(|models| models["data"][0].clone())
         .unwrap_or_default();
@@ -121,7 +121,6 @@ pub fn open(
             contract::text::line(&name, contract::text::NAME)
         ),
         max_context,
-        threads: 1,
         ..LoadReport::default()
     };
     Ok(Opened {
@@ -134,6 +133,7 @@ pub fn open(
         report,
         kernels: "of the server".to_owned(),
         processors: Vec::new(),
+        family: None,
     })
 }
 
@@ -220,6 +220,17 @@ fn fetch(
     replied.recv().unwrap_or_else(|_| Err(gone()))
 }
 
+/// The models of a server that says that it is ready.
+fn models(spec: &OpenAiSpec, commands: &UnboundedSender<Command>) -> Result<Option<Value>, Fault> {
+    let health = match spec.health.as_str() {
+        "" => "/health",
+        path => path,
+    };
+    // One that has no such path is ready when it lists its models.
+    fetch(commands, health, None)?;
+    fetch(commands, "/v1/models", None)
+}
+
 /// The server's tokenizer, as llama.cpp and vLLM have it: each ignores the other's key.
 fn tokenize(commands: &UnboundedSender<Command>, model: &str) -> Ask {
     let (commands, model) = (commands.downgrade(), model.to_owned());
@@ -298,6 +309,15 @@ impl Engine for Client {
             server: Some(counts.facts(prompts.described())),
             ..counts.counters.facts()
         }
+    }
+
+    fn complaint(&self) -> Option<String> {
+        if self.shared.down.load(Ordering::Acquire) {
+            return Some("does not listen any more".to_owned());
+        }
+        let failures = lock(&self.shared.counts).failures.counts();
+        let told: Vec<String> = failures.iter().map(ToString::to_string).collect();
+        (!told.is_empty()).then(|| format!("gave other than answers: {}", told.join("; ")))
     }
 
     fn encode(&self, text: &str) -> Result<Vec<u32>, EngineError> {

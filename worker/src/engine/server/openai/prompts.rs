@@ -20,7 +20,6 @@ pub(super) struct Prompts {
 
 enum Tokenizer {
     /// The model's own, of a directory.
-    #[cfg(feature = "native")]
     Local(Box<inference::tokenizer::Tokenizer>),
     /// The server's, by its `/tokenize`.
     Server(Ask),
@@ -76,7 +75,6 @@ impl Prompts {
     /// Tokens of a text.
     pub(super) fn encode(&self, text: &str) -> Result<Vec<u32>, EngineError> {
         match &self.tokenizer {
-            #[cfg(feature = "native")]
             Tokenizer::Local(tokenizer) => {
                 tokenizer.encode(text).map_err(|error| EngineError::Encode {
                     reason: error.to_string(),
@@ -99,7 +97,6 @@ impl Prompts {
             return Ok(tokens.into());
         }
         match &self.tokenizer {
-            #[cfg(feature = "native")]
             Tokenizer::Local(tokenizer) => Ok(tokenizer.decode(tokens).into()),
             Tokenizer::Server(_) => Ok(tokens.into()),
             Tokenizer::Words(words) => {
@@ -116,9 +113,7 @@ impl Prompts {
     /// For reports.
     pub(super) fn described(&self) -> &'static str {
         match (&self.tokenizer, self.ids) {
-            #[cfg(feature = "native")]
             (Tokenizer::Local(_), true) => "token ids of the tokenizer in the plan's directory",
-            #[cfg(feature = "native")]
             (Tokenizer::Local(_), false) => "text, cut by the tokenizer in the plan's directory",
             (Tokenizer::Server(_), _) => "token ids of the server's /tokenize",
             (Tokenizer::Words(_), _) => {
@@ -128,7 +123,6 @@ impl Prompts {
     }
 }
 
-#[cfg(feature = "native")]
 fn local(directory: &str) -> Result<Tokenizer, String> {
     inference::tokenizer::Tokenizer::read(std::path::Path::new(directory))
         .map(|tokenizer| Tokenizer::Local(Box::new(tokenizer)))
@@ -138,11 +132,6 @@ fn local(directory: &str) -> Result<Tokenizer, String> {
                 crate::causes::with_causes(&error)
             )
         })
-}
-
-#[cfg(not(feature = "native"))]
-fn local(_: &str) -> Result<Tokenizer, String> {
-    Err("this program has no tokenizer of its own: leave tokenizer out of the plan".to_owned())
 }
 
 impl Words {

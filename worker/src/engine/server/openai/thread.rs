@@ -139,6 +139,9 @@ impl Desk {
             asked = self.ask(&request, &mark) => asked,
         };
         lock(&self.shared.held).remove(&index);
+        if self.shared.down.load(Ordering::Acquire) {
+            return;
+        }
         match asked.filter(|_| !mark.cancelled.load(Ordering::Acquire)) {
             None => self.ended(index, Ending::Cancelled),
             Some(Ok((at, whole))) => {
@@ -154,7 +157,11 @@ impl Desk {
             }
             Some(Err(fault)) => {
                 lock(&self.shared.counts).failures.count(&fault);
-                self.ended(index, fault.kind.ending());
+                // Without a server nothing that follows would be a measurement of it.
+                match self.is_gone(&fault).await {
+                    true => self.down(),
+                    false => self.ended(index, fault.kind.ending()),
+                }
             }
         }
     }
@@ -181,9 +188,26 @@ impl Desk {
         Some(exchange::ask(&self.links, &self.common, path, body, asked, &mut telling).await)
     }
 
+    async fn is_gone(&self, fault: &Fault) -> bool {
+        match fault.kind {
+            Kind::Gone => true,
+            Kind::Cut | Kind::NoEnd => self.links.is_gone().await,
+            _ => false,
+        }
+    }
+
+    /// All that it held is over.
+    fn down(&self) {
+        if !self.shared.down.swap(true, Ordering::AcqRel) {
+            self.sink.borrow_mut().happened(&[EngineEvent::Down]);
+        }
+    }
+
     fn ended(&self, index: u32, ending: Ending) {
-        let ended = EngineEvent::Ended { index, ending };
-        self.sink.borrow_mut().happened(&[ended]);
+        if !self.shared.down.load(Ordering::Acquire) {
+            let ended = EngineEvent::Ended { index, ending };
+            self.sink.borrow_mut().happened(&[ended]);
+        }
     }
 }
 

@@ -297,14 +297,44 @@ fn connections_are_used_again_and_opened_when_the_server_closed_them() {
 }
 
 #[test]
-fn nobody_there_is_a_sentence_and_a_server_that_goes_is_a_kind() {
+fn nobody_there_is_a_sentence() {
     let free = std::net::TcpListener::bind("127.0.0.1:0").and_then(|l| l.local_addr());
     let address = free.expect("a port is free");
     let clock = worker::measure::Clock::monotonic();
     let sink = worker::load::inbox::Inbox::default().sink(&clock);
     let refused = super::rig::open(&OpenAiSpec::default(), address, &clock, sink);
     let message = refused.err().expect("nobody listens").message;
-    assert!(message.contains("no connection to the server"), "{message}");
+    assert!(message.contains("nobody listens"), "{message}");
+}
+
+/// A server that ends while it answers takes the engine with it: what follows would measure nothing.
+#[test]
+fn a_server_that_ends_in_the_middle_is_down() {
+    let listener = std::net::TcpListener::bind("127.0.0.1:0").expect("a port is free");
+    let address = listener.local_addr().expect("it is bound");
+    let server = std::thread::spawn(move || {
+        for _ in 0..8 {
+            let (mut stream, _) = listener.accept().expect("somebody connects");
+            let path = super::rig::request(&mut stream).expect("it is a request");
+            if path == "/v1/completions" {
+                return;
+            }
+            let none = b"HTTP/1.1 404 Not Found\r\nconnection: close\r\ncontent-length: 0\r\n\r\n";
+            stream.write_all(none).expect("it listens");
+        }
+    });
+    let mut rig = Rig::new(address);
+    rig.ask(&[3, 3, 3]);
+    let down = |stamped: &worker::load::inbox::Stamped| stamped.event == EngineEvent::Down;
+    assert!(rig.until_ended(1).iter().any(down));
+    server.join().expect("it ends");
+    let complaint = rig.engine.complaint().expect("it can say");
+    assert!(
+        complaint.contains("does not listen any more"),
+        "{complaint}"
+    );
+    let again = rig.engine.submit(&mut Vec::new());
+    assert!(again.is_err(), "nothing is taken any more");
 }
 
 /// Answers with bytes changed, cut and doubled at random: every request ends once, and the client

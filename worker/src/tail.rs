@@ -1,33 +1,34 @@
-//! The end of a process's output: a bounded tail of its standard error. Must not know processes.
+//! The end of a process's output: a bounded tail. Must not know processes.
 
 use std::collections::VecDeque;
 
 use tokio::io::{AsyncRead, AsyncReadExt};
 
 /// Bytes kept.
-pub(super) const TAIL: usize = 4096;
+pub(crate) const TAIL: usize = 4096;
 
 /// The last [`TAIL`] bytes.
 #[derive(Debug, Default)]
-pub(super) struct Tail(VecDeque<u8>);
+pub(crate) struct Tail(VecDeque<u8>);
 
 impl Tail {
     /// Reads to the end of the stream. May be dropped at any await; what was read so far is kept.
-    pub(super) async fn follow(&mut self, mut stream: impl AsyncRead + Unpin) {
+    pub(crate) async fn follow(&mut self, mut stream: impl AsyncRead + Unpin) {
         let mut buffer = [0; 1024];
         while let Ok(read @ 1..) = stream.read(&mut buffer).await {
             self.push(&buffer[..read]);
         }
     }
 
-    fn push(&mut self, bytes: &[u8]) {
+    /// More of it.
+    pub(crate) fn push(&mut self, bytes: &[u8]) {
         self.0.extend(bytes);
         let excess = self.0.len().saturating_sub(TAIL);
         self.0.drain(..excess);
     }
 
     /// As text; a truncated character is shown as such.
-    pub(super) fn text(&self) -> String {
+    pub(crate) fn text(&self) -> String {
         let (front, back) = self.0.as_slices();
         String::from_utf8_lossy(&[front, back].concat()).into_owned()
     }

@@ -1,0 +1,69 @@
+//! Servers as this host finds them: what each variant is made of, and that no two are made of the
+//! same.
+
+use std::collections::BTreeMap;
+
+use contract::command;
+use contract::identity::Sha256;
+use contract::run::VariantRecord;
+use contract::spec::Reach;
+
+use crate::error::AppError;
+
+/// The record of a variant that is such a server, and what a reader must know of it.
+///
+/// # Errors
+/// When there is no such program.
+pub(super) fn record(
+    record: VariantRecord,
+    reach: &Reach,
+) -> Result<(VariantRecord, Option<String>), AppError> {
+    let path = std::env::var_os("PATH");
+    let found = command::identify(reach, path.as_deref()).map_err(|source| AppError::Server {
+        variant: record.name.clone(),
+        source,
+    })?;
+    let label = found.is_script.then(|| {
+        let name = found.program.file_name().unwrap_or_default();
+        format!(
+            "{} is a script: the program that it runs is not identified",
+            name.display()
+        )
+    });
+    let record = VariantRecord {
+        command: match reach {
+            Reach::Command(command) => command.shown(),
+            Reach::Url(url) => url.clone(),
+        },
+        identity: found.identity,
+        program_sha256: found.program_sha256,
+        ..record
+    };
+    Ok((record, label))
+}
+
+/// Refuses two variants that are the same.
+///
+/// # Errors
+/// When there are such.
+pub(super) fn differ(records: &[VariantRecord]) -> Result<(), AppError> {
+    let mut seen: BTreeMap<Sha256, &VariantRecord> = BTreeMap::new();
+    let servers = records.iter().filter(|record| record.is_server());
+    for record in servers {
+        if let Some(first) = seen.insert(record.identity, record) {
+            return Err(AppError::SameServer {
+                variants: [first.name.clone(), record.name.clone()],
+                command: record.command.clone(),
+            });
+        }
+    }
+    Ok(())
+}
+
+/// What workers must find, by variant.
+pub(super) fn identities(records: &[VariantRecord]) -> BTreeMap<String, Sha256> {
+    let servers = records.iter().filter(|record| record.is_server());
+    servers
+        .map(|record| (record.name.clone(), record.identity))
+        .collect()
+}

@@ -1,0 +1,52 @@
+//! What flags say of a plan. Owns which of it concerns which engine; must not know how flags are
+//! spelt.
+
+use super::kind::EngineKind;
+use super::{OnLoss, Verify};
+
+/// What flags say. Unset leaves the plan's own value.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Overrides {
+    /// Repetitions of every block.
+    pub rounds: Option<u32>,
+    /// The planned interim analysis, after how many rounds.
+    pub look: Option<u32>,
+    /// The root of every random draw.
+    pub seed: Option<u64>,
+    /// Whether comparisons carry arm A2.
+    pub control: Option<bool>,
+    /// Workers side by side on each host.
+    pub slots: Option<u32>,
+    /// Keep workers over all trials.
+    pub resident: Option<bool>,
+    /// Run A and B at the same time.
+    pub duet: Option<bool>,
+    /// What to do when a worker is lost.
+    pub on_loss: Option<OnLoss>,
+    /// Which engine.
+    pub engine: Option<EngineKind>,
+    /// Directory or file of the model; concerns the native engine.
+    pub model: Option<String>,
+    /// Engine threads; concerns the native engine.
+    pub threads: Option<u32>,
+    /// Slowing of arm B, a share; concerns the native engine.
+    pub handicap: Option<f64>,
+    /// How much of the model hosts compare; concerns the native engine.
+    pub verify: Option<Verify>,
+}
+
+impl Overrides {
+    /// What was said and means nothing to this engine, by the names of its keys.
+    pub(super) fn unused(&self, engine: EngineKind) -> Vec<&'static str> {
+        let said = [
+            ("model", self.model.is_some()),
+            ("threads", self.threads.is_some()),
+            ("handicap", self.handicap.is_some()),
+            ("verify-model", self.verify.is_some()),
+        ];
+        said.into_iter()
+            .filter(|(key, said)| *said && !engine.flags().contains(key))
+            .map(|(key, _)| key)
+            .collect()
+    }
+}

@@ -1,0 +1,268 @@
+//! Servers as a plan gives them: what holds for all variants, and what each has of its own. Owns
+//! the merging and which combinations make sense; must not look for programs.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::path::Path;
+use std::time::Duration;
+
+use contract::identity::Sha256;
+use contract::spec::{
+    Command, MODEL, OpenAiSpec, PORT, PROGRAM, Protocol, Reach, ServerSpec, THREADS,
+};
+use serde::{Deserialize, Serialize};
+
+use super::ledger::Ledger;
+use super::overrides::Overrides;
+use super::problem::Problem;
+use super::server_problem::ServerProblem;
+use super::{Plan, nearest};
+
+/// The table `[server]`.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct ServerPlan {
+    /// Program and arguments, of every variant that has no command of its own.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub command: Vec<String>,
+    /// Where it is instead, if somebody else runs it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub url: Option<String>,
+    /// Where it runs, and what relative paths count from; unset means the plan's own directory.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub directory: Option<String>,
+    /// What `{model}` stands for.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub model: Option<String>,
+    /// What `{threads}` stands for; zero means the cores a worker may use divided by the slots of
+    /// its host.
+    pub threads: u32,
+    /// Seconds until it must be ready.
+    pub start: f64,
+    /// Environment of every variant.
+    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
+    pub env: BTreeMap<String, String>,
+    /// How a server with the OpenAI interface is asked.
+    #[serde(skip_serializing_if = "OpenAiSpec::is_default")]
+    pub openai: OpenAiSpec,
+    /// The variants, baseline first.
+    #[serde(rename = "variant")]
+    pub variants: Vec<ServerVariant>,
+}
+
+/// What a variant has of its own.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct ServerVariant {
+    /// Its name.
+    pub name: String,
+    /// What `{program}` stands for.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub program: Option<String>,
+    /// A command of its own.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub command: Vec<String>,
+    /// Arguments behind those of the command.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub args: Vec<String>,
+    /// Where it is, if somebody else runs it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub url: Option<String>,
+    /// Environment on top of that of all.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub env: BTreeMap<String, String>,
+}
+
+impl Default for ServerPlan {
+    fn default() -> Self {
+        Self {
+            command: Vec::new(),
+            url: None,
+            directory: None,
+            model: None,
+            threads: 0,
+            start: 60.0,
+            env: BTreeMap::new(),
+            openai: OpenAiSpec::default(),
+            variants: Vec::new(),
+        }
+    }
+}
+
+impl ServerPlan {
+    /// The names of the variants, baseline first.
+    pub fn names(&self) -> impl Iterator<Item = &str> {
+        self.variants.iter().map(|variant| variant.name.as_str())
+    }
+
+    /// What a variant is made of, of one that the plan names.
+    #[must_use]
+    pub fn reach(&self, variant: &str) -> Option<Reach> {
+        let variant = self.variants.iter().find(|known| known.name == variant)?;
+        let own = variant.url.as_ref();
+        let url = own.or(self.url.as_ref().filter(|_| variant.command.is_empty()));
+        Some(match url {
+            Some(url) => Reach::Url(url.clone()),
+            None => Reach::Command(self.command(variant)),
+        })
+    }
+
+    fn command(&self, variant: &ServerVariant) -> Command {
+        let line = match variant.command.is_empty() {
+            true => &self.command,
+            false => &variant.command,
+        };
+        let env = self.env.iter().chain(&variant.env);
+        let command = Command {
+            line: line.iter().chain(&variant.args).cloned().collect(),
+            env: env
+                .map(|(name, value)| (name.clone(), value.clone()))
+                .collect(),
+            directory: self.directory.clone().unwrap_or_default(),
+        };
+        match &variant.program {
+            Some(program) => command.filled(&[(PROGRAM, program)]),
+            None => command,
+        }
+    }
+
+    /// What a worker is told of a variant that the plan names; its identity is for whoever can
+    /// look.
+    pub(super) fn spec(&self, protocol: Protocol, model: &str, variant: &str) -> ServerSpec {
+        ServerSpec {
+            protocol,
+            variant: variant.to_owned(),
+            reach: self
+                .reach(variant)
+                .unwrap_or_else(|| Reach::Command(Command::default())),
+            identity: Sha256::default(),
+            model: model.to_owned(),
+            threads: self.threads,
+            start: Duration::try_from_secs_f64(self.start).unwrap_or_default(),
+            openai: self.openai.clone(),
+        }
+    }
+
+    /// Where somebody else runs it, nobody knows which program that is.
+    pub(super) fn label(&self) -> Option<String> {
+        let names = self.names().filter_map(|name| self.reach(name));
+        let found = |reach| matches!(reach, Reach::Url(_));
+        names.into_iter().any(found).then(|| {
+            "servers of others: arms are places and times, which programs run there is not known"
+                .to_owned()
+        })
+    }
+
+    pub(super) fn with(mut self, flags: &Overrides) -> Self {
+        if let Some(model) = &flags.model {
+            self.model = Some(absolute(Path::new(model)));
+        }
+        self.threads = flags.threads.unwrap_or(self.threads);
+        self
+    }
+
+    pub(super) fn place(&mut self, place: &Path) {
+        let directory = self.directory.as_deref().unwrap_or_default();
+        let directory = place.join(directory);
+        self.directory = Some(match directory.as_os_str().is_empty() {
+            true => absolute(Path::new(".")),
+            false => absolute(&directory),
+        });
+        if let Some(model) = &mut self.model {
+            *model = absolute(&place.join(&model));
+        }
+        for path in [&mut self.openai.tokenizer, &mut self.openai.key_file] {
+            if !path.is_empty() {
+                *path = absolute(&place.join(&path));
+            }
+        }
+    }
+
+    pub(super) fn forget_places(&mut self) {
+        (self.directory, self.model) = (None, None);
+    }
+
+    pub(super) fn check(&self, protocol: Protocol, plan: &Plan, ledger: &mut Ledger) {
+        ledger.range("server.threads", self.threads, 0, 1024);
+        ledger.real("server.start", self.start, 0.1, 86_400.0);
+        let mut problems = Vec::new();
+        if self.start > plan.timeouts.load.as_secs_f64() {
+            let start = self.start as u64;
+            problems.push(ServerProblem::Start { start });
+        }
+        if protocol != Protocol::OpenAi && !self.openai.is_default() {
+            problems.push(ServerProblem::Options(protocol.name()));
+        }
+        if self.variants.is_empty() {
+            problems.push(ServerProblem::NoVariant);
+        }
+        let mut names = BTreeSet::new();
+        for variant in &self.variants {
+            ledger.name("server.variant.name", &variant.name);
+            if !names.insert(&variant.name) {
+                problems.push(ServerProblem::Twice(variant.name.clone()));
+            }
+            problems.extend(self.problem(protocol, variant));
+        }
+        ledger
+            .problems
+            .extend(problems.into_iter().map(Problem::Server));
+    }
+
+    fn problem(&self, protocol: Protocol, variant: &ServerVariant) -> Option<ServerProblem> {
+        let name = variant.name.clone();
+        let command = self.command(variant);
+        let own_both = !variant.command.is_empty() && variant.url.is_some();
+        if own_both || (!self.command.is_empty() && self.url.is_some()) {
+            return Some(ServerProblem::Both(name));
+        }
+        if matches!(self.reach(&name), Some(Reach::Url(_))) {
+            return (!protocol.has_address()).then_some(ServerProblem::Address(name));
+        }
+        if command.line.is_empty() {
+            return Some(ServerProblem::Nothing(name));
+        }
+        if command.mentions(PROGRAM) {
+            return Some(ServerProblem::NoProgram(name));
+        }
+        let bare = ServerVariant {
+            program: None,
+            ..variant.clone()
+        };
+        if variant.program.is_some() && !self.command(&bare).mentions(PROGRAM) {
+            return Some(ServerProblem::UnusedProgram(name));
+        }
+        match (protocol.has_address(), command.mentions(PORT)) {
+            (true, false) => return Some(ServerProblem::NoPort(name)),
+            (false, true) => return Some(ServerProblem::Port(name)),
+            _ => {}
+        }
+        let words = command.line.iter().chain(command.env.values());
+        words
+            .flat_map(|word| placeholders(word))
+            .find(|found| ![MODEL, PORT, THREADS].contains(found))
+            .map(|found| ServerProblem::Placeholder {
+                variant: name,
+                found: found.to_owned(),
+                near: nearest(found, [MODEL, PORT, THREADS, PROGRAM]).map(str::to_owned),
+            })
+    }
+}
+
+/// Words in braces that could stand for something.
+fn placeholders(word: &str) -> impl Iterator<Item = &str> {
+    word.match_indices('{').filter_map(|(begin, _)| {
+        let length = word[begin..].find('}')? + 1;
+        let found = &word[begin..begin + length];
+        let inner = &found[1..length - 1];
+        let plain = !inner.is_empty() && inner.chars().all(|c| c.is_ascii_lowercase());
+        plain.then_some(found)
+    })
+}
+
+fn absolute(path: &Path) -> String {
+    std::path::absolute(path)
+        .as_deref()
+        .unwrap_or(path)
+        .display()
+        .to_string()
+}
