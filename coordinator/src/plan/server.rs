@@ -6,7 +6,9 @@ use std::path::Path;
 use std::time::Duration;
 
 use contract::identity::Sha256;
-use contract::spec::{Command, MODEL, PORT, PROGRAM, Protocol, Reach, ServerSpec, THREADS};
+use contract::spec::{
+    Command, MODEL, OpenAiSpec, PORT, PROGRAM, Protocol, Reach, ServerSpec, THREADS,
+};
 use serde::{Deserialize, Serialize};
 
 use super::ledger::Ledger;
@@ -39,6 +41,9 @@ pub struct ServerPlan {
     /// Environment of every variant.
     #[serde(skip_serializing_if = "BTreeMap::is_empty")]
     pub env: BTreeMap<String, String>,
+    /// How a server with the OpenAI interface is asked.
+    #[serde(skip_serializing_if = "OpenAiSpec::is_default")]
+    pub openai: OpenAiSpec,
     /// The variants, baseline first.
     #[serde(rename = "variant")]
     pub variants: Vec<ServerVariant>,
@@ -77,6 +82,7 @@ impl Default for ServerPlan {
             threads: 0,
             start: 60.0,
             env: BTreeMap::new(),
+            openai: OpenAiSpec::default(),
             variants: Vec::new(),
         }
     }
@@ -132,6 +138,7 @@ impl ServerPlan {
             model: model.to_owned(),
             threads: self.threads,
             start: Duration::try_from_secs_f64(self.start).unwrap_or_default(),
+            openai: self.openai.clone(),
         }
     }
 
@@ -163,6 +170,11 @@ impl ServerPlan {
         if let Some(model) = &mut self.model {
             *model = absolute(&place.join(&model));
         }
+        for path in [&mut self.openai.tokenizer, &mut self.openai.key_file] {
+            if !path.is_empty() {
+                *path = absolute(&place.join(&path));
+            }
+        }
     }
 
     pub(super) fn forget_places(&mut self) {
@@ -176,6 +188,9 @@ impl ServerPlan {
         if self.start > plan.timeouts.load.as_secs_f64() {
             let start = self.start as u64;
             problems.push(ServerProblem::Start { start });
+        }
+        if protocol != Protocol::OpenAi && !self.openai.is_default() {
+            problems.push(ServerProblem::Options(protocol.name()));
         }
         if self.variants.is_empty() {
             problems.push(ServerProblem::NoVariant);

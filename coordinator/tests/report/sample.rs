@@ -5,7 +5,7 @@ use std::time::Duration;
 use contract::addendum::{NoiseFloor, NoiseFloors};
 use contract::id::{Arm, Attempt, RunId, TrialKey};
 use contract::identity::{HostFacts, Sha256};
-use contract::part::Part;
+use contract::part::{Part, ServerFacts};
 use contract::run::{
     BlockDone, Notice, NoticeKind, Role, RunEnd, RunHeader, RunState, VariantRecord,
 };
@@ -59,6 +59,8 @@ pub(crate) struct Story {
     pub(crate) prompts: Option<(u32, u32)>,
     /// Time between the ends of two rounds.
     pub(crate) pace_ms: u64,
+    /// Facts of a server, the same in every part. The failures are those of B alone.
+    pub(crate) server: Option<ServerFacts>,
 }
 
 impl Default for Story {
@@ -87,6 +89,7 @@ impl Default for Story {
             duet: false,
             prompts: None,
             pace_ms: 0,
+            server: None,
         }
     }
 }

@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
-use super::seconds;
+use super::{OpenAiSpec, seconds};
 use crate::identity::Sha256;
 
 /// Protocol of a server.
@@ -16,6 +16,9 @@ use crate::identity::Sha256;
 pub enum Protocol {
     /// JSON lines on standard input and output.
     Exec,
+    /// HTTP as OpenAI's interface has it.
+    #[serde(rename = "openai")]
+    OpenAi,
 }
 
 /// A server that a worker starts, or connects to.
@@ -40,6 +43,9 @@ pub struct ServerSpec {
     /// Time within which it must be ready.
     #[serde(with = "seconds")]
     pub start: Duration,
+    /// Of [`Protocol::OpenAi`] alone.
+    #[serde(default, skip_serializing_if = "OpenAiSpec::is_default")]
+    pub openai: OpenAiSpec,
 }
 
 /// Command or address of a server.
@@ -77,13 +83,14 @@ pub const PROGRAM: &str = "{program}";
 
 impl Protocol {
     /// All.
-    pub const ALL: [Self; 1] = [Self::Exec];
+    pub const ALL: [Self; 2] = [Self::Exec, Self::OpenAi];
 
     /// The name in plans and flags.
     #[must_use]
     pub const fn name(self) -> &'static str {
         match self {
             Self::Exec => "exec",
+            Self::OpenAi => "openai",
         }
     }
 
@@ -92,6 +99,7 @@ impl Protocol {
     pub const fn help(self) -> &'static str {
         match self {
             Self::Exec => "A program that speaks JSON lines on standard input and output",
+            Self::OpenAi => "A server with the OpenAI HTTP interface",
         }
     }
 

@@ -2,19 +2,28 @@
 //! is, its process, and the end of both; each protocol has a file of its own. Must not know loads.
 
 mod exec;
+pub mod openai;
 mod process;
 
-use std::sync::{Mutex, PoisonError};
+use std::net::TcpListener;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::{Duration, Instant};
 
 use contract::command::{self, Identified};
 use contract::message::{Failure, FailureKind};
-use contract::spec::{Demand, MODEL, Protocol, Reach, ServerSpec, THREADS};
+use contract::part::EngineFacts;
+use contract::spec::{Demand, MODEL, PORT, Protocol, Reach, ServerSpec, THREADS};
 
-use super::{Counters, Engine, EngineError, EngineRequest, Opened, StepSink, WindowStart, threads};
+use super::{
+    Counters, Engine, EngineError, EngineRequest, Opened, StepSink, Time, WindowStart, threads,
+};
 use process::{Output, Process};
 
 /// In a worker's environment: its host starts no commands that a coordinator names.
 pub const NO_COMMANDS: &str = "PGO_BENCH_NO_COMMANDS";
+
+/// Between two questions whether a server is ready.
+const BETWEEN_ASKING: Duration = Duration::from_millis(20);
 
 /// What a protocol opens its engine with.
 struct Setting<'a> {
@@ -39,6 +48,7 @@ pub(super) fn open(
     spec: &ServerSpec,
     demand: Demand,
     slots: u32,
+    time: Arc<dyn Time>,
     sink: Box<dyn StepSink>,
     phase: &mut dyn FnMut(&'static str),
 ) -> Result<Opened, Failure> {
@@ -51,7 +61,7 @@ pub(super) fn open(
     };
     let (opened, process) = match (spec.protocol, &spec.reach) {
         (Protocol::Exec, Reach::Command(command)) => {
-            let mut process = started(&setting, command, &found, Output::Spoken)?;
+            let mut process = started(&setting, command, &found, Output::Spoken, None)?;
             let opened = exec::open(&mut process, &setting, sink)?;
             (opened, Some(process))
         }
@@ -60,6 +70,20 @@ pub(super) fn open(
                 "an exec engine has no address, and the plan gives {url}: give a command instead"
             );
             return Err(failure(FailureKind::BadAssignment, message));
+        }
+        (Protocol::OpenAi, Reach::Command(command)) => {
+            let port = free_port()?;
+            let mut process = started(&setting, command, &found, Output::Logged, Some(port))?;
+            let at = format!("http://127.0.0.1:{port}");
+            let until = Instant::now() + spec.start;
+            let wait = &mut |fault: &openai::fault::Fault| wait(&mut process, spec, until, fault);
+            let opened = openai::open(&spec.openai, &at, demand, time, sink, wait, phase)?;
+            (opened, Some(process))
+        }
+        (Protocol::OpenAi, Reach::Url(url)) => {
+            let wait = &mut |fault: &openai::fault::Fault| Err(unreachable(spec, url, fault));
+            let opened = openai::open(&spec.openai, url, demand, time, sink, wait, phase)?;
+            (opened, None)
         }
     };
     if let Some(process) = &process {
@@ -122,9 +146,15 @@ fn started(
     command: &contract::spec::Command,
     found: &Identified,
     output: Output,
+    port: Option<u16>,
 ) -> Result<Process, Failure> {
     let threads = setting.threads.to_string();
-    let filled = command.filled(&[(MODEL, &setting.spec.model), (THREADS, &threads)]);
+    let port = port.map_or_else(String::new, |port| port.to_string());
+    let filled = command.filled(&[
+        (MODEL, &setting.spec.model),
+        (THREADS, &threads),
+        (PORT, &port),
+    ]);
     Process::start(found, &filled, output).map_err(|error| {
         let message = format!(
             "failed to start `{}` for {}: {error}; correct the command or its directory in the plan",
@@ -133,6 +163,54 @@ fn started(
         );
         failure(FailureKind::BadAssignment, message)
     })
+}
+
+/// A port of this host that nobody listens on now.
+fn free_port() -> Result<u16, Failure> {
+    let free = TcpListener::bind(("127.0.0.1", 0)).and_then(|listener| listener.local_addr());
+    free.map(|address| address.port()).map_err(|error| {
+        let message = format!("failed to find a free port for the server: {error}");
+        failure(FailureKind::Engine, message)
+    })
+}
+
+/// Lets a server that is not ready have more time, or says why it gets none.
+fn wait(
+    process: &mut Process,
+    spec: &ServerSpec,
+    until: Instant,
+    fault: &openai::fault::Fault,
+) -> Result<(), Failure> {
+    let why = match process.runs() {
+        true if Instant::now() < until => {
+            std::thread::sleep(BETWEEN_ASKING);
+            return Ok(());
+        }
+        true => format!(
+            "was not ready within {} s ({fault}); raise `server.start`, or look at its command",
+            spec.start.as_secs_f64()
+        ),
+        false => match process.end() {
+            Some(exit) => format!("ended before it was ready ({exit})"),
+            None => "ended before it was ready".to_owned(),
+        },
+    };
+    let message = format!(
+        "the server of {}, `{}`, {why}{}",
+        spec.variant,
+        process.shown(),
+        process.last_words()
+    );
+    Err(failure(FailureKind::Engine, message))
+}
+
+fn unreachable(spec: &ServerSpec, url: &str, fault: &openai::fault::Fault) -> Failure {
+    let message = format!(
+        "the server of {} at {url} cannot be asked: {fault}; {}",
+        spec.variant,
+        fault.kind.way_out()
+    );
+    failure(FailureKind::Engine, message)
 }
 
 /// A wrapper that runs something else would measure what nobody has identified. That a script may
@@ -172,6 +250,10 @@ impl Engine for Owned {
 
     fn counters(&self) -> Counters {
         self.engine.counters()
+    }
+
+    fn facts(&self) -> EngineFacts {
+        self.engine.facts()
     }
 
     fn encode(&self, text: &str) -> Result<Vec<u32>, EngineError> {
