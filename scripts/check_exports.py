@@ -5,14 +5,14 @@
     for f in json hlog hgrm csv openmetrics trace; do coordinator report latest --output $f > run.$f; done
     venv/bin/python scripts/check_exports.py run
 
-Reads NAME.json (the run's document) and whichever of the others are there, and checks that
+Reads NAME.json (the run's document) and the other files that exist, and checks that
   * the interval log, read by the HdrHistogram package, gives for each scenario, arm and metric as many values as the
-    document states, and every stated quantile lies in the very bucket that the package finds;
-  * each line of the percentile distribution stands for as many values as the package counts up to its value;
+    document states, and every stated quantile lies in the bucket that the package finds;
+  * each line of the percentile distribution states as many values as the package counts up to its value;
   * the table has its columns, numbers where numbers belong, and the requests of the document;
-  * the OpenMetrics text is accepted by the Prometheus client's parser and tells the same counts;
+  * the OpenMetrics text is accepted by the Prometheus client's parser and has the same counts;
   * the trace holds, for each request, phases that lie end to end inside it.
-Prints one line a file; exit code 1 with the differences on stderr. Not needed at run time.
+Prints one line per file; exit code 1 with the differences on stderr. Not needed at run time.
 """
 
 import collections
@@ -75,7 +75,7 @@ def check_hlog(document, path, wrong):
 
 
 def check_hgrm(document, path, wrong):
-    """What `report` writes unless told otherwise: B (or A) of the last scenario, end to end."""
+    """The default of `report`: B (or A) of the last scenario, end to end."""
     merged, _ = read_log(os.path.splitext(path)[0] + ".hlog")
     cell = document["cells"][-1]
     arm = next((arm for arm in cell["arms"] if arm["arm"] == "B"), cell["arms"][0])

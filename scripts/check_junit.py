@@ -1,6 +1,6 @@
 #!/usr/bin/env python3
 """Reads JUnit XML from a file or "-" as a strict build server would: well-formed, only the known elements and
-attributes, in their places, and counts that are those of the cases. Prints one line a case: suite, case, ending."""
+attributes, in their places, and counts that match the cases. Prints one line per case: suite, case, ending."""
 
 import sys
 import xml.etree.ElementTree as xml

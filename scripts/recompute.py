@@ -3,11 +3,11 @@
 
     python3 -m venv venv && venv/bin/pip install scipy hdrhistogram
     venv/bin/python scripts/recompute.py ROUNDS.json          # recompute, compare with "found", exit 1 if they differ
-    coordinator compare latest --output json | venv/bin/python scripts/recompute.py -     # the same of a stored run
-    venv/bin/python scripts/recompute.py RUN.csv              # the rates of every trial, goodput among them, from its counts
+    coordinator compare latest --output json | venv/bin/python scripts/recompute.py -     # the same for a stored run
+    venv/bin/python scripts/recompute.py RUN.csv              # the rates of every trial, including goodput, from its counts
     venv/bin/python scripts/recompute.py --fixture > coordinator/stats/tests/fixtures/rounds.json
 
-Not needed at run time. Input is the JSON document of a run (schema/run.schema.json), each of whose cells is one
+Not needed at run time. The input is the JSON document of a run (schema/run.schema.json), in which each cell is one
 family, or one JSON object:
 
     {"format": "rounds/1",
@@ -19,13 +19,13 @@ family, or one JSON object:
                     "a2": {"cost": 17.50, "position": 1}}, ...],     # "a2" in all rounds or in none
         "found": {...}}]}                                            # optional: what the tool says
 
-"cost" is the natural logarithm of the value where lower is better and minus that where higher is better, so
-that more is worse; of a metric with "scale": "linear", some of whose values are zero, it is the value itself divided by
-"unit", with the same signs. "position" is the arm's 0-based place in the round's order. "seed" (a decimal string, 64
-bits) is the one the exact check and the bootstrap draw from; the generator below is the crate's own, so drawn
-p values and bootstrap intervals are replayed bit by bit. The layout control of a run, where it has one, is recomputed too. Results are compared to 1e-9 relative. In a run's document
-the histograms of every part are there too: the pooled ratio of the primary metric, its jackknife and its bootstrap are
-recomputed from them (this needs `hdrhistogram`).
+"cost" is the natural logarithm of the value if lower is better, and its negative if higher is better, so
+that more is worse. For a metric with "scale": "linear", which has values of zero, it is the value divided by
+"unit", with the same sign. "position" is the arm's 0-based place in the round's order. "seed" (a decimal string, 64
+bits) seeds the exact check and the bootstrap. The generator below is the same as the crate's, so drawn
+p values and bootstrap intervals are reproduced bit by bit. If a run has a layout control, it is recomputed too.
+Results are compared to a relative 1e-9. A run's document also has the histograms of every part: the pooled ratio of
+the primary metric, its jackknife and its bootstrap are recomputed from them (this needs `hdrhistogram`).
 """
 
 import csv
@@ -175,7 +175,7 @@ def rounds_needed(effect, n, target, settings):
 
 
 def order_slope(rounds, arms):
-    """Cost per place over all arms, each round about its own mean: the slope of the order if labels do not matter."""
+    """Cost per position over all arms, each round centred on its own mean: the slope of the order if labels do not matter."""
     cost = np.array([[r[k]["cost"] for k in arms] for r in rounds])
     place = np.array([[r[k]["position"] for k in arms] for r in rounds], dtype=float)
     cost -= cost.mean(axis=1, keepdims=True)
@@ -184,8 +184,8 @@ def order_slope(rounds, arms):
 
 
 def candidates(rounds, arms, ordered):
-    """Per round the difference with B's label on B, A (and A2), or the two signs; and the slope that was taken out.
-    Freedman and Lane 1983: costs less the order's slope are permuted, and the statistic is R times the estimate."""
+    """Per round the difference with B's label on B, A (and A2), or the two signs; and the slope that was removed.
+    Freedman and Lane 1983: the costs minus the order's slope are permuted, and the statistic is R times the estimate."""
     slope = order_slope(rounds, arms) if ordered else None
     left = lambda r, k: r[k]["cost"] - (slope or 0.0) * r[k]["position"]
     _, x = pair(rounds, "b", arms[1:])
@@ -229,7 +229,7 @@ def edges(value):
 
 
 def interpolated(table, weights, q):
-    """Quantile of the rounds taken `weights` times, linear inside the bucket; table: edges and counts per round."""
+    """Quantile of the rounds, each weighted, linear inside the bucket; table: edges and counts per round."""
     lows, highs, counts = table
     merged = counts @ weights
     used = merged > 0
@@ -318,7 +318,7 @@ def recompute_all(document):
 
 
 def differences(path, found, expected):
-    """Every leaf of `found` that is not the recomputed one."""
+    """Every leaf of `found` that differs from the recomputed one."""
     if isinstance(found, dict):
         for key, value in found.items():
             yield from differences(f"{path}.{key}", value, expected.get(key) if expected else None)
@@ -430,7 +430,7 @@ def unit_of(metric):
 
 def of_metric(document, cell, metric):
     sign = 1 if metric["better"] == "lower" else -1
-    # What documents of before there was another say by saying nothing.
+    # Documents from before other scales existed do not name the scale.
     scale = metric.get("scale", "log")
     unit = unit_of(metric) if scale == "linear" else 1.0
     cost = math.log if scale == "log" else lambda value: value / unit
@@ -451,7 +451,7 @@ def of_metric(document, cell, metric):
     if drawn:
         found["bootstrap"] = bounds(drawn, "mean_ci", "mean_ci95")
         more["bootstrap_seed"] = drawn["seed"]
-    # The primary metric alone: drawing histograms takes its time here.
+    # Only for the primary metric: resampling histograms takes long here.
     if drawn and ratio and metric["primary"]:
         more["pools"] = pools_of(document, cell, metric["name"])
         found["pooled"] = {
@@ -466,7 +466,7 @@ def of_metric(document, cell, metric):
         "tau": max(metric["tolerance"], metric["noise_floor"]),
         "seed": exact["seed"],
         "scale": scale,
-        # Checks of before they knew the order say nothing of its slope.
+        # Older checks do not have the order's slope.
         "ordered": "gamma" in exact,
         "rounds": [{v["arm"].lower(): seat(v) for v in row["values"]} for row in metric["rounds"]],
         "found": found,
@@ -482,7 +482,7 @@ def of_estimate(estimate):
 
 
 def bounds(holder, name, old_name):
-    """An interval's ends; documents of before levels were named have it under its old name."""
+    """An interval's ends; older documents have it under its old name."""
     found = holder[name] if name in holder else holder[old_name]
     return [found["low"], found["high"]]
 
@@ -493,7 +493,7 @@ RATES = {"tokens-per-second": "output", "requests-per-second": "ok", "goodput-pe
 
 
 def rates(parts):
-    """Each trial's rates from the counts of its parts; the longest window of its slots counts."""
+    """Each trial's rates from the counts of its parts, over the longest window of its slots."""
     trials = {}
     for part in parts:
         trials.setdefault((part["cell"], part["round"], part["arm"]), []).append(part)
@@ -514,7 +514,7 @@ def parts_of(document):
 
 
 def parts_of_table(lines):
-    """The same of the table that `report --output csv` writes."""
+    """The same from the table that `report --output csv` writes."""
     names = {("tokens", "output"): "output", ("requests", "ok"): "ok", ("requests", "good"): "good", ("window", "wall"): "wall_ns"}
     parts = {}
     for row in csv.DictReader(lines):
@@ -528,7 +528,7 @@ def parts_of_table(lines):
 
 
 def of_rates(document):
-    """Every rate of a round that its parts' counts do not give; a rate of zero is a value."""
+    """Every rate of a round that differs from its parts' counts; a rate of zero is a value."""
     if not any("good" in part for part in document["parts"]):
         return
     computed = {}
@@ -547,7 +547,7 @@ def of_rates(document):
 
 
 def of_layouts(document):
-    """Every figure of the layout control that is not the recomputed one."""
+    """Every figure of the layout control that differs from the recomputed one."""
     control, effects = document.get("layout") or {"arms": [], "noise": []}, {}
     for arm in control["arms"]:
         for metric in arm["metrics"]:
@@ -555,7 +555,8 @@ def of_layouts(document):
                 continue
             sign = -1 if metric["name"].endswith("-per-second") else 1
             values = [v["value"] for row in metric["rounds"] for v in row["values"]]
-            # Layouts with zero in some round are left out of the spread, which is one of log ratios.
+            # Layouts with zero in some round are left out of the spread, which is a spread of log
+            # ratios.
             if min(values) == 0:
                 continue
             seat = lambda v: {"cost": sign * math.log(v["value"]), "position": v["position"]}

@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
-# Brings what the other scripts need and says what it does: a Rust toolchain with the matching llvm-profdata.
-# Sourced by them; does nothing where everything is there.
+# Sourced by the other scripts. Installs what they need, and says so: a Rust toolchain with the
+# matching llvm-profdata. Does nothing if everything is present.
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
 
@@ -14,7 +14,8 @@ command -v cc >/dev/null || {
   echo "error: there is no C linker on this machine: install gcc (Debian: apt-get install gcc), then run this again" >&2
   exit 2
 }
-# rust-toolchain.toml names the components; an older rustup, or one told not to install, needs the request.
+# rust-toolchain.toml names the components, but an older rustup, or one configured not to install,
+# must be asked.
 if command -v rustup >/dev/null && ! rustup component list --installed 2>/dev/null | grep -q '^llvm-tools'; then
   say "Adding llvm-tools, which reads the compiler's profiles"
   rustup component add llvm-tools || echo "rustup could not add it; Debian's llvm-19 serves as well" >&2

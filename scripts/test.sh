@@ -1,10 +1,10 @@
 #!/usr/bin/env bash
-# Everything that must hold: format, lints, all tests. Sets up what it needs: a small real model, a Python with scipy
-# and hdrhistogram, which recompute what this project computes, and grpcio, which speaks its protocol, and a browser
-# that opens its pages.
+# Format, lints and all tests. Sets up what they need: a small real model; a Python with scipy and
+# hdrhistogram, which recompute this project's results, and grpcio, which speaks its protocol; and a
+# browser that opens its pages.
 #
 #   scripts/test.sh           all of it, as before a change lands
-#   scripts/test.sh --quick   format, lints of the crates that changed, unit tests: the loop while writing
+#   scripts/test.sh --quick   format, lints of the crates that changed, unit tests: the inner loop
 set -euo pipefail
 case "${1:-}" in
   "" | --quick) ;;
@@ -17,7 +17,7 @@ say "Format"
 cargo fmt --all --check
 
 if [ "${1:-}" = --quick ]; then
-  # Committed on this branch or not: what differs from where it left the main branch.
+  # All differences, committed or not, since this branch left main.
   base=$(git merge-base HEAD main 2>/dev/null || git rev-parse HEAD)
   changed=$({ git diff --name-only "$base"; git ls-files --others --exclude-standard; } | sort -u)
   packages=()
@@ -61,7 +61,7 @@ fi
 if python3 scripts/check_page.py --probe >/dev/null 2>&1; then export REQUIRE_BROWSER=1; fi
 
 say "Hosts to test on"
-# Network namespaces with an sshd and a Slurm node each; what is not there is skipped by its tests, with the reason.
+# Network namespaces, each with an sshd and a Slurm node. Tests skip what is missing, and say why.
 if [ "$(id -u)" = 0 ] && command -v apt-get >/dev/null; then
   missing=()
   for pair in ip:iproute2 sshd:openssh-server ssh:openssh-client slurmctld:slurmctld slurmd:slurmd sbatch:slurm-client munged:munge; do

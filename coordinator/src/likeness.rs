@@ -190,7 +190,7 @@ mod tests {
         assert_eq!(
             told(|_| {}, Weight::Kernel),
             Vec::<String>::new(),
-            "the twin"
+            "counter-check"
         );
         assert_eq!(
             told(|host| host.cgroup_memory_bytes = 1 << 40, Weight::Resource),

@@ -40,3 +40,5 @@ mod pages;
 mod people;
 #[path = "report/scripts.rs"]
 mod scripts;
+#[path = "report/servers.rs"]
+mod servers;

@@ -1,4 +1,4 @@
-//! Any bytes: refused, or exactly what was sealed.
+//! Any bytes: either refused, or identical to what was sealed.
 #![no_main]
 
 use contract::envelope::{Kind, open, seal};

@@ -1,5 +1,5 @@
-//! Any bytes as a histogram: refused, or with as many values as counted. The count is the input's
-//! first eight bytes.
+//! Any bytes as a histogram: either refused, or with the counted number of values. The count is the
+//! input's first eight bytes.
 #![no_main]
 
 use contract::histogram::{Exact, LatencyHistogram};

@@ -1,5 +1,5 @@
-//! Any bytes as an export file. The hash at the end is made to match, because otherwise nothing
-//! behind it would be reached.
+//! Any bytes as an export file. The hash at the end is made to match, because a wrong hash would
+//! hide everything after its check.
 #![no_main]
 
 use coordinator::store::decode_archive;

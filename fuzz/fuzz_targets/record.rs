@@ -1,5 +1,5 @@
-//! Any payload in a valid envelope, as a part: refused, or it can be checked, and re-encoded with
-//! the same result.
+//! Any payload in a valid envelope, as a part: either refused, or it can be checked and is
+//! re-encoded with the same result.
 #![no_main]
 
 use contract::envelope::{Kind, seal};

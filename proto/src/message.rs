@@ -26,7 +26,7 @@ pub enum FromPeer {
     SpawnFailed {
         /// Ticket of the start order.
         ticket: Ticket,
-        /// The reason, in one sentence with the way out.
+        /// The reason and the remedy, in one sentence.
         message: String,
     },
     /// Agent: the process ended.
@@ -283,7 +283,7 @@ pub const PART_CHUNK: usize = 256 * 1024;
 pub struct Failure {
     /// Class.
     pub kind: FailureKind,
-    /// One sentence with the way out.
+    /// One sentence that says what failed and what to do.
     pub message: String,
 }
 

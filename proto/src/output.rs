@@ -141,7 +141,7 @@ mod tests {
         assert_eq!(
             code(0, Failing(99, ErrorKind::StorageFull)),
             (0, false),
-            "the twin: all was written"
+            "counter-check: all was written"
         );
     }
 }

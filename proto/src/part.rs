@@ -4,6 +4,7 @@
 mod outcome;
 mod sent;
 mod series;
+mod server;
 pub mod vet;
 
 use std::time::Duration;
@@ -19,6 +20,7 @@ use crate::nanos;
 pub use outcome::{Outcome, Outcomes};
 pub use sent::{Length, Lengths, Sent, Span};
 pub use series::{Bucket, Series};
+pub use server::{FAILURES, FailureCount, Itl, ServerFacts};
 
 /// Number of requests kept individually in a part; later ones are only counted.
 pub const REQUESTS_KEPT: usize = 4096;
@@ -293,6 +295,9 @@ pub struct EngineFacts {
     pub engine_processors: Vec<u32>,
     /// Processors that the load's thread may run on; empty if unknown.
     pub load_processors: Vec<u32>,
+    /// Of an engine that is a program of its own; absent for all others.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub server: Option<ServerFacts>,
 }
 
 impl Default for Histograms {

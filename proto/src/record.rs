@@ -7,6 +7,7 @@ mod host;
 mod part;
 mod run;
 mod sent;
+mod server;
 
 use prost::Message;
 

@@ -9,6 +9,7 @@ use crate::id::{Arm, RunId, TrialKey};
 
 mod file;
 mod length;
+mod openai;
 mod prompt;
 mod seconds;
 mod server;
@@ -18,6 +19,7 @@ mod window;
 
 pub use file::{FileSpec, TraceFacts};
 pub use length::{Distribution, Length, NAMED};
+pub use openai::{Endpoint, OpenAiSpec, PromptForm};
 pub use prompt::{MixPart, PrefixSpec, PromptSet, PromptSpec};
 pub use server::{Command, MODEL, PORT, PROGRAM, Protocol, Reach, ServerSpec, THREADS};
 pub use shape::{Level, Offer, Piece, Shape, ShapeKind, Spacing, when};

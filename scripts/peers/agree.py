@@ -1,10 +1,10 @@
 #!/usr/bin/env python3
-"""Whether llama.cpp computes the same model: its most likely token after each position of the reference's texts, beside
-the reference's own (candle, F32), which the engine's tests hold the engine to as well.
+"""Checks that llama.cpp computes the same model: compares its most likely token after each position of the reference's
+texts with the reference's own (candle, F32). The engine's tests compare the engine with the same reference.
 
     agree.py MODEL.gguf [REFERENCE.logits]
 
-Exit code 1 if a token differs where the reference's two best are further apart than rounding to BF16 explains.
+Exit code 1 if a token differs although the reference's two best are further apart than rounding to BF16 explains.
 """
 
 import json
@@ -13,7 +13,7 @@ import struct
 import subprocess
 import sys
 
-# Twice the worst difference of a logit that the engine's tests measured with a BF16 cache.
+# Twice the largest difference of a logit that the engine's tests measured with a BF16 cache.
 MARGIN = 0.46
 HERE = pathlib.Path(__file__).resolve().parent
 REFERENCE = HERE.parents[1] / "worker/inference/tests/fixtures/smollm2-135m.logits"

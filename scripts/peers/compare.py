@@ -1,11 +1,11 @@
 #!/usr/bin/env python3
-"""Our engine and another in one sitting: the same weights, the same threads, in turns round by round.
+"""Compare our engine with another in one session: the same weights and threads, alternating round by round.
 
     compare.py --worker WORKER --model DIR --gguf MODEL.gguf [--json FILE]       llama.cpp, its best setting each
     compare.py --worker WORKER --model DIR --candle candle-peer [--json FILE]    candle, 100 requests at once
 
-Each round runs both once, in alternating order. Prints medians with least and greatest, the ratio of each round, and how
-much of the processors others took. Run by hand, on a quiet machine.
+Each round runs both once, in alternating order. Prints medians with minimum and maximum, the ratio of each round, and
+the share of the processors that other processes used. Run by hand, on a quiet machine.
 """
 
 import argparse
@@ -18,16 +18,16 @@ import statistics
 import subprocess
 import sys
 
-# What the engine is held to, as ratios to llama.cpp and (100 at once) to candle.
+# What the engine must reach, as ratios to llama.cpp and (100 at once) to candle.
 WANTED = {"prefill": 1.4, "decode 1": 1.1, "decode 8": 1.4, "decode 32": 1.7, "decode 100": 10}
 
 
-# What llama.cpp is fastest with, figure by figure (`docs/peers.md` has the table).
+# The settings with which llama.cpp is fastest, figure by figure (`docs/peers.md` has the table).
 BEST = [["--batches", "1"], ["--batches", "1", "--flash", "off"], ["--batches", "8,32", "--kv", "bf16"]]
 
 
 def busy():
-    """Seconds in which the machine's processors worked, and those that passed, by all of them."""
+    """Busy seconds and elapsed seconds, summed over the machine's processors."""
     fields = [int(word) for word in pathlib.Path("/proc/stat").read_text().splitlines()[0].split()[1:9]]
     ticks = os.sysconf("SC_CLK_TCK")
     return (sum(fields) - fields[3] - fields[4]) / ticks, sum(fields) / ticks
@@ -113,7 +113,8 @@ def commands(args):
     """The processes that make up the peer, one for each setting, and the threads of each operation in it."""
     if args.candle:
         fixed = [args.candle, args.model, args.batches, str(args.prompt), str(args.steps)]
-        # All threads in each operation of one request after another, or one thread to a request.
+        # Either one request at a time with all threads in each operation, or one thread per
+        # request.
         return [(fixed + ["1"], args.threads), (fixed + [str(args.threads)], 1)]
     script = str(pathlib.Path(__file__).with_name("llama.py"))
     fixed = [sys.executable, script, args.gguf, "--threads", str(args.threads), "--prompt", str(args.prompt)]

@@ -1,14 +1,12 @@
 #!/usr/bin/env python3
-"""llama.cpp through its C API (pip install llama-cpp-python), measured as `worker bench` measures: a prompt alone, and
+"""llama.cpp through its C API (pip install llama-cpp-python), measured as `worker bench` measures: one prompt, and
 batches of sequences that only decode, after prompts of 128 tokens, 32 steps at a time.
 
     llama.py MODEL.gguf [--threads 2] [--prompt 512] [--batches 1,8,32] [--kv f16] [--flash on] [--wait brief]
 
-Loads once, then measures everything once for every line on standard input and answers each with one line of JSON:
-tokens per second by figure. A line `tokens ID,ID,...` is answered with the most likely token
-after each of these.
-Every batch size has a context of its own, sized for it. `docs/peers.md` says what each
-setting does for it.
+Loads the model once. For every line on standard input it measures everything once and answers with one line of JSON:
+tokens per second by figure. It answers a line `tokens ID,ID,...` with the most likely token after each of these.
+Every batch size has its own context of the right size. `docs/peers.md` says what each setting changes.
 """
 
 import argparse
@@ -34,7 +32,8 @@ def options():
 
 
 ARGS = options()
-# The runtime of OpenMP reads these when it is loaded. `brief` is its own default: some milliseconds, then sleep.
+# The OpenMP runtime reads these when it is loaded. `brief` is its own default: spin for some
+# milliseconds, then sleep.
 if ARGS.wait != "brief":
     os.environ["OMP_WAIT_POLICY"] = ARGS.wait
 os.environ["OMP_NUM_THREADS"] = str(ARGS.threads)
@@ -48,7 +47,7 @@ FLASH = {"auto": -1, "off": 0, "on": 1}
 
 
 def context(model, args, sequences, length):
-    """A context for so many sequences of so many tokens each."""
+    """A context for this number of sequences with this number of tokens each."""
     params = c.llama_context_default_params()
     params.n_ctx = sequences * -(-length // 256) * 256
     params.n_batch = max(args.prompt, PROMPT, sequences)

@@ -3,9 +3,8 @@
 
     to_gguf.py models/default OUT.gguf [bf16|f16|f32]
 
-F32 holds the same values; F16 rounds those it cannot hold, and how many is printed. llama.cpp wants the rows of q and k
-interleaved for its rotation; everything else is copied as it is. Norms are widened
-to F32, which is exact.
+F32 holds the same values; F16 rounds values that it cannot hold, and their number is printed. llama.cpp needs the rows of q
+and k interleaved for its rotation; everything else is copied unchanged. Norms are widened to F32, which is exact.
 """
 
 import json
@@ -50,7 +49,7 @@ def interleaved(values, heads):
 
 
 def stored(values, form):
-    """The bytes and the type of a matrix in the form asked for, and how many of its values that form had to round."""
+    """The bytes and the type of a matrix in the requested format, and the number of its values that were rounded."""
     kind = gguf.GGMLQuantizationType
     if form == "bf16":
         return numpy.ascontiguousarray(values).view(numpy.uint8), kind.BF16, 0

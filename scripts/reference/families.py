@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
-"""Writes the fixture of the families: for each a tiny model, described by its config.json and a seed, and the logits of a
-text, computed here in float64 from the description of the architecture (pip install numpy). It shares no code with the
-worker; the weights follow from the seed on both sides.
+"""Writes the fixture of the model families: for each, a tiny model, described by its config.json and a seed, and the logits
+of a text, computed here in float64 from the description of the architecture (pip install numpy). It shares no code with
+the worker; both sides derive the weights from the seed.
 
     families.py > worker/inference/tests/fixtures/families.json
 """
@@ -18,7 +18,7 @@ MASK = (1 << 64) - 1
 
 
 class Random:
-    """A multiplicative congruential generator with a mixed output, 24 bits a draw."""
+    """A multiplicative congruential generator with a mixed output, 24 bits per draw."""
 
     def __init__(self, seed):
         self.state = seed

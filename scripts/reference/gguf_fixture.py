@@ -1,6 +1,6 @@
 #!/usr/bin/env python3
-"""Writes a small GGUF with llama.cpp's own `gguf` package (pip install gguf), one tensor format
-each way, and the values an importer must find in it: the files `small.gguf` and `small.json`.
+"""Writes a small GGUF with llama.cpp's own `gguf` package (pip install gguf), with each
+tensor format, and the values that an importer must find in it: the files `small.gguf` and `small.json`.
 
     gguf_fixture.py worker/inference/tests/fixtures
 """
@@ -80,7 +80,7 @@ def main():
     metadata(writer, tokens)
     expected = {}
     for name, target, values, kind, heads in tensors(rng, len(tokens)):
-        # Quantisation works along rows, so it commutes with their permutation.
+        # Quantisation works along rows, so it commutes with a permutation of rows.
         read = gguf.quants.dequantize(gguf.quants.quantize(values, kind), kind)
         places = rng.choice(read.size, 8, replace=False)
         expected[target + ".weight"] = {

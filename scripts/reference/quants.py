@@ -1,6 +1,6 @@
 #!/usr/bin/env python3
-"""Writes the fixture of the number formats: blocks of random codes with scales that are numbers, and what llama.cpp's own
-`gguf` package (pip install gguf) dequantises them to, bit by bit.
+"""Writes the fixture of the number formats: blocks of random codes with finite scales, and the bits of the values to which
+llama.cpp's own `gguf` package (pip install gguf) dequantises them.
 
     quants.py > worker/inference/tests/fixtures/quants.json
 """
@@ -13,7 +13,7 @@ import numpy
 from gguf import GGMLQuantizationType as Q
 
 BLOCKS = 3
-# Where the F16 factors of a block lie.
+# Offsets of the F16 factors in a block.
 FORMATS = {
     Q.Q4_0: [0], Q.Q4_1: [0, 2], Q.Q5_0: [0], Q.Q5_1: [0, 2], Q.Q8_0: [0], Q.Q2_K: [80, 82], Q.Q3_K: [108],
     Q.Q4_K: [0, 2], Q.Q5_K: [0, 2], Q.Q6_K: [208], Q.IQ4_NL: [0], Q.IQ4_XS: [0],

@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
-"""Writes the token fixture: texts and their ids by a byte-level BPE written here from its
-description, on the vocabulary that llama.cpp's own `gguf` package (pip install gguf) reads from the
-file. It shares no code with the worker.
+"""Writes the token fixture: texts and their token ids. The ids come from a byte-level BPE that is
+written here from its description, with the vocabulary that llama.cpp's own `gguf` package (pip
+install gguf) reads from the file. It shares no code with the worker.
 
     tokens.py MODEL.gguf > worker/inference/tests/fixtures/tokens.json
 """

@@ -1,5 +1,7 @@
 //! The command line of the worker: names and flags only.
 
+mod referee;
+
 use std::path::PathBuf;
 use std::time::Duration;
 
@@ -12,6 +14,8 @@ use inference::synth::Preset;
 use crate::agent::{Builds, Settings};
 use crate::bench;
 use crate::session::access::{Access, COORDINATOR};
+
+pub use referee::RefereeArgs;
 
 /// One measured process, or the agent of a host that starts such processes.
 #[derive(Debug, Parser)]
@@ -40,6 +44,9 @@ pub enum Command {
     Bench(BenchArgs),
     /// Measure the generator limit: the load generator on one core with an engine that does no work
     GeneratorLimit(GeneratorLimitArgs),
+    /// Serve answers whose every token time is drawn beforehand, and write down when they were
+    /// sent: the truth that a load generator is held against
+    Referee(RefereeArgs),
     /// The name of `generator-limit` until version 0.2
     #[command(hide = true)]
     Floor(GeneratorLimitArgs),

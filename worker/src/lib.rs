@@ -23,6 +23,8 @@ pub mod model;
 pub mod os;
 pub mod profile;
 pub mod program;
+#[cfg(feature = "native")]
+pub mod referee;
 pub mod session;
 mod signals;
 pub mod stream;

@@ -14,13 +14,14 @@ use inference::files::ModelFiles;
 use inference::{import, synth};
 use worker::causes::with_causes;
 use worker::cli::{
-    AgentArgs, BenchArgs, BenchOutput, Cli, Command, GeneratorLimitArgs, ModelCommand,
+    AgentArgs, BenchArgs, BenchOutput, Cli, Command, GeneratorLimitArgs, ModelCommand, RefereeArgs,
 };
 use worker::engine::linked::Engines;
 use worker::engine::way_out;
 use worker::error::WorkerError;
 use worker::measure::{Clock, ColdStart};
 use worker::program::{code, join, runtime, say};
+use worker::referee::{Referee, write_log};
 use worker::{agent, bench, generator_limit, model};
 
 fn main() -> ExitCode {
@@ -32,6 +33,7 @@ fn main() -> ExitCode {
         Command::Model { command } => on_model(command, &mut out),
         Command::Bench(args) => measure(args, &mut out),
         Command::GeneratorLimit(args) => calibrate(args, &mut out),
+        Command::Referee(args) => referee(&args, &mut out),
         Command::Floor(args) => {
             say("`worker floor` is called `worker generator-limit` now: use that name");
             calibrate(args, &mut out)
@@ -186,6 +188,18 @@ fn calibrate(args: GeneratorLimitArgs, out: &mut Output<Stdout>) -> Result<(), W
         BenchOutput::Json => print(out, &format!("{:#}\n", report.json())),
     }
     Ok(())
+}
+
+/// Until it is told to end.
+fn referee(args: &RefereeArgs, out: &mut Output<Stdout>) -> Result<(), WorkerError> {
+    let referee = Referee::start(args.settings()).map_err(WorkerError::Referee)?;
+    print(out, &format!("http://{}\n", referee.address()));
+    let told = runtime()?.block_on(referee.until_told_to_end());
+    let entries = told.map_err(WorkerError::Referee)?;
+    match &args.log {
+        Some(path) => write_log(path, &entries).map_err(WorkerError::Referee),
+        None => Ok(()),
+    }
 }
 
 fn unwritten(dir: &Path, error: &dyn Error) -> WorkerError {

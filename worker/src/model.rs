@@ -148,7 +148,7 @@ mod tests {
         let after = digests();
         assert_eq!(
             after.0, before.0,
-            "the twin: the digest of header, size and samples does not see it"
+            "counter-check: the digest of header, size and samples misses it"
         );
         assert_ne!(after.1, before.1);
     }
@@ -184,7 +184,9 @@ mod tests {
         let (path, files) = model(dir.path());
         assert!(matches!(Digests::default().of(&path), Ok(Some(_))));
         fs::remove_file(&files.weights[0]).expect("it was there");
-        let error = sha256(&files).expect_err("it is gone").to_string();
+        let error = sha256(&files)
+            .expect_err("the file was removed")
+            .to_string();
         assert!(error.contains("model.safetensors"), "{error}");
     }
 }

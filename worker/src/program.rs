@@ -50,7 +50,7 @@ pub fn main_with(engines: Engines) -> ExitCode {
             Ok(())
         }
     };
-    // Return, not exit: an instrumented build writes its profile on the way out of main.
+    // Return, not exit: an instrumented build writes its profile when main returns.
     ExitCode::from(out.settle(code(outcome), |error| {
         say(&format!("error: failed to print the results: {error}"));
     }))

@@ -28,6 +28,8 @@ pub enum Purpose {
     Block = 11,
     /// Arrivals for measuring pacing.
     Floor = 60,
+    /// Fate and token times of a referee's requests; indexed by request.
+    Referee = 61,
 }
 
 /// SplitMix64 (Steele, Lea, Flood: Fast Splittable Pseudorandom Number Generators, 2014).

@@ -12,7 +12,9 @@ use contract::id::Attempt;
 use contract::identity::Sha256;
 use contract::message::{Failure, LoadReport};
 use contract::metric::Metric;
-use contract::part::{EngineFacts, Origin, Part, PartKey, Sent, StopCause, Usage, Window};
+use contract::part::{
+    EngineFacts, Origin, Part, PartKey, Sent, ServerFacts, StopCause, Usage, Window,
+};
 use contract::spec::{Assignment, Demand, EngineSpec, Planned};
 use drive::{bad_assignment, broken, drive, unanswered, window_start};
 
@@ -23,7 +25,7 @@ use crate::load::files::Files;
 use crate::load::inbox::Inbox;
 use crate::load::phase::{self, Phase, PhaseError};
 use crate::load::stop::Reason;
-use crate::measure::{Clock, ColdStart, Measured};
+use crate::measure::{Clock, ColdStart, Measured, Moments};
 use crate::os::family::Family;
 use crate::{generator_limit, os};
 
@@ -359,7 +361,7 @@ impl OpenEngine {
                 floor: self.floor,
                 ..usage
             },
-            engine: self.facts(),
+            engine: self.facts(measured.moments),
         }
     }
 
@@ -370,7 +372,13 @@ impl OpenEngine {
         }
     }
 
-    fn facts(&self) -> EngineFacts {
+    fn facts(&self, moments: Moments) -> EngineFacts {
+        let facts = self.engine.facts();
+        let server = facts.server.map(|server| ServerFacts {
+            itl: moments.itl,
+            moments: moments.count,
+            ..server
+        });
         EngineFacts {
             model_digest: self.report.model_digest.clone(),
             model_sha256: self.report.model_sha256,
@@ -382,7 +390,8 @@ impl OpenEngine {
             } else {
                 os::processors()
             },
-            ..self.engine.counters().facts()
+            server,
+            ..facts
         }
     }
 }

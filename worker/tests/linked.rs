@@ -1,5 +1,5 @@
 //! Linked foreign engines: one of each kind conforms, one that breaks each rule does not, and wrong
-//! options in a plan are refused with the way out.
+//! options in a plan are refused with a sentence that says what to do.
 #![expect(clippy::unwrap_used, reason = "tests")]
 
 use std::collections::BTreeMap;

@@ -1,4 +1,4 @@
-//! `init`: where a project goes, what it is called, and what it is built upon.
+//! `init`: resolves a project's directory, its name and the worker library it depends on.
 
 use std::path::Path;
 
@@ -32,7 +32,7 @@ pub(super) fn engine(app: &mut App<'_>, args: &InitEngine) -> Result<ExitCode, A
     Ok(exit::OK)
 }
 
-/// What a directory is called, in a package's letters.
+/// The directory's name in lower case, with hyphens for spaces and dots.
 fn called(dir: &Path) -> String {
     let name = dir.file_name().unwrap_or_default().to_string_lossy();
     name.to_lowercase().replace([' ', '.'], "-")

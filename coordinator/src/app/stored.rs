@@ -304,7 +304,7 @@ fn import(app: &mut App<'_>, args: &RunsImport) -> Result<ExitCode, AppError> {
     Ok(code)
 }
 
-/// Of a run of another age, or of a file that somebody has made.
+/// The run is of another version of the program, or the file was made by hand.
 fn not_understood(error: &PlanError) -> String {
     format!(
         "  its plan is not understood here: the run can be listed and exported, and nothing can be \

@@ -16,7 +16,7 @@ pub(super) struct Checkout<'a> {
     repository: &'a Repository,
     folder: PathBuf,
     tree: PathBuf,
-    /// Takes over where this process ends in the middle.
+    /// Removes the worktree if this process ends before it can.
     sweeper: Option<Sweeper>,
 }
 
@@ -43,7 +43,7 @@ impl<'a> Checkout<'a> {
         // Leftovers of a build that was killed.
         checkout.remove();
         fs::create_dir_all(&checkout.folder).map_err(BuildError::io(&checkout.folder))?;
-        // Without it the next build cleans up.
+        // Without a sweeper, the next build cleans up.
         checkout.sweeper =
             Sweeper::start(&repository.top, &checkout.tree, &checkout.folder, lock).ok();
         let tree = checkout.tree.display().to_string();

@@ -1,5 +1,5 @@
 //! Errors of building variants and reading them back. Each variant of the enum is one whole
-//! sentence, shown after "error: ", and includes the way out; nothing here prints or decides an
+//! sentence, shown after "error: ", and says what to do; nothing here prints or decides an
 //! exit code.
 
 use std::path::PathBuf;
@@ -11,7 +11,7 @@ use super::workspace_error::WorkspaceError;
 /// The cause of a failed training, as the caller's trainer reports it.
 pub type TrainingFailure = Box<dyn std::error::Error + Send + Sync>;
 
-/// A build, a profile or a manifest cannot be used; every message includes the way out.
+/// A build, a profile or a manifest cannot be used; every message says what to do.
 #[derive(Debug, thiserror::Error)]
 pub enum BuildError {
     /// A file operation failed.

@@ -57,7 +57,8 @@ fn command(dir: &Path, args: &[&str]) -> Command {
     command
 }
 
-/// A program that calls git, or git itself, in a directory.
+/// A command that runs git, or a program that calls git, in `dir`, without the variables of a
+/// surrounding hook.
 pub(super) fn unbound(program: &str, dir: &Path) -> Command {
     let mut command = Command::new(program);
     command.current_dir(dir);

@@ -316,7 +316,7 @@ mod tests {
                 .contains("crates/app/.cargo/config.toml"),
             "{refused}"
         );
-        check_below(dir.path(), dir.path()).expect("the twin: that of the workspace");
+        check_below(dir.path(), dir.path()).expect("counter-check: that of the workspace");
         check_below(&dir.path().join("crates"), dir.path()).expect("none between");
     }
 
@@ -357,7 +357,7 @@ mod tests {
         }
         let fine = [("RUSTC", ""), ("CARGO_BUILD_TARGET", TRIPLE)];
         assert_eq!(
-            inherited(&fine, &[]).expect("the twin"),
+            inherited(&fine, &[]).expect("counter-check"),
             Inherited::default()
         );
     }

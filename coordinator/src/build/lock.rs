@@ -23,7 +23,8 @@ impl Lock {
         }
     }
 
-    /// For a child: unless it is dropped before, the lock lasts until the child ends as well.
+    /// For a child process: unless the handle is dropped before, the lock lasts until the child has
+    /// ended too.
     pub(super) fn shared(&self) -> std::io::Result<Stdio> {
         self.0.try_clone().map(Stdio::from)
     }
@@ -31,8 +32,8 @@ impl Lock {
 
 impl Drop for Lock {
     fn drop(&mut self) {
-        // Closing alone is not enough: a child that another thread is just starting has the file
-        // open as well.
+        // Closing is not enough: a child that another thread is just starting also has the file
+        // open.
         drop(self.0.unlock());
     }
 }

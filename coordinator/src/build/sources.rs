@@ -309,7 +309,7 @@ mod tests {
         assert_eq!(
             name("/w/repo", "/w/other/x.rs"),
             "/w/other/x.rs",
-            "the twin"
+            "counter-check"
         );
         assert_eq!(
             name_of(Path::new("/w/a"), None, Path::new("/w/b")),
@@ -327,7 +327,7 @@ mod tests {
         }
         let hash = |place: &str| hash_of(&dir.path().join(place).join("proto")).expect("a hash");
         assert_eq!(hash("one"), hash("two"));
-        assert_ne!(hash("one"), hash("other"), "the twin: other bytes");
+        assert_ne!(hash("one"), hash("other"), "counter-check: other bytes");
         fs::rename(
             dir.path().join("two/proto/v1/x.proto"),
             dir.path().join("two/proto/v1/y.proto"),

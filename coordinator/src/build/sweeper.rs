@@ -1,5 +1,5 @@
-//! A shell that outlives this process by a moment: it removes a worktree when the process is gone,
-//! however it ended (Ctrl-C, a kill, a crash). Owns that shell; must not know what is built.
+//! A shell that outlives this process briefly: it removes a worktree once the process has ended for
+//! any reason (Ctrl-C, a kill, a crash). Owns that shell; must not know what is built.
 
 use std::io;
 use std::os::unix::process::CommandExt;
@@ -9,16 +9,17 @@ use std::process::{Child, Stdio};
 use super::git;
 use super::lock::Lock;
 
-/// Nobody writes to it: what it waits for is the end of whoever could.
+/// Nothing is ever written to its standard input. `read` returns when the last writer has closed
+/// the pipe, which is when this process has ended.
 const SCRIPT: &str = r#"read -r _; rm -rf -- "$1"; git worktree remove --force --force "$2""#;
 
-/// Waits while this lives. At a regular end it finds nothing left to do.
+/// The shell waits until this value is dropped. After a regular end, nothing is left to remove.
 #[derive(Debug)]
 pub(super) struct Sweeper(Child);
 
 impl Sweeper {
-    /// In a process group of its own, which no Ctrl-C reaches. It holds the lock of the build as its
-    /// output, so that the next build does not begin before everything is swept.
+    /// Starts the shell in its own process group, so that Ctrl-C does not reach it. Its standard
+    /// output is the build's lock, so that the next build begins only after the shell is done.
     pub(super) fn start(top: &Path, tree: &Path, folder: &Path, lock: &Lock) -> io::Result<Self> {
         let child = git::unbound("sh", top)
             .args(["-c", SCRIPT, "sh"])
@@ -35,7 +36,7 @@ impl Sweeper {
 impl Drop for Sweeper {
     fn drop(&mut self) {
         drop(self.0.stdin.take());
-        // It ends of itself.
+        // The shell exits by itself, because its standard input is closed.
         drop(self.0.wait());
     }
 }

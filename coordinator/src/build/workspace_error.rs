@@ -1,4 +1,4 @@
-//! Errors of the workspace to build. Each message is one whole sentence and includes the way out.
+//! Errors of the workspace to build. Each message is one whole sentence and says what to do.
 
 use std::path::PathBuf;
 

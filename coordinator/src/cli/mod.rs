@@ -95,8 +95,8 @@ pub enum Command {
 }
 
 impl Cli {
-    /// How results are printed; commands without the flag print for people. Every verb is written
-    /// out, so that the compiler asks about a new one.
+    /// How results are printed; commands without the flag print for people. All verbs are listed,
+    /// so that the compiler reports a new one.
     #[must_use]
     pub fn format(&self) -> Format {
         match &self.command {

@@ -7,7 +7,7 @@ use std::time::Duration;
 use contract::histogram::LatencyHistogram;
 use contract::id::Arm;
 use contract::metric::Metric;
-use contract::part::{ColdPhase, EngineFacts, Histograms, Outcomes};
+use contract::part::{ColdPhase, EngineFacts, Histograms, Outcomes, ServerFacts};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use stats::validity::{Claim, Thresholds, claim};
@@ -44,6 +44,10 @@ pub struct ArmSummary {
     /// Effective number of independent latencies among the answered requests, by batch means: a
     /// diagnostic. Null if not every request was kept.
     pub effective_requests: Option<f64>,
+    /// Of an engine that is a program of its own: connections, usage and failures by kind, all
+    /// trials together; absent for all others.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub server: Option<ServerFacts>,
 }
 
 impl ArmSummary {
@@ -197,7 +201,17 @@ fn summarise(arm: Arm, variant: &str, rounds: &[&Round], thresholds: &Thresholds
         cold: cold(&trials),
         first_requests: window::first_requests(&trials),
         effective_requests: window::effective_requests(&trials),
+        server: server(&trials),
     }
+}
+
+fn server(trials: &[&Trial]) -> Option<ServerFacts> {
+    let parts = trials.iter().flat_map(|trial| &trial.parts);
+    let facts = parts.filter_map(|part| part.engine.server.as_ref());
+    facts.cloned().reduce(|mut sum, one| {
+        sum.add(&one);
+        sum
+    })
 }
 
 fn latency(metric: Metric, pooled: &Histograms, thresholds: &Thresholds) -> Option<Latency> {

@@ -297,7 +297,11 @@ mod tests {
         assert_eq!((slots.filled(), slots.assign().len()), (3, 3));
         assert_eq!(agents(&slots), [Some(2), Some(3), Some(1)]);
         assert_eq!(slots.leave(PeerId(3)).as_deref(), Some("b"));
-        assert_eq!(agents(&slots), [Some(2), None, Some(1)], "nobody moves up");
+        assert_eq!(
+            agents(&slots),
+            [Some(2), None, Some(1)],
+            "no slot moves to the free place"
+        );
         assert_eq!((slots.filled(), slots.assign()), (2, vec![]));
         slots.join(PeerId(9), "b", 1, HostFacts::default());
         assert_eq!((slots.filled(), slots.assign()), (3, vec![]));

@@ -1,5 +1,5 @@
-//! Projects for whoever begins: a package that links an engine of its own, from template files that
-//! are a working engine themselves. Owns which files a project has and what is filled in; must not
+//! Projects for a new engine: a package that links its own engine, written from template files that
+//! are themselves a working engine. Owns which files a project has and what is filled in; must not
 //! build anything.
 
 use std::fs::{self, File};
@@ -20,33 +20,33 @@ pub enum Kind {
     Step,
 }
 
-/// A project that is to be written.
+/// A project to write.
 #[derive(Clone, Debug)]
 pub struct Project {
-    /// Its directory: empty, or not there yet.
+    /// Its directory: empty, or not yet created.
     pub dir: PathBuf,
-    /// Its package's name.
+    /// Name of its package.
     pub name: Name,
-    /// Its engine's kind.
+    /// Kind of its engine.
     pub kind: Kind,
     /// The directory of the worker library.
     pub worker: PathBuf,
 }
 
-/// Why there is no project.
+/// Why the project could not be written.
 #[derive(Debug, thiserror::Error)]
 pub enum InitError {
-    /// Files of somebody else.
+    /// The directory contains other files.
     #[error("write a project into {}: it is not empty; name a directory that is, or a new one", .0.display())]
     NotEmpty(PathBuf),
-    /// Not called from a checkout.
+    /// The command was not called from within a checkout.
     #[error(
         "find the worker library: there is no checkout of PGO Benchmarks at or above {}; name its \
          directory `worker` with --worker-path",
         .0.display()
     )]
     NoWorker(PathBuf),
-    /// Another directory than that of the library.
+    /// The given directory is not that of the library.
     #[error(
         "use {} as the worker library: it has no Cargo.toml of a package `worker`; name the directory \
          `worker` of a checkout of PGO Benchmarks with --worker-path",
@@ -56,15 +56,15 @@ pub enum InitError {
     /// A path that a Cargo manifest cannot hold.
     #[error("name {} in a Cargo.toml: it is not UTF-8; move the checkout", .0.display())]
     NotUnicode(PathBuf),
-    /// The name.
+    /// The name is not valid.
     #[error(transparent)]
     Name(#[from] NameError),
-    /// The system refused.
+    /// The operating system refused.
     #[error("write {}: {source}", path.display())]
     Io {
-        /// Which file.
+        /// The file or directory.
         path: PathBuf,
-        /// Why.
+        /// The system's error.
         source: io::Error,
     },
 }
@@ -90,8 +90,8 @@ impl Project {
     /// Writes all files; returns their paths.
     ///
     /// # Errors
-    /// When the directory holds anything, the library is not where it is said to be, or the system
-    /// refuses.
+    /// When the directory is not empty, the library is not at the given path, or the operating
+    /// system refuses.
     pub fn write(&self) -> Result<Vec<PathBuf>, InitError> {
         let worker = library(&self.worker)?;
         let worker = worker
@@ -123,10 +123,10 @@ impl Project {
     }
 }
 
-/// The worker library of the checkout that `dir` lies in.
+/// The worker library of the checkout that contains `dir`.
 ///
 /// # Errors
-/// When it lies in none.
+/// When no checkout contains it.
 pub fn nearest_library(dir: &Path) -> Result<PathBuf, InitError> {
     let mut above = dir.ancestors().map(|folder| folder.join("worker"));
     above
@@ -154,7 +154,7 @@ fn is_library(folder: &Path) -> bool {
     })
 }
 
-/// Makes the directory, or finds it with nothing in it.
+/// Creates the directory, or checks that it is empty.
 fn empty(dir: &Path) -> Result<(), InitError> {
     let failed = |source| InitError::Io {
         path: dir.to_owned(),
@@ -167,7 +167,7 @@ fn empty(dir: &Path) -> Result<(), InitError> {
     }
 }
 
-/// Nothing that is there is ever replaced.
+/// Never replaces an existing file.
 fn new_file(path: &Path, text: &str) -> io::Result<()> {
     if let Some(folder) = path.parent() {
         fs::create_dir_all(folder)?;

@@ -1,9 +1,9 @@
-//! Names of packages: what Cargo takes, and what may stand in the templates. Must not know files.
+//! Names of packages: what Cargo accepts and what the templates can hold. Must not know files.
 
 use std::fmt;
 use std::str::FromStr;
 
-/// The template's own names: of the package, and of its library.
+/// The names that the templates use: of the package, and of its library.
 const PACKAGE: &str = "my-engine";
 const LIBRARY: &str = "my_engine";
 
@@ -13,23 +13,23 @@ const TAKEN: &str = "abstract alloc as async await become box break build const 
     macro match mod model move mut override priv proc_macro pub ref return schemars self \
     serde serde_json static std struct super test trait true try type typeof unsafe unsized \
     use virtual where while worker yield";
-/// Cargo's own limit is that of file names.
+/// Cargo has no limit except that of file names.
 const LONGEST: usize = 64;
 
 /// The name of a package.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Name(String);
 
-/// Not a name.
+/// Why a text is not a valid name.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum NameError {
-    /// Letters that Cargo does not take.
+    /// It contains characters that Cargo does not accept.
     #[error(
         "name a package `{0}`: begin with a letter and use lower-case letters, digits, - and _, at most \
          {LONGEST} of them; give one with --name"
     )]
     Letters(String),
-    /// A word that means something else.
+    /// It has another meaning already.
     #[error(
         "name a package `{0}`: the name means something else to Cargo, Rust or the project; give another with --name"
     )]
@@ -60,7 +60,7 @@ impl fmt::Display for Name {
 }
 
 impl Name {
-    /// A template with this name in the place of its own.
+    /// The template with this name instead of its own.
     pub(super) fn fill(&self, template: &str) -> String {
         template
             .replace(PACKAGE, &self.0)

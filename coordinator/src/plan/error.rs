@@ -1,5 +1,5 @@
-//! Why there is no plan, each with the way out. Owns [`PlanError`]; must not know exit
-//! codes.
+//! Why a plan could not be read or used; each error says what to do. Owns [`PlanError`]; must not
+//! know exit codes.
 
 use std::path::PathBuf;
 
@@ -11,34 +11,34 @@ use super::problem::Problem;
 /// Completes "failed to …".
 #[derive(Debug, thiserror::Error)]
 pub enum PlanError {
-    /// No such file, or it cannot be read.
+    /// The file does not exist or cannot be read.
     #[error("read the plan `{path}`: {}", unread(.path, .source))]
     Read {
-        /// What was asked for.
+        /// The requested file.
         path: PathBuf,
-        /// Why not.
+        /// The cause.
         source: SourceError,
     },
-    /// What was asked for concerns another engine.
+    /// A setting applies only to another engine.
     #[error(
         "use {} with the {} engine, which would ignore it: leave it out, or use the engine `native`{}",
         .unused.join(", "), engine_name(*engine), instead(*engine)
     )]
     OtherEngine {
-        /// The plan's.
+        /// The engine of the plan.
         engine: EngineKind,
-        /// Names of the changes.
+        /// Names of the settings.
         unused: Vec<&'static str>,
     },
-    /// A trace or a file of prompts that is not there.
+    /// A trace or prompt file does not exist or cannot be read.
     #[error("use {path}, which the plan names: failed to {source}{}", from_where(.source))]
     ReadListed {
-        /// What was asked for.
+        /// The requested file.
         path: PathBuf,
-        /// Why not.
+        /// The cause.
         source: SourceError,
     },
-    /// A trace or a file of prompts that is not understood.
+    /// A trace or prompt file is invalid.
     #[error("use {path}, which the plan names: failed to {source}")]
     Listed {
         /// The prompt or trace file.
@@ -49,27 +49,27 @@ pub enum PlanError {
     /// No built-in plan has this name.
     #[error("find the preset `{name}`{}: the presets are {}", did_you_mean(.nearest.as_deref()), .known.join(", "))]
     UnknownPreset {
-        /// What was asked for.
+        /// The requested name.
         name: String,
-        /// The most similar one.
+        /// The most similar name.
         nearest: Option<String>,
-        /// All of them.
+        /// All names.
         known: Vec<&'static str>,
     },
-    /// Not TOML at all.
+    /// The file is not TOML.
     #[error("read {origin}{}: {message}", at(*.line))]
     Syntax {
         /// File or preset.
         origin: String,
-        /// Line, from one.
+        /// Line number, from one.
         line: Option<usize>,
-        /// What the parser says.
+        /// The parser's message.
         message: String,
     },
     /// A key that no plan has.
     #[error("read {}: there is no key `{}`{}; valid here: {}", .0.place(), .0.key, .0.hint(), .0.valid())]
     UnknownKey(Box<Unknown>),
-    /// A word that a key does not know.
+    /// A name that the key does not allow.
     #[error("read {}: `{}` cannot be `{}`{}; it can be {}", .0.place(), .0.key, .0.name, .0.hint(), .0.valid())]
     UnknownName(Box<Unknown>),
     /// A value of the wrong type, or a missing one.
@@ -79,31 +79,31 @@ pub enum PlanError {
         origin: String,
         /// The key with its tables.
         key: String,
-        /// Line, from one.
+        /// Line number, from one.
         line: Option<usize>,
         /// What is wrong.
         message: String,
     },
-    /// It can be read, but makes no sense.
+    /// The plan can be parsed, but is inconsistent.
     #[error("accept {origin}: {}", sentences(.problems))]
     Invalid {
         /// File or preset.
         origin: String,
-        /// Everything that is wrong.
+        /// All problems.
         problems: Vec<Problem>,
     },
 }
 
-/// A name that is not among the valid ones of its place.
+/// A name that is not valid at its place.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Unknown {
     /// File or preset.
     pub origin: String,
-    /// Line, from one.
+    /// Line number, from one.
     pub line: Option<usize>,
     /// The key with its tables.
     pub key: String,
-    /// What was given.
+    /// The given name.
     pub name: String,
     /// The most similar valid name.
     pub nearest: Option<String>,

@@ -1,5 +1,5 @@
-//! Which loads make sense: the ranges of their keys, and what contradicts what between shape, stop
-//! rule and requests. Must not know the rest of a plan, nor how many requests come of it
+//! Which loads are valid: the ranges of their keys, and contradictions between shape, stop rule and
+//! requests. Must not know the rest of a plan, or the resulting number of requests
 //! ([`super::window`]).
 
 use contract::spec::{Distribution, Length, Planned, Scenario, Shape, ShapeKind};
@@ -10,27 +10,27 @@ const TOKENS: (f64, f64) = (1.0, 1e6);
 /// Requests per second.
 const RATE: (f64, f64) = (0.001, 1e6);
 
-/// Rates or levels one after another.
+/// Number of consecutive rates or levels.
 const MOST_STAGES: f64 = 10_000.0;
 
-/// Kinds of requests in a mixture: each request is drawn from all of them.
+/// Number of request kinds in a mix: each request is drawn from all of them.
 const MOST_KINDS: f64 = 1_000.0;
 
 /// Seconds.
 pub(super) const LENGTH: (f64, f64) = (0.01, 604_800.0);
 
-/// How a load contradicts itself. Messages complete "the scenario `…` …".
+/// A contradiction within a load. Messages complete "the scenario `…` …".
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum LoadProblem {
-    /// An open loop, or a closed one, without an end.
+    /// A loop without an end.
     #[error(
         "never ends; give it `stop = {{ duration = … }}` in seconds, or `stop = {{ requests = … }}`"
     )]
     NoEnd,
-    /// A closed loop has no arrivals that could run away.
+    /// A closed loop cannot over-saturate.
     #[error("is a closed loop, which cannot be over-saturated; leave `stop.over_saturation` out")]
     Saturated,
-    /// A bound where there is one already.
+    /// `max_in_flight` for a shape that sets the number in flight itself.
     #[error(
         "has `max_in_flight`, which is for open loops: this shape sets the number in flight itself"
     )]
@@ -38,26 +38,26 @@ pub enum LoadProblem {
     /// A stop rule for a burst.
     #[error("is a burst, which ends when all requests are answered; leave `stop` out")]
     StoppedBurst,
-    /// Both rules at once.
+    /// Two stop rules that exclude each other.
     #[error("has both `stop.requests` and `stop.duration`; give one of them")]
     TwoEnds,
-    /// Load before the window.
+    /// A run-in for a shape that has none.
     #[error("is a burst, which has no run-in; leave `warmup.run_in` out")]
     RunIn,
-    /// A trace has its own time.
+    /// A trace sets its own duration.
     #[error(
         "replays a trace, which sets its own duration; give it `stop.requests` or no stop rule"
     )]
     TimedTrace,
-    /// Turns of what is no conversation.
+    /// Turns without a conversation.
     #[error(
         "asks for several turns of the built-in texts; give it a `prompt.file` of conversations"
     )]
     Turns,
-    /// Levels without an end.
+    /// A ladder without levels.
     #[error("has no number in flight above zero; raise one")]
     NoLevel,
-    /// A distribution whose bounds are the wrong way round.
+    /// A distribution with its minimum above its maximum.
     #[error("draws lengths with `min` above `max`; swap them")]
     Bounds,
     /// A ramp or steps without a single request.
@@ -163,7 +163,7 @@ fn rates(shape: &Shape) -> Vec<(&'static str, f64, (f64, f64))> {
     }
 }
 
-/// Everything that contradicts itself.
+/// All contradictions.
 pub(super) fn problems(scenario: &Scenario) -> Vec<LoadProblem> {
     let stop = &scenario.stop;
     let (kind, window) = (

@@ -1,10 +1,10 @@
-//! What a run is judged by: the declared primary metric and the tolerances. Owns their names and
-//! defaults; must not know how anything is computed from histograms.
+//! What decides about a run: the declared primary metric and the tolerances. Owns their names and
+//! defaults; must not know how metrics are computed from histograms.
 
 use contract::metric::Metric;
 use serde::{Deserialize, Serialize};
 
-/// The metric declared before the run; every other is corrected for being one of many.
+/// The metric declared before the run; all other metrics are corrected for multiple comparisons.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Primary {
@@ -29,12 +29,12 @@ pub enum Primary {
     RequestsPerSecond,
 }
 
-/// One interim analysis planned before the run: after so many rounds it ends if every primary
-/// answer is clear at a stricter level, and otherwise goes on to its last round.
+/// One interim analysis planned before the run. The run ends there if every primary answer is clear
+/// at a stricter level; otherwise it continues to its last round.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct InterimAnalysis {
-    /// After how many rounds.
+    /// Number of rounds before the analysis.
     pub at: u32,
 }
 
@@ -80,7 +80,7 @@ impl Primary {
         }
     }
 
-    /// The histogram and the quantile of it, or `None` for a rate.
+    /// Its histogram and quantile, or `None` for a rate.
     #[must_use]
     pub const fn quantile(self) -> Option<(Metric, f64)> {
         match self {

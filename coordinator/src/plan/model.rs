@@ -1,4 +1,4 @@
-//! Where the model lies. Owns the order of the places; must not look at the file system or the
+//! Locates the model. Owns the order of the places; must not look at the file system or the
 //! environment itself.
 
 use std::path::{Path, PathBuf};
@@ -7,31 +7,31 @@ use std::path::{Path, PathBuf};
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("Model not found at: {}\n{}", .tried.display(), way_out(*.named_by, .others))]
 pub struct ModelNotFound {
-    /// The place that should have had it.
+    /// The place that should have had the model.
     pub tried: PathBuf,
-    /// Who named that place.
+    /// What named that place.
     pub named_by: NamedBy,
     /// The other places that were tried.
     pub others: Vec<PathBuf>,
 }
 
-/// Who named a model's place.
+/// What named a model's place.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum NamedBy {
     /// `--model`, or `native.model` of the plan.
     Flag,
     /// `BENCH_MODEL_PATH`.
     Environment,
-    /// Nobody.
+    /// Nothing: a default place.
     Default,
 }
 
-/// The environment variable of the model's place.
+/// The environment variable that names the model's place.
 pub const ENVIRONMENT: &str = "BENCH_MODEL_PATH";
 
 /// The first of: `wanted` (the flag, else the plan's own), `environment`, `models/default` below
-/// `here`, the upstream's place below `home`. A place that was named must have the model: there is
-/// no silent fall to the next.
+/// `here`, the upstream's place below `home`. A named place must have the model; there is no silent
+/// fallback to the next.
 pub fn locate(
     wanted: Option<&Path>,
     environment: Option<&Path>,
@@ -61,7 +61,7 @@ pub fn locate(
     }
 }
 
-/// Where a model is looked for when nobody names a place.
+/// The places where a model is sought if none is named.
 #[must_use]
 pub fn default_places(here: &Path, home: Option<&Path>) -> Vec<PathBuf> {
     let upstream = home.map(|home| home.join(".inferno/models/TinyLlama_TinyLlama-1.1B-Chat-v1.0"));

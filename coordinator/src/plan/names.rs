@@ -1,6 +1,6 @@
-//! The names of the presets, and which of some names was probably meant.
+//! The names of the presets, and the name that was probably meant by a misspelt one.
 
-/// Every preset's name, in the order of listings.
+/// All presets' names, in the order of listings.
 pub const NAMES: [&str; 7] = [
     "single",
     "medium",
@@ -11,7 +11,7 @@ pub const NAMES: [&str; 7] = [
     "training",
 ];
 
-/// The most similar of `names`, if any is similar enough to be meant.
+/// The most similar of `names`, if one is similar enough.
 #[must_use]
 pub fn nearest<'a>(name: &str, names: impl IntoIterator<Item = &'a str>) -> Option<&'a str> {
     let similar = |other: &str| strsim::jaro_winkler(&name.to_lowercase(), other);

@@ -1,4 +1,4 @@
-//! Plans read, changed, refused.
+//! Plans that are read, changed and refused.
 
 use std::path::PathBuf;
 
@@ -298,7 +298,7 @@ fn json_and_toml_give_the_plan_back_and_equal_plans_equal_text() {
 fn patience_and_limits_follow_the_plan() {
     let plan = preset::plan("closed-loop", 1).expect("closed-loop");
     let scenario = plan.scenarios[0].clone();
-    // Four waves of 600 s would be 2,400 s: the trial's own limit is less.
+    // Four waves of 600 s would be 2,400 s, so the trial's own limit is shorter.
     assert_eq!(plan.trial_limit(&scenario), Duration::from_secs(1800 + 60));
     let patient = plan.with_patience(10);
     assert_eq!(patient.timeouts.load, Duration::from_secs(3000));

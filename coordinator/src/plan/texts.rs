@@ -1,4 +1,4 @@
-//! The built-in plans, kept as the TOML files a user would write.
+//! The built-in plans, as TOML files like those of a user.
 
 use super::error::PlanError;
 use super::file::PlanFile;

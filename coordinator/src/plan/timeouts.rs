@@ -1,38 +1,39 @@
-//! How long each phase of a trial may last. Owns the defaults; must not know who watches the time.
+//! How long each phase of a trial may last. Owns the defaults; must not know who measures the time.
 
 use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
-/// Limits of the phases, whole seconds in plans. What is overdue is a loss.
+/// Limits of the phases, in plans as whole seconds. A phase that exceeds its limit counts as a
+/// loss.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct Timeouts {
-    /// From the command to start a process until it has said hello.
+    /// From the command to start a process until its hello.
     #[serde(with = "whole_seconds")]
     pub start: Duration,
     /// Opening the engine.
     #[serde(with = "whole_seconds")]
     pub load: Duration,
-    /// Warming up until armed.
+    /// From the start of the warm-up until the worker is armed.
     #[serde(with = "whole_seconds")]
     pub warmup: Duration,
-    /// The measured window, where the requests' own timeouts would allow more.
+    /// The measured window, if the requests' own timeouts would allow more.
     #[serde(with = "whole_seconds")]
     pub trial: Duration,
-    /// From the last request's end until the part has come.
+    /// From the last request's end until the part has arrived.
     #[serde(with = "whole_seconds")]
     pub report: Duration,
-    /// A peer silent for so long is lost.
+    /// A peer that is silent for this long is lost.
     #[serde(with = "whole_seconds")]
     pub lease: Duration,
-    /// From asking a process to end until it is killed.
+    /// From asking a process to end until killing it.
     #[serde(with = "whole_seconds")]
     pub stop: Duration,
 }
 
 impl Timeouts {
-    /// Every limit with its key in plans.
+    /// All limits with their keys in plans.
     #[must_use]
     pub fn entries(&self) -> [(&'static str, Duration); 7] {
         [
@@ -46,7 +47,7 @@ impl Timeouts {
         ]
     }
 
-    /// All of them `factor` times as long.
+    /// All limits, `factor` times as long.
     #[must_use]
     pub fn scaled(self, factor: u32) -> Self {
         Self {

@@ -1,57 +1,56 @@
-//! The limits beyond which a measurement is doubted, as a plan's `[validity]` table writes them.
-//! Owns their keys and ranges; what they mean is [`stats::validity::Thresholds`]', which also has
-//! the defaults.
+//! The limits of the validity checks, with the keys of a plan's `[validity]` table. Owns their keys
+//! and ranges; [`stats::validity::Thresholds`] defines their meaning and defaults.
 
 use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 use stats::validity::Thresholds;
 
-/// Limits with the keys of a plan. Times are seconds and shares are of 1. A run is judged by what
-/// its plan held when it was run, for ever: defaults are written out in the run's header.
+/// Limits with the keys of a plan. Times are seconds and shares are of 1. The limits in a run's
+/// plan always apply to that run, so the run's header contains the defaults explicitly.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct Limits {
-    /// Lateness (p99) is never doubted below this …
+    /// Lateness (p99) raises no doubt below this …
     pub max_lateness: f64,
-    /// … nor, like start skew, below this share of the scenario's median E2E.
+    /// … and, like start skew, none below this share of the scenario's median E2E.
     pub max_lateness_share: f64,
-    /// Start skew and clock uncertainty are never doubted below this.
+    /// Start skew and clock uncertainty raise no doubt below this.
     pub max_start_skew: f64,
-    /// Requests that may fail.
+    /// Share of requests that may fail.
     pub max_error_rate: f64,
-    /// By how much the arms' failed shares may differ.
+    /// Maximum difference between the arms' shares of failed requests.
     pub max_error_difference: f64,
-    /// Busy share of the generator's thread.
+    /// Maximum busy share of the generator's thread.
     pub max_generator_share: f64,
-    /// Requests a second ÷ what the generator can do.
+    /// Maximum requests per second ÷ the generator limit.
     pub max_floor_share: f64,
-    /// Processor time that the hypervisor took: worth a warning.
+    /// Share of processor time that the hypervisor took, above which there is a warning.
     pub warn_steal: f64,
-    /// … and too much.
+    /// … and above which the run is INCONCLUSIVE.
     pub max_steal: f64,
-    /// Processor time that other programs took: worth a warning.
+    /// Share of processor time that other programs took, above which there is a warning.
     pub warn_others: f64,
-    /// Relative range of the processor's frequency: worth a warning.
+    /// Relative range of the processor's frequency, above which there is a warning.
     pub warn_frequency_drift: f64,
-    /// Shortest window; not of bursts.
+    /// Shortest window; not for bursts.
     pub min_duration: f64,
-    /// Issued ÷ offered; open loops only.
+    /// Least share of sent to offered requests; open loops only.
     pub min_achieved: f64,
-    /// Error of Little's law; not of bursts.
+    /// Maximum error of Little's law; not for bursts.
     pub max_little_error: f64,
-    /// Movement of the latency from the beginning of the window to its end; not of bursts.
+    /// Maximum movement of the latency from the beginning of the window to its end; not for bursts.
     pub max_movement: f64,
-    /// Rate of false alarms of that check.
+    /// False-alarm rate of that check.
     pub movement_alpha: f64,
-    /// Values beyond a quantile below which it is hidden.
+    /// A quantile is hidden if fewer values than this lie beyond it …
     pub hide_below: u32,
-    /// … and below which it is shown with a warning.
+    /// … and shown with a warning if fewer than this do.
     pub warn_below: u32,
 }
 
 impl Limits {
-    /// As the checks want them.
+    /// The form that the checks use.
     #[must_use]
     pub fn thresholds(&self) -> Thresholds {
         let seconds = |s: f64| Duration::try_from_secs_f64(s).unwrap_or(Duration::MAX);
@@ -77,7 +76,7 @@ impl Limits {
         }
     }
 
-    /// Each limit that is not a count, with its key and the range it must lie in.
+    /// Each limit that is not a count, with its key and its valid range.
     #[must_use]
     pub(super) fn ranges(&self) -> [(&'static str, f64, f64, f64); 16] {
         let share = |key, value| (key, value, 0.0, 1.0);

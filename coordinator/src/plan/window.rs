@@ -1,6 +1,6 @@
-//! What a shape and a stop rule come to together: windows without a request or without a length,
-//! and stops that the shape never reaches. Asked of new plans alone, because what was run once
-//! stays readable. Must not know the ranges of single keys ([`super::load`]).
+//! The window that follows from a shape and a stop rule together: windows without a request or
+//! without a length, and stops that the shape never reaches. Only new plans are checked, so that
+//! old runs stay readable. Must not know the ranges of single keys ([`super::load`]).
 
 use std::time::Duration;
 
@@ -8,10 +8,10 @@ use contract::spec::{Scenario, Shape, ShapeKind, StopSpec};
 
 use super::load::LENGTH;
 
-/// Requests of a window at most.
+/// Maximum number of requests in a window.
 pub(super) const MOST_REQUESTS: u32 = 10_000_000;
 
-/// How a window contradicts its plan. Messages complete "the scenario `…` …".
+/// A contradiction between a window and its plan. Messages complete "the scenario `…` …".
 #[derive(Clone, Copy, Debug, PartialEq, thiserror::Error)]
 pub enum WindowProblem {
     /// The rate is too low for its window.
@@ -20,9 +20,9 @@ pub enum WindowProblem {
          the rate, or give it a longer window"
     )]
     NoRequest {
-        /// What the rate comes to.
+        /// Integral of the rate.
         comes_to: f64,
-        /// In this time.
+        /// Over this many seconds.
         seconds: f64,
     },
     /// The rate is too high for its window.
@@ -31,56 +31,56 @@ pub enum WindowProblem {
          shorter window"
     )]
     TooMany {
-        /// What the rate comes to.
+        /// Integral of the rate.
         requests: f64,
     },
-    /// A number that is not reached.
+    /// The shape does not have this number of requests.
     #[error(
         "is to stop at {wanted} requests (`stop.{key}`), but its {what} has only {there}; {way}"
     )]
     BeyondCount {
-        /// Of the stop rule.
+        /// Key of the stop rule.
         key: &'static str,
-        /// Requests that the stop asks for.
+        /// Number of requests that the stop rule requires.
         wanted: u32,
-        /// How many there are.
+        /// Number of requests that there are.
         there: u32,
-        /// What ends before.
+        /// The part of the shape that ends first.
         what: &'static str,
-        /// The way out.
+        /// What to do.
         way: &'static str,
     },
-    /// A time that is not reached.
+    /// The shape does not last this long.
     #[error("is to last {wanted} s (`stop.{key}`), but its {what} is over after {there} s; {way}")]
     BeyondTime {
-        /// Of the stop rule.
+        /// Key of the stop rule.
         key: &'static str,
-        /// Seconds that the stop asks for.
+        /// Seconds that the stop rule requires.
         wanted: f64,
-        /// How long it lasts.
+        /// Seconds that the shape lasts.
         there: f64,
-        /// What ends before.
+        /// The part of the shape that ends first.
         what: &'static str,
-        /// The way out.
+        /// What to do.
         way: &'static str,
     },
-    /// Two rules of which the first that holds would end it.
+    /// Two stop rules, either of which could end the window before the other is met.
     #[error(
         "has `stop.{one}` beside `stop.{other}`, and either could end it before the other holds; leave one out"
     )]
     TwoRules {
-        /// One.
+        /// One key.
         one: &'static str,
-        /// The other.
+        /// The other key.
         other: &'static str,
     },
-    /// A trace at one instant.
+    /// All requests of the trace are due at one instant.
     #[error(
         "replays {requests} request(s) that are all due at the same instant, so its window has no length; \
          use `shape = {{ kind = \"burst\", requests = {requests} }}`"
     )]
     OneInstant {
-        /// In the trace, as far as it is replayed.
+        /// Number of requests in the replayed part of the trace.
         requests: u32,
     },
     /// A trace that is too short or too long.
@@ -89,12 +89,12 @@ pub enum WindowProblem {
          of their key: `timestamp` counts milliseconds, `at` seconds", LENGTH.0, LENGTH.1
     )]
     TraceLength {
-        /// At its speed.
+        /// Its length at the plan's speed.
         seconds: f64,
     },
 }
 
-/// Everything that is wrong with a window.
+/// All problems of a window.
 pub(super) fn problems(scenario: &Scenario) -> Vec<WindowProblem> {
     match &scenario.shape {
         Shape::Trace { speed, .. } => trace(scenario, *speed),
@@ -154,7 +154,7 @@ fn trace(scenario: &Scenario, speed: f64) -> Vec<WindowProblem> {
     beyond.into_iter().chain(length).collect()
 }
 
-/// Rules of which the first to hold would end the window.
+/// Two stop rules, either of which could end the window.
 fn rules(stop: &StopSpec) -> Option<WindowProblem> {
     let ends = [
         ("requests", stop.requests.is_some()),
@@ -184,7 +184,7 @@ fn open(scenario: &Scenario) -> Option<WindowProblem> {
         .arrivals_within(window)
         .max(stop.requests.unwrap_or(0).into());
     let seconds = window.as_secs_f64();
-    // Without a window or a rate there is no end, or no rate: that is said already.
+    // Without a window or a rate, another problem is reported already.
     let told = window.is_zero() || comes_to == 0.0;
     if scenario.requests() == 0 {
         return (!told).then_some(WindowProblem::NoRequest { comes_to, seconds });
@@ -192,7 +192,7 @@ fn open(scenario: &Scenario) -> Option<WindowProblem> {
     (comes_to > f64::from(MOST_REQUESTS)).then_some(WindowProblem::TooMany { requests: comes_to })
 }
 
-/// What a ramp or steps never come to.
+/// A stop that a ramp or steps never reach.
 fn beyond(scenario: &Scenario, length: Duration) -> Option<WindowProblem> {
     let stop = &scenario.stop;
     let (what, way) = match &scenario.shape {

@@ -11,5 +11,6 @@ pub(crate) mod layouts;
 pub(crate) mod load;
 pub(crate) mod notes;
 pub(crate) mod provenance;
+pub(crate) mod servers;
 pub(crate) mod verdicts;
 pub(crate) mod words;

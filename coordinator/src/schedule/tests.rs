@@ -179,7 +179,7 @@ fn a_sim_table_of_no_variant_is_refused_with_the_nearest() {
     )])));
     let error = lineup(&["baseline", "pgo"])
         .fits(&plan)
-        .expect_err("pgoo is nobody");
+        .expect_err("there is no variant pgoo");
     assert!(
         error.to_string().ends_with("did you mean [sim.pgo]?"),
         "{error}"

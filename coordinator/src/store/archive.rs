@@ -65,8 +65,8 @@ pub fn is_archive(head: &[u8]) -> bool {
     head.starts_with(MAGIC)
 }
 
-/// Checks that an export file is whole and its parts can be believed, as an import does, one part
-/// at a time. Tells how the run began. Needs no store.
+/// Checks, as an import does, that an export file is complete and its parts are plausible, one part
+/// at a time. Returns how the run began. Needs no store.
 ///
 /// # Errors
 /// When the file cannot be read, is damaged, or is from a newer program.

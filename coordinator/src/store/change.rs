@@ -47,7 +47,7 @@ impl Change {
         }
     }
 
-    /// All of a run at once; its records are there already.
+    /// A whole run at once; its records are stored already.
     pub(super) fn imported(row: Row) -> Self {
         Self {
             run: row.summary.run,

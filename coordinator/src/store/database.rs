@@ -1,5 +1,6 @@
-//! sled itself: opened, changed and closed so that a failing device can neither end the process nor
-//! hold it for ever. Owns its settings; must not know what is in it or whether it may be trusted.
+//! sled itself: opens, changes and closes it so that a failing device can neither end the process
+//! nor block it for ever. Owns its settings; must not know its contents or whether they can be
+//! trusted.
 
 use std::fs::{File, TryLockError};
 use std::io::ErrorKind;
@@ -176,7 +177,7 @@ mod tests {
         let db = open_sled(&place).expect("it opens");
         assert!(is_locked(&place));
         drop(db);
-        let _again = open_sled(&place).expect("it is let go of");
+        let _again = open_sled(&place).expect("sled has released its lock");
         std::fs::remove_dir_all(&place).expect("it was made above");
         let held = Damage::Engine(sled::Error::Io(ErrorKind::WouldBlock.into()));
         assert!(matches!(judge(&place, held), StoreError::InUse { .. }));

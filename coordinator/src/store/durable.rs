@@ -65,7 +65,7 @@ mod tests {
         assert!(sync_dir(super::super::directory_of(Path::new("run.bench"))).is_ok());
         assert!(
             sync_dir(Path::new("")).is_err(),
-            "the twin: the empty path is no directory"
+            "counter-check: the empty path is not a directory"
         );
     }
 

@@ -1,4 +1,4 @@
-//! Every error of the store, as values: each sentence says what happened and the way out. Owns the
+//! Every error of the store, as values: each sentence says what happened and what to do. Owns the
 //! classification of failures of the database, files and records; must not know how they arose.
 
 use std::path::{Path, PathBuf};
@@ -331,7 +331,7 @@ impl StoreError {
     }
 }
 
-/// An exceeded quota counts as a full device: the way out is the same.
+/// An exceeded quota counts as a full device, because the remedy is the same.
 fn is_full(error: &std::io::Error) -> bool {
     use std::io::ErrorKind;
     matches!(

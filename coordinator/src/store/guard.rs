@@ -41,7 +41,7 @@ pub(super) fn within<T: Send + 'static>(
     let _ = std::thread::Builder::new()
         .name("store".to_owned())
         .spawn(move || {
-            // After the limit nobody receives the result.
+            // After the time limit, the receiver is gone.
             let _ = told.send(guarded(f));
         });
     answer.recv_timeout(limit).map_err(|_| Damage::Silent)?

@@ -102,7 +102,7 @@ struct SummaryHistory {
 }
 
 impl EndSummary {
-    /// Whether the run as a whole can be trusted; `None` for a word that this version does not
+    /// Whether the run as a whole can be trusted; `None` for a value that this version does not
     /// know.
     #[must_use]
     pub fn standing(&self) -> Option<Standing> {

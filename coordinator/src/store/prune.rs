@@ -67,7 +67,7 @@ impl Store {
         Ok(found)
     }
 
-    /// Removes what no index row names, a few pieces at a time.
+    /// Removes records that no index row refers to, in small batches.
     pub(super) fn remove_rows(
         &self,
         tree: &Tree,

@@ -121,7 +121,7 @@ impl RawRun {
         Ok(self.of(Entry::End).next().map(RunEnd::open).transpose()?)
     }
 
-    /// One after the other: there may be very many, and open they are several times as large.
+    /// One at a time: there may be very many, and decoded they are several times as large.
     pub(super) fn notices(&self) -> impl Iterator<Item = Result<Notice, Damage>> {
         self.of(Entry::Notice)
             .map(|sealed| Ok(Notice::open(sealed)?))
@@ -165,7 +165,7 @@ impl RawRun {
         Ok(record)
     }
 
-    /// Opens everything, vets every part by how the run began, and keeps nothing but that.
+    /// Decodes everything, checks every part against the header, and keeps only the header.
     pub(super) fn prove(&self, run: RunId) -> Result<RunHeader, Damage> {
         let header = self.header_with_hosts(run)?;
         self.blocks()?;

@@ -165,12 +165,12 @@ impl Store {
         self.commit_copied(ledger, &Change::imported(row))
     }
 
-    /// A few at a time: until a batch is in, sled keeps every page that it replaced on the way, which
-    /// for a hundred thousand notices at once is half a gigabyte. Nothing names them before the index
-    /// row does.
+    /// In small batches: until a batch is applied, sled keeps every page that it replaces on the
+    /// way, which is half a gigabyte for a hundred thousand notices at once. Nothing refers to the
+    /// records until the index row is written.
     fn put_entries(&self, run: RunId, raw: &RawRun) -> Result<(), StoreError> {
         let tree = &self.trees.entries;
-        // What an import that was cut off has left may be of another state of the run.
+        // An interrupted import may have left records of another state of the run.
         self.remove_rows(tree, run, &key::run(run))?;
         let batches = raw.entries.chunks(ROWS).chain(raw.addenda.chunks(ROWS));
         for rows in batches {

@@ -177,7 +177,7 @@ impl Store {
         self.apply(&self.trees.parts, batch, "store a part")
     }
 
-    /// Writes pieces that no index row names yet. Buffered until the next commit.
+    /// Writes records that no index row refers to yet. Buffered until the next commit.
     pub(super) fn apply(
         &self,
         tree: &Tree,

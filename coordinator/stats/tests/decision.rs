@@ -131,7 +131,7 @@ fn five_rounds_never_say_faster_or_slower() {
         assert_ne!(
             primary(6, effect, 0.001).verdict,
             Verdict::Undecided,
-            "the twin"
+            "counter-check"
         );
     }
 }
@@ -149,7 +149,7 @@ fn a_control_that_differs_is_invalid() {
     assert_eq!(
         decided(&near, &Validity::Valid, Role::Primary).verdict,
         Verdict::Slower,
-        "the twin"
+        "counter-check"
     );
 }
 

@@ -12,7 +12,7 @@ use worker::engine::{EngineRequest, ErrorKind};
 
 use model::{Sequence, token_of};
 
-/// The engine as a worker program links it.
+/// The engine that the worker program links.
 pub const ENGINE: Registered = linked::blocking::<MyEngine>();
 
 /// `[linked.options]` of a plan.
@@ -48,7 +48,7 @@ impl LinkedEngine for MyEngine {
 
     fn facts(&self) -> Facts {
         Facts {
-            // `worker::measure::model_digest` makes one of files.
+            // `worker::measure::model_digest` computes the digest of files.
             model_digest: format!("stand-in-{}", self.work),
             max_context: 4096,
             threads: 1,

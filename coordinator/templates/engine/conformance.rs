@@ -1,4 +1,4 @@
-//! What every load relies on, checked from outside.
+//! Checks from outside what every load relies on.
 
 #[test]
 fn it_conforms() {

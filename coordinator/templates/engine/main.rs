@@ -1,4 +1,4 @@
-//! The worker program: an agent starts it for every trial.
+//! The worker program. An agent starts it for every trial.
 
 use std::process::ExitCode;
 

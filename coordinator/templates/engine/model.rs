@@ -1,17 +1,17 @@
-//! A stand-in for a model: each token follows from all tokens before it, by real work. Put yours in
-//! its place.
+//! A stand-in for a model: each token depends on all tokens before it and costs real work. Replace
+//! it with your model.
 
-/// Tokens are smaller than this.
+/// All tokens are smaller than this.
 const VOCABULARY: u64 = 1000;
 
-/// A text as far as it was read and written.
+/// A text, as far as it has been read and written.
 pub(crate) struct Sequence {
     state: u64,
     work: u32,
 }
 
 impl Sequence {
-    /// Reads a prompt; every token of it and after it costs `work` turns.
+    /// Reads a prompt. Every token, read or written, costs `work` turns.
     pub(crate) fn read(prompt: &[u32], work: u32) -> Self {
         let mut sequence = Self { state: 1, work };
         prompt.iter().for_each(|token| sequence.take(*token));
@@ -37,7 +37,7 @@ impl Sequence {
     }
 }
 
-/// The number of a word.
+/// The token of a word.
 pub(crate) fn token_of(word: &str) -> u32 {
     let number = |sum: u64, byte: u8| sum * 31 + u64::from(byte);
     (word.bytes().take(8).fold(0, number) % VOCABULARY) as u32

@@ -14,7 +14,7 @@ use worker::engine::{Ending, EngineEvent, EngineRequest, ErrorKind, StepLoad};
 
 use model::{Sequence, token_of};
 
-/// The engine as a worker program links it.
+/// The engine that the worker program links.
 pub const ENGINE: Registered = linked::step_wise::<MyEngine>();
 
 /// `[linked.options]` of a plan.
@@ -29,7 +29,7 @@ fn usual_work() -> u32 {
     20_000
 }
 
-/// What is loaded once, and the requests that are held.
+/// What is loaded once, and the requests in flight.
 pub struct MyEngine {
     work: u32,
     held: BTreeMap<u32, Held>,
@@ -37,7 +37,7 @@ pub struct MyEngine {
 
 struct Held {
     request: EngineRequest,
-    /// Once its prompt was read.
+    /// `None` until the prompt has been read.
     sequence: Option<Sequence>,
     left: u32,
 }
@@ -61,7 +61,7 @@ impl LinkedEngine for MyEngine {
 
     fn facts(&self) -> Facts {
         Facts {
-            // `worker::measure::model_digest` makes one of files.
+            // `worker::measure::model_digest` computes the digest of files.
             model_digest: format!("stand-in-{}", self.work),
             max_context: 4096,
             threads: 1,

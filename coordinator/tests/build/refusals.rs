@@ -1,5 +1,5 @@
-//! Revisions and workspaces that cannot be built: each is refused with one sentence that includes
-//! the way out.
+//! Revisions and workspaces that cannot be built: each is refused with one sentence that says
+//! what to do.
 
 use std::fs;
 
@@ -92,7 +92,7 @@ fn submodules_are_named_with_another_road() {
     );
     fixture
         .build_revisions(&["one"])
-        .expect("the twin: it has none");
+        .expect("counter-check: it has none");
 }
 
 #[test]
@@ -114,7 +114,7 @@ fn settings_that_no_revision_has_are_refused_by_name() {
     fixture.commit("two");
     let outcomes = fixture
         .build_revisions(&["one", "two"])
-        .expect("the twin: it is committed");
+        .expect("counter-check: it is committed");
     let flags = |at: usize| outcomes[at].manifest.settings.rustflags.clone();
     assert_eq!(
         (flags(0), flags(1)),
@@ -144,7 +144,7 @@ fn a_vendored_directory_must_be_in_git() {
     fixture.commit("with");
     fixture
         .build_revisions(&["with"])
-        .expect("the twin: it is committed");
+        .expect("counter-check: it is committed");
 }
 
 #[test]
@@ -196,7 +196,7 @@ fn a_dependency_outside_of_the_repository_and_a_stale_lock_file_are_named() {
     fixture.commit("inside");
     fixture
         .build_revisions(&["inside"])
-        .expect("the twin: it is in the repository, and no lock file is");
+        .expect("counter-check: it is in the repository, and no lock file is");
 }
 
 #[test]

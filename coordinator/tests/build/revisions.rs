@@ -120,14 +120,14 @@ fn a_name_that_moved_is_refused_until_it_is_built_again_and_takes_the_old_builds
     let wanted = variants(&["baseline@one", "baseline@two"]);
     let moved = BuiltSet::read(out, &wanted).expect_err("moved").to_string();
     assert!(moved.ends_with("coordinator build --ref two"), "{moved}");
-    BuiltSet::read(out, &wanted[..1]).expect("the twin: this one did not move");
+    BuiltSet::read(out, &wanted[..1]).expect("counter-check: this one did not move");
 
     let again = fixture.build_revisions(&["two"]).expect("again");
     assert_eq!(done(&again), [("two", vec!["baseline"])]);
     BuiltSet::read(out, &wanted).expect("both are current");
     assert!(
         one.is_dir() && !two.exists(),
-        "nobody can name the old commit's builds any more"
+        "no name refers to the old commit's builds any more"
     );
 }
 

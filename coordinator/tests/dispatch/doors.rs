@@ -22,7 +22,7 @@ fn an_agent_that_claims_more_slots_than_there_are_numbers_gives_those_that_the_r
     assert_eq!(
         two.ended(),
         RunState::Complete,
-        "a lost home of so many slots is passed over at once"
+        "many slots of a lost host are skipped at once"
     );
 }
 

@@ -63,7 +63,7 @@ fn a_duet_runs_both_arms_at_once_in_slots_of_their_own() {
     script.blocks[1].order.reverse();
     let mut fleet = Fleet::new(script);
     fleet.feed(joined(HOST, 4));
-    assert_eq!(fleet.spawned.len(), 4, "nobody waits for the other arm");
+    assert_eq!(fleet.spawned.len(), 4, "no slot waits for the other arm");
     fleet.settle();
     assert_eq!(fleet.ended(), RunState::Complete);
     let mut kept: Vec<_> = fleet

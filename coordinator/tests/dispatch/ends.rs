@@ -41,7 +41,7 @@ fn a_run_whose_look_found_the_answer_ends_complete_before_its_last_block() {
             fleet.ending.as_ref().expect("ended").reason,
             "clear after 1 of 3 rounds"
         );
-        assert!(fleet.spawned.is_empty(), "nobody is left behind");
+        assert!(fleet.spawned.is_empty(), "no worker is left running");
     }
 }
 

@@ -335,7 +335,7 @@ fn random_orders(seeds: u64) {
         };
         assert!(
             told > 0 || !(0..3).any(moved),
-            "seed {seed}: a slot moved and nobody was told"
+            "seed {seed}: a slot moved without a notice"
         );
         deaths += died;
         moves += told;

@@ -100,7 +100,7 @@ fn a_host_that_cannot_be_reached_ends_the_run_by_name() {
     sandbox.deserted();
     assert!(
         init(&sandbox, "certs").is_dir(),
-        "the twin of this test's last line: the place is usable"
+        "counter-check of the last line: the directory is usable"
     );
 }
 

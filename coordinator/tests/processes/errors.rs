@@ -1,4 +1,4 @@
-//! Errors that prevent a run: one sentence with the way out, the exit code, and nothing stored.
+//! Errors that prevent a run: one sentence that says what to do, the exit code, and nothing stored.
 
 use std::fs;
 

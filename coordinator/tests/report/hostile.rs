@@ -1,5 +1,5 @@
-//! A hostile text in every field with foreign content, in every form: it contains no terminal
-//! command, no line of its own, no formula, and no markup; and it is cut.
+//! A hostile text in every field with foreign content, in every form: it adds no terminal
+//! command, no line, no formula and no markup; and it is cut.
 
 use std::fmt::Write as _;
 

@@ -7,7 +7,7 @@ use contract::identity::Sha256;
 use contract::metric::Metric;
 use contract::part::{
     Bucket, ColdPhase, EngineFacts, Histograms, Length, Origin, Outcomes, Part, PartKey, Sent,
-    Series, StopCause, Usage, Window,
+    Series, ServerFacts, StopCause, Usage, Window,
 };
 use coordinator::plan::Plan;
 use coordinator::schedule::Block;
@@ -124,6 +124,13 @@ impl Story {
                 kv_bytes_total: Some(40 << 20),
                 stepping: Some(last / 2),
                 scheduling: Some(last / 200),
+                server: self.server.clone().map(|server| ServerFacts {
+                    failures: match arm {
+                        Arm::B => server.failures,
+                        Arm::A | Arm::A2 => Vec::new(),
+                    },
+                    ..server
+                }),
                 ..EngineFacts::default()
             },
         }

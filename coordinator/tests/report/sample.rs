@@ -5,7 +5,7 @@ use std::time::Duration;
 use contract::addendum::{NoiseFloor, NoiseFloors};
 use contract::id::{Arm, Attempt, RunId, TrialKey};
 use contract::identity::{HostFacts, Sha256};
-use contract::part::Part;
+use contract::part::{Part, ServerFacts};
 use contract::run::{
     BlockDone, Notice, NoticeKind, Role, RunEnd, RunHeader, RunState, VariantRecord,
 };
@@ -57,6 +57,10 @@ pub(crate) struct Story {
     pub(crate) duet: bool,
     /// Tokens of every prompt as asked and as sent; by default not counted, as in older parts.
     pub(crate) prompts: Option<(u32, u32)>,
+    /// Time between the ends of two rounds.
+    pub(crate) pace_ms: u64,
+    /// Facts of a server, the same in every part. The failures are those of B alone.
+    pub(crate) server: Option<ServerFacts>,
 }
 
 impl Default for Story {
@@ -84,6 +88,8 @@ impl Default for Story {
             floor: None,
             duet: false,
             prompts: None,
+            pace_ms: 0,
+            server: None,
         }
     }
 }
@@ -134,7 +140,7 @@ impl Story {
             round: block.round,
             attempt: self.attempt(block),
             order: block.order.clone(),
-            finished_unix_ms: 5,
+            finished_unix_ms: 5 + self.pace_ms * u64::from(block.round),
             planned_requests: block.planned_requests(&plan),
             lost_requests: 0,
         };

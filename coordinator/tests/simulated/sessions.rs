@@ -88,7 +88,7 @@ async fn a_wrong_token_or_protocol_is_refused_with_a_sentence_and_nobody_hears_o
     door.join(worker()).await;
     assert!(
         matches!(next(&mut incoming).await, SessionEvent::Opened(..)),
-        "the first that is let in"
+        "the first admitted peer"
     );
 }
 

@@ -79,6 +79,6 @@ async fn where_the_slots_cannot_be_filled_without_it_the_run_ends_in_time_and_na
     assert_eq!(
         (run.ending.state(), run.notebook.requests()),
         (RunState::Complete, REQUESTS),
-        "the twin"
+        "counter-check"
     );
 }

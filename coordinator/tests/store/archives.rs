@@ -329,5 +329,5 @@ fn an_export_takes_the_place_of_regular_files_alone() {
     }
     std::fs::write(&old, "old").unwrap();
     store.export_to(run(1), &old).unwrap();
-    assert!(read_archive(&old).is_ok(), "the twin");
+    assert!(read_archive(&old).is_ok(), "counter-check");
 }

@@ -42,7 +42,7 @@ fn no_difference_on_a_drifting_host_is_seldom_taken_for_one() {
     let refused = count(&found, &[Verdict::Invalid]);
     assert!(
         refused <= 5,
-        "the twin of the disturbed host: {refused} of {RUNS}"
+        "counter-check: the quiet host: {refused} of {RUNS}"
     );
 }
 

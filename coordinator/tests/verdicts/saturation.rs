@@ -112,8 +112,8 @@ fn alarms(load: &'static str, seeds: u64) -> usize {
     found.into_iter().filter(|alarm| *alarm).count()
 }
 
-/// A hundred runs each. A check with 1 % false alarms would give four or more in two hundred with
-/// probability 0.14; one with 5 % would give fewer than four with probability 0.01.
+/// A hundred runs each. A check with 1 % false alarms would give six or more in two hundred with
+/// probability 0.016; one with 6 % would give fewer than six with probability 0.02.
 #[test]
 fn a_load_that_is_carried_is_seldom_taken_for_one_that_runs_away() {
     let found = CARRIED_IN_BUNCHES.map(|load| alarms(load, 100));
@@ -121,7 +121,7 @@ fn a_load_that_is_carried_is_seldom_taken_for_one_that_runs_away() {
         "false alarms in 100 runs: steps {}, ramp {}",
         found[0], found[1]
     );
-    assert!(found.iter().sum::<usize>() < 4, "{found:?}");
+    assert!(found.iter().sum::<usize>() < 6, "{found:?}");
 }
 
 /// The negative control: the same arrivals, rounds and engine beyond its capacity.

@@ -17,6 +17,7 @@ mod figures;
 mod latencies;
 mod load;
 mod requests;
+mod server;
 mod spent;
 mod text;
 
@@ -250,6 +251,10 @@ pub const UNCHECKED: &[(&str, &str)] = &[
     ("engine.engine_processors", "bounded; shown"),
     ("engine.load_processors", "bounded; shown"),
     (
+        "engine.server",
+        "moments are held against ITL, all else is bounded; shown, and says what ITL is",
+    ),
+    (
         "engine.model_sha256",
         "what the worker said when it had loaded decides; shown",
     ),
@@ -274,6 +279,7 @@ pub fn alone(part: &Part) -> Result<(), PartFault> {
     latencies::check(part)?;
     course::check(part)?;
     requests::records(part)?;
+    server::check(part)?;
     spent::check(part)
 }
 

@@ -260,7 +260,8 @@ mirror!(EngineFacts {
     kv_bytes_total,
     prefix_hit_tokens,
     engine_processors,
-    load_processors;
+    load_processors,
+    server;
     stepping: step_ns,
     scheduling: scheduling_ns,
 });

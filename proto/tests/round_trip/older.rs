@@ -1,10 +1,12 @@
-//! Builds of an older revision speak the same protocol and refuse keys that they do not know. So a
-//! specification at its defaults has the keys that it had when the protocol's number was given.
+//! Builds of an older revision speak the same protocol and refuse unknown keys. Therefore a
+//! specification with default values may only contain the keys that existed when the protocol
+//! number was assigned.
 
 use contract::spec::{EngineSpec, Scenario};
 use serde_json::{Value, json};
 
-/// Keys of protocol 3. A new key needs `skip_serializing_if` at its default, or a new number.
+/// Keys of protocol 3. A new key needs `skip_serializing_if` for its default, or a new protocol
+/// number.
 const SCENARIO: &[&str] = &[
     "name",
     "output_tokens",
@@ -51,7 +53,7 @@ fn unknown(known: &[&str], value: &Value) -> Vec<String> {
     found
 }
 
-/// The path of every value that is no table.
+/// The path of every value that is not a table.
 fn keys(above: &str, value: &Value) -> Vec<String> {
     let Value::Object(table) = value else {
         return vec![above.trim_end_matches('.').to_owned()];
@@ -65,7 +67,7 @@ fn keys(above: &str, value: &Value) -> Vec<String> {
     below.chain(empty).collect()
 }
 
-/// Reads what `text` gives and writes it as it would be sent.
+/// Parses `text` and serialises it as it would be sent.
 fn sent<T: serde::de::DeserializeOwned + serde::Serialize>(text: Value) -> Value {
     let read: T = serde_json::from_value(text).expect("a specification");
     serde_json::to_value(read).expect("it can be written")

@@ -7,8 +7,9 @@ use contract::id::{Arm, Attempt, RunId};
 use contract::identity::{HostFacts, Sha256};
 use contract::metric::Metric;
 use contract::part::{
-    Bucket, ColdPhase, EngineFacts, Histograms, Length, Origin, Outcome, Outcomes, Part, PartKey,
-    RequestRecord, Sent, Series, Step, StepLog, StopCause, Usage, Window,
+    Bucket, ColdPhase, EngineFacts, FailureCount, Histograms, Itl, Length, Origin, Outcome,
+    Outcomes, Part, PartKey, RequestRecord, Sent, Series, ServerFacts, Step, StepLog, StopCause,
+    Usage, Window,
 };
 use contract::record::Record;
 use contract::run::{BlockDone, Notice, NoticeKind, RunEnd, RunHeader, RunState, VariantRecord};
@@ -134,7 +135,31 @@ fn part() -> Part {
             prefix_hit_tokens: Some(9),
             engine_processors: vec![0, 2],
             load_processors: vec![3],
+            server: Some(server()),
         },
+    }
+}
+
+fn server() -> ServerFacts {
+    ServerFacts {
+        itl: Itl::PerChunk,
+        moments: 1,
+        with_usage: 2,
+        prompt_tokens: 3,
+        output_tokens: 4,
+        cached_tokens: Some(0),
+        reasoning_tokens: None,
+        accepted_tokens: Some(5),
+        prompts: "ids".into(),
+        connections: 6,
+        reused: 7,
+        connecting: Duration::from_nanos(8),
+        failures: vec![FailureCount {
+            kind: "busy".into(),
+            count: 9,
+            example: "full".into(),
+            way_out: "less".into(),
+        }],
     }
 }
 

@@ -1,5 +1,5 @@
-//! Writes reference logits of a Llama-shaped model directory, computed by candle in F32, one token
-//! at a time, over texts that candle itself continues greedily.
+//! Writes reference logits of a Llama-shaped model directory. Candle computes them in F32, one
+//! token at a time, over texts that candle itself continues greedily.
 //!
 //! Layout of the output, little endian: magic, fingerprint of the weights (u64), vocabulary (u32),
 //! K (u32), S (u32), the S sampled ids (u32 each), number of texts (u32); then for each text its
@@ -26,7 +26,7 @@ struct Reference {
     config: Config,
 }
 
-/// Token texts to begin with.
+/// Token texts with which generation begins.
 type Prompts = Vec<Vec<u32>>;
 
 fn main() -> Result<()> {
@@ -76,7 +76,7 @@ impl Reference {
     }
 }
 
-/// Three texts of made-up tokens, short, middle and long, for models without a language.
+/// Three texts of made-up tokens (short, medium and long) for models without a language.
 fn counting(vocabulary: u32) -> Prompts {
     [5, 40, 150].map(|n| (0..n).map(|i| (i * i * 37 + i * 11 + n) % vocabulary).collect()).into()
 }
@@ -102,7 +102,8 @@ fn descending(row: &[f32]) -> Vec<u32> {
     ids
 }
 
-/// FNV-1a over the length and about 64 thousand evenly spaced bytes: tells models apart cheaply.
+/// FNV-1a over the length and about 64 thousand evenly spaced bytes: a cheap way to tell models
+/// apart.
 fn fingerprint(bytes: &[u8]) -> u64 {
     let step = (bytes.len() >> 16).max(1) | 1;
     let picked = bytes.iter().step_by(step).copied();

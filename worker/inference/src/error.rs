@@ -118,7 +118,7 @@ pub enum LoadError {
     NotWeights {
         /// The file.
         path: PathBuf,
-        /// What it is, with the way out.
+        /// What the file is, and what to do.
         what: &'static str,
     },
     /// A link whose target does not exist.

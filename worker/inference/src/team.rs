@@ -193,7 +193,7 @@ impl Inner {
         // SAFETY: erases the closure's lifetime only; `close` returns after the last helper has
         // left, before the borrow ends.
         let job = unsafe { std::mem::transmute::<&(dyn Fn(Task) + Sync), Job>(body) };
-        // SAFETY: the gate is closed and nobody is inside, so no helper reads `job` now.
+        // SAFETY: the gate is closed and no helper is inside, so no helper reads `job` now.
         unsafe { *self.job.get() = Some(job) };
         let threads = self.rests.len();
         for (worker, rest) in self.rests.iter().enumerate() {

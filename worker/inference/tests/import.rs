@@ -249,7 +249,7 @@ fn a_key_that_nobody_knows_is_refused_by_name() {
     );
     assert!(
         reason(b"llama.vocab_size", b"general.vocab_si").is_ok(),
-        "the twin: it describes the file"
+        "counter-check: it describes the file"
     );
 }
 

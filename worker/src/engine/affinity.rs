@@ -1,20 +1,20 @@
-//! Which processors the engine's threads and the load's thread run on: everywhere this process may,
-//! or each on its own when asked. The engine's threads inherit their place from the thread that
-//! starts them, which then goes to its own. It must not know what either of them does.
+//! The processors of the engine's threads and of the load's thread: all that this process may use,
+//! or, if pinned, separate ones. The engine's threads inherit the processors of the thread that
+//! starts them, which then moves to its own. It must not know what the threads do.
 
 use contract::message::{Failure, FailureKind};
 
 use crate::os;
 
-/// The places of both, while the engine's threads are being started.
+/// The processors of both, while the engine's threads are being started.
 pub(super) struct CpuAffinity {
     engine: Vec<u32>,
-    /// Where the calling thread goes afterwards; `None` where nothing is asked for.
+    /// Processors to which the calling thread moves afterwards; `None` without pinning.
     load: Option<Vec<u32>>,
 }
 
 impl CpuAffinity {
-    /// Takes the calling thread to the engine's processors, if `pin` asks for that.
+    /// Moves the calling thread to the engine's processors if `pin` is set.
     ///
     /// # Errors
     /// When other slots share the host, when there are fewer processors than threads, or when the
@@ -32,7 +32,7 @@ impl CpuAffinity {
         Ok(places)
     }
 
-    /// Takes the calling thread to the load's processors, and tells the engine's.
+    /// Moves the calling thread to the load's processors, and returns the engine's.
     ///
     /// # Errors
     /// When the system refuses.
@@ -43,8 +43,8 @@ impl CpuAffinity {
         Ok(self.engine)
     }
 
-    /// The engine gets the first processors, one a thread; the load gets the others, or all where
-    /// none is left: then the record shows that they share.
+    /// The engine gets the first processors, one for each thread. The load gets the others, or all
+    /// if none is left; the record then shows that they share.
     fn divided(allowed: &[u32], threads: usize, slots: u32) -> Result<Self, String> {
         if slots > 1 {
             return Err(format!("{slots} slots share this host"));

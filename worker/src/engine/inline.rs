@@ -1,5 +1,5 @@
-//! The simulated engine in virtual time: no thread, moves only when told. It must not know who
-//! moves the clock.
+//! The simulated engine in virtual time: it has no thread, and advances only when called. It must
+//! not know who advances the clock.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -10,7 +10,7 @@ use super::{
     WindowStart,
 };
 
-/// A simulated engine that lives in virtual time.
+/// A simulated engine in virtual time.
 pub(super) struct Inline {
     core: Core,
     time: Arc<dyn Time>,
@@ -30,7 +30,7 @@ impl Inline {
         }
     }
 
-    /// Begins a step if none is under way and there is work.
+    /// Begins a step if none is running and there is work.
     fn begin(&mut self, now: Duration) {
         if self.core.end().is_none() && !self.core.is_idle() {
             self.sink.begins();

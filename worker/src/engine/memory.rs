@@ -1,10 +1,10 @@
-//! How much memory this process may still take, asked of the kernel before anything large is
-//! allocated. It must not know what the memory is for.
+//! How much memory this process may still use, read from the kernel before any large allocation. It
+//! must not know what the memory is for.
 
 use std::path::Path;
 
-/// Bytes this process may still take: what the kernel calls available, or less where a control
-/// group says so. `None` where neither can be read.
+/// Bytes that this process may still use: the kernel's available memory, or less if a control group
+/// limits it. `None` if neither can be read.
 pub(super) fn free_memory() -> Option<u64> {
     let available = std::fs::read_to_string("/proc/meminfo")
         .ok()
@@ -25,7 +25,8 @@ fn available(meminfo: &str) -> Option<u64> {
         .map(|kb| kb * 1024)
 }
 
-/// What the control group (version 2) leaves, the tightest of it and its ancestors.
+/// Bytes left within the limits of the control group (version 2) and its ancestors; the tightest
+/// decides.
 fn control_group() -> Option<u64> {
     let own = std::fs::read_to_string("/proc/self/cgroup").ok()?;
     let path = own.lines().find_map(|line| line.strip_prefix("0::/"))?;
@@ -37,7 +38,8 @@ fn control_group() -> Option<u64> {
         .min()
 }
 
-/// Pages of files count as used but are given back under pressure, so they count as free here.
+/// File pages count as used, but the kernel reclaims them under pressure, so they count as free
+/// here.
 fn left_in(dir: &Path) -> Option<u64> {
     let read = |name: &str| std::fs::read_to_string(dir.join(name)).ok();
     let number = |name: &str| read(name)?.trim().parse::<u64>().ok();

@@ -52,6 +52,11 @@ pub trait Engine: Send {
     /// Counts since the window began.
     fn counters(&self) -> Counters;
 
+    /// What a part is to say of it.
+    fn facts(&self) -> EngineFacts {
+        self.counters().facts()
+    }
+
     /// Tokens of a text, as the model reads it.
     ///
     /// # Errors
@@ -90,6 +95,12 @@ pub trait StepSink: Send {
     fn arrived(&mut self, events: &[EngineEvent]) {
         self.happened(events);
     }
+
+    /// The same of what happened at this instant, on the clock the engine was opened with.
+    fn came(&mut self, at: Duration, events: &[EngineEvent]) {
+        let _ = at;
+        self.happened(events);
+    }
 }
 
 /// The time a simulated engine lives in.
@@ -115,7 +126,8 @@ pub struct EngineRequest {
     pub max_new_tokens: u32,
 }
 
-/// What happened to a request. For one index: at most one `Started`, then tokens, then one `Ended`.
+/// What happened to a request. For one index: at most one `Started`, then tokens or chunks, for
+/// chunks then one `Told`, then one `Ended`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum EngineEvent {
     /// Work on it began with this step.
@@ -129,6 +141,22 @@ pub enum EngineEvent {
         index: u32,
         /// The token.
         token: u32,
+    },
+    /// A chunk of its answer with text, from an engine that does not show its tokens.
+    Chunk {
+        /// Which.
+        index: u32,
+        /// Tokens that came with it; zero where that is not known.
+        tokens: u32,
+    },
+    /// What is known of an answer in chunks once it is whole.
+    Told {
+        /// Which.
+        index: u32,
+        /// Tokens that it has.
+        tokens: u32,
+        /// Digest of its text: equal answers have equal ones.
+        text: [u32; 2],
     },
     /// It is over.
     Ended {
@@ -332,7 +360,7 @@ pub fn open(
         #[cfg(feature = "native")]
         EngineSpec::Native(spec) => native::open(spec, demand, slots, sink, phase),
         #[cfg(feature = "native")]
-        EngineSpec::Server(spec) => server::open(spec, demand, slots, sink, phase),
+        EngineSpec::Server(spec) => server::open(spec, demand, slots, time, sink, phase),
         #[cfg(not(feature = "native"))]
         EngineSpec::Native(_) | EngineSpec::Server(_) => Err(engines.no_native()),
         EngineSpec::Sim(spec) => simulated::open(spec, demand, time, sink, phase),

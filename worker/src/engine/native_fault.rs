@@ -1,4 +1,4 @@
-//! Why a native engine cannot be opened, with the way out.
+//! Why a native engine cannot be opened, and what to do.
 
 use std::path::Path;
 

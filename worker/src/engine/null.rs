@@ -1,6 +1,6 @@
-//! The engine that does no work: every request is answered in full while it is handed over, on the
-//! caller's thread. What driving it costs is what the generator itself costs. It must not know what
-//! is measured.
+//! The engine that does no work: it answers every request in full during the submission, on the
+//! caller's thread. The cost of driving it is therefore the cost of the generator. It must not know
+//! what is measured.
 
 use super::{
     Counters, Ending, Engine, EngineError, EngineEvent, EngineRequest, StepLoad, StepSink,
@@ -14,7 +14,7 @@ struct Null {
     counters: Counters,
 }
 
-/// Opens it, with room for answers of `events` events in one hand-over.
+/// Opens it, with space for answers of `events` events in one submission.
 #[must_use]
 pub fn null(sink: Box<dyn StepSink>, events: usize) -> Box<dyn Engine> {
     Box::new(Null {

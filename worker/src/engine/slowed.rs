@@ -1,5 +1,5 @@
-//! An engine made slower by a known share: after every step a busy loop as long as that share of
-//! it. For proving that a difference of this size is found on the host at hand. Owns the loop; must
+//! An engine that is slowed by a known share: after every step it runs a busy loop for that share
+//! of the step's time. It proves that a host detects a difference of this size. Owns the loop; must
 //! not know what a step does.
 
 use std::time::{Duration, Instant};
@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 use super::threaded::{Mailbox, Stepper};
 use super::{EngineEvent, EngineRequest, ErrorKind, StepLoad, WindowStart};
 
-/// A stepper whose steps last longer.
+/// A stepper with longer steps.
 pub(super) struct Slowed<S> {
     inner: S,
     /// 0.03 is three per cent of each step.

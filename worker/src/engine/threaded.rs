@@ -1,6 +1,6 @@
-//! A step thread around a stepper: requests and cancellations go in through a mailbox between
-//! steps, events go out to the sink. The thread sleeps when there is nothing to do. It must not
-//! know what a step does.
+//! A step thread around a stepper: requests and cancellations enter through a mailbox between
+//! steps, and events leave through the sink. The thread sleeps when there is nothing to do. It must
+//! not know what a step does.
 //!
 //! ```text
 //! idle ──command──▶ take commands ──work──▶ step ──▶ take commands …
@@ -19,12 +19,12 @@ use super::{
     StepSink, WindowStart,
 };
 
-/// What does the steps. Used by one thread only.
+/// Does the steps. Used by one thread only.
 pub(super) trait Stepper {
-    /// Takes a request, or says why not.
+    /// Accepts a request, or returns why not.
     fn submit(&mut self, request: EngineRequest) -> Result<(), ErrorKind>;
 
-    /// Lets go of a request; whether it was held.
+    /// Drops a request; returns whether it was held.
     fn cancel(&mut self, index: u32) -> bool;
 
     /// The measured window begins.
@@ -33,21 +33,21 @@ pub(super) trait Stepper {
     /// Whether a step would do nothing.
     fn is_idle(&self) -> bool;
 
-    /// One step: appends what happened.
+    /// One step; appends what happened.
     fn step(&mut self, events: &mut Vec<EngineEvent>, mailbox: &Mailbox) -> StepLoad;
 }
 
 /// Turns text into tokens, on the caller's thread.
 pub(super) type Encode = Box<dyn Fn(&str) -> Result<Vec<u32>, EngineError> + Send>;
 
-/// An engine with a step thread of its own.
+/// An engine with its own step thread.
 pub(super) struct Threaded {
     mailbox: Mailbox,
     encode: Encode,
     thread: Option<JoinHandle<()>>,
 }
 
-/// The mailbox as both sides hold it, and the wish to end.
+/// The mailbox, shared by both sides, and the request to end.
 #[derive(Clone)]
 pub(super) struct Mailbox(Arc<Shared>);
 
@@ -69,9 +69,9 @@ enum Command {
     BeginWindow(WindowStart),
 }
 
-/// The step thread's own things. The buffers have room from the start for all that is in flight and
-/// do not grow; what belongs to one request (its prompt, its list of cache pages) is allocated and
-/// freed as it comes and goes.
+/// State of the step thread. From the start the buffers have room for all requests in flight and do
+/// not grow. Data of one request (its prompt, its list of cache pages) is allocated and freed with
+/// the request.
 struct Loop<S> {
     stepper: S,
     sink: Box<dyn StepSink>,
@@ -135,7 +135,7 @@ impl Drop for Threaded {
         lock(&self.mailbox.0.pending).halt = true;
         self.mailbox.0.bell.notify_all();
         if let Some(thread) = self.thread.take() {
-            // A panic was already told as `Down`.
+            // A panic has already been reported as `Down`.
             let _ = thread.join();
         }
     }
@@ -155,7 +155,7 @@ impl Mailbox {
         }))
     }
 
-    /// Sleeps for `time` unless the engine is dropped meanwhile.
+    /// Sleeps for `time`, or until the engine is dropped.
     pub(super) fn sleep(&self, time: Duration) {
         let until = Instant::now() + time;
         let mut pending = lock(&self.0.pending);
@@ -180,7 +180,8 @@ impl Mailbox {
         self.0.bell.notify_all();
     }
 
-    /// Waits for commands if `idle` and swaps them into `commands`; false when it is time to end.
+    /// Waits for commands if `idle`, and swaps them into `commands`; false when the thread is to
+    /// end.
     fn receive(&self, commands: &mut Vec<Command>, idle: bool) -> bool {
         let mut pending = lock(&self.0.pending);
         while idle && pending.commands.is_empty() && !pending.halt {
@@ -215,7 +216,7 @@ impl<S: Stepper> Loop<S> {
         }
     }
 
-    /// Commands, then a step if there is work; false when it is time to end.
+    /// Handles the commands, then runs a step if there is work; false when the thread is to end.
     fn turn(&mut self) -> bool {
         if !self
             .mailbox
@@ -233,7 +234,7 @@ impl<S: Stepper> Loop<S> {
         true
     }
 
-    /// Refusals and cancellations are told at once, not after the next step.
+    /// Refusals and cancellations are reported at once, not after the next step.
     fn obey(&mut self) {
         for command in self.commands.drain(..) {
             match command {
@@ -271,8 +272,7 @@ impl<S: Stepper> Loop<S> {
     }
 }
 
-/// Nothing is left half-done under these locks, so a panic elsewhere does not spoil what they
-/// guard.
+/// No operation under these locks leaves data half-written, so a poisoned lock is safe to use.
 fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
@@ -304,7 +304,7 @@ mod tests {
         }
 
         fn step(&mut self, _: &mut Vec<EngineEvent>, _: &Mailbox) -> StepLoad {
-            // Not a panic, which would print: unwinding is all that is wanted here.
+            // Not `panic!`, which would print a message: only unwinding is needed here.
             std::panic::resume_unwind(Box::new("broken on purpose"))
         }
     }

@@ -285,7 +285,7 @@ impl<'a> Driver<'a> {
                     self.spoilt |= ending == Ending::Failed(ErrorKind::NotFinite);
                 }
                 EngineEvent::Down => self.break_down(at),
-                EngineEvent::Started { .. } | EngineEvent::Token { .. } => {}
+                _ => {}
             }
             let ended = self.recorder.event(at, event);
             self.free(ended);

@@ -79,6 +79,10 @@ impl StepSink for Stamper {
     fn arrived(&mut self, events: &[EngineEvent]) {
         self.hand_over(events, self.began);
     }
+
+    fn came(&mut self, at: Duration, events: &[EngineEvent]) {
+        self.hand_over(events, at);
+    }
 }
 
 impl Stamper {

@@ -153,7 +153,7 @@ mod tests {
         let at = stopped(600, |at| 10.0 + 20.0 * at).expect("it is seen");
         assert!(at < 10.0, "{at}");
         // The slower the growth, the longer it takes to distinguish it from noise.
-        assert!(stopped(600, |at| 50.0 + at).expect("it is seen in the end") > 10.0);
+        assert!(stopped(600, |at| 50.0 + at).expect("it is detected eventually") > 10.0);
     }
 
     #[test]

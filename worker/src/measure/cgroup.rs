@@ -1,14 +1,14 @@
-//! What the control groups of this process leave it of the host, versions 1 and 2: a limit of any
-//! group above it counts, and the tightest decides. Owns where limits are written and what they
-//! mean; must not know what they are compared with.
+//! The share of the host that the control groups of this process allow, versions 1 and 2: the
+//! limits of all parent groups count, and the tightest decides. Owns where limits are written and
+//! what they mean; must not know what they are compared with.
 
 use std::path::{Path, PathBuf};
 
-/// From here on a limit of memory in version 1 is none: the kernel rounds "no limit" to a page
-/// below 2^63.
+/// A memory limit of version 1 from this value on means no limit: the kernel rounds "no limit" to a
+/// page below 2^63.
 const NO_LIMIT: u64 = 1 << 60;
 
-/// The tightest limits; zero where there is none.
+/// The tightest limits; zero for no limit.
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
 pub(super) struct Limits {
     /// Processors.
@@ -19,7 +19,7 @@ pub(super) struct Limits {
 
 /// A mounted hierarchy of control groups.
 struct Mount<'a> {
-    /// The group that is seen at the mount point.
+    /// The group that is visible at the mount point.
     root: &'a str,
     point: &'a Path,
     /// Version 2 has all controllers in one hierarchy.
@@ -27,8 +27,8 @@ struct Mount<'a> {
     controllers: Vec<&'a str>,
 }
 
-/// The limits of the process with this `/proc/self/cgroup` and `/proc/self/mountinfo`; `read` gives
-/// the first line of a file, empty where there is none.
+/// The limits of the process with this `/proc/self/cgroup` and `/proc/self/mountinfo`. `read`
+/// returns the first line of a file, or an empty string if there is none.
 pub(super) fn limits(groups: &str, mounts: &str, read: &dyn Fn(&Path) -> String) -> Limits {
     let mounts: Vec<Mount<'_>> = mounts.lines().filter_map(Mount::parse).collect();
     let mut found = Limits::default();
@@ -42,7 +42,7 @@ pub(super) fn limits(groups: &str, mounts: &str, read: &dyn Fn(&Path) -> String)
     found
 }
 
-/// Controllers and path of one line of `/proc/self/cgroup`; without controllers it is that of
+/// Controllers and path of one line of `/proc/self/cgroup`; a line without controllers is that of
 /// version 2.
 fn own_group(line: &str) -> Option<(Vec<&str>, &str)> {
     let (_, rest) = line.split_once(':')?;
@@ -84,15 +84,15 @@ impl<'a> Mount<'a> {
         }
     }
 
-    /// The folders of a group and of all above it that are visible here.
+    /// The directories of a group and of all its visible parents.
     fn folders(&self, group: &str) -> Vec<PathBuf> {
         let inside = if self.root == "/" {
             Some(group)
         } else {
             group.strip_prefix(self.root)
         };
-        // In a container the path may be that of the host, and the mount shows this process's own
-        // group alone.
+        // In a container the path may be that of the host, while the mount shows only this
+        // process's own group.
         let own = self
             .point
             .join(inside.unwrap_or_default().trim_start_matches('/'));
@@ -130,7 +130,7 @@ fn folder_limits(folder: &Path, unified: bool, read: &dyn Fn(&Path) -> String) -
         let quota = file("cpu.max");
         let (quota, period) = quota.split_once(' ').unwrap_or_default();
         limits.cpus = share(quota, period);
-        // Beyond `high` a process is slowed as it is at `max`.
+        // Above `high` a process is slowed down, as at `max`.
         for name in ["memory.max", "memory.high"] {
             limits.tighten(Limits {
                 cpus: 0.0,
@@ -144,7 +144,7 @@ fn folder_limits(folder: &Path, unified: bool, read: &dyn Fn(&Path) -> String) -
     limits
 }
 
-/// Processors; zero for `max` and for −1.
+/// Processors; zero (no limit) for `max` and for −1.
 fn share(quota: &str, period: &str) -> f64 {
     match (quota.parse::<f64>(), period.parse::<f64>()) {
         (Ok(quota), Ok(period)) if quota > 0.0 && period > 0.0 => quota / period,
@@ -189,7 +189,7 @@ mod tests {
         assert_eq!(
             found(groups, V1, &none),
             (0.0, 0),
-            "the twin: no quota is no limit"
+            "counter-check: no quota is no limit"
         );
         let memory = [
             ("memory/a/memory.limit_in_bytes", "1048576"),
@@ -212,7 +212,7 @@ mod tests {
         assert_eq!(
             found("0::/c", V2, &files),
             (0.0, 0),
-            "the twin: another group is not below it"
+            "counter-check: another group is not below it"
         );
         assert_eq!(found("0::/", V2, &[]), (0.0, 0));
     }

@@ -1,5 +1,5 @@
-//! The clock every instant of this process comes from: monotonic, or virtual for simulated runs. It
-//! must not know what is timed.
+//! The clock for all time stamps of this process: monotonic, or virtual for simulated runs. It must
+//! not know what is timed.
 
 use std::sync::Arc;
 use std::sync::OnceLock;
@@ -19,14 +19,14 @@ enum Source {
 }
 
 impl Clock {
-    /// The monotonic clock. Every one of this process counts from the same arbitrary instant.
+    /// The monotonic clock. All monotonic clocks of this process have the same arbitrary epoch.
     #[must_use]
     pub fn monotonic() -> Self {
         static EPOCH: OnceLock<Instant> = OnceLock::new();
         Self(Source::Monotonic(*EPOCH.get_or_init(Instant::now)))
     }
 
-    /// A new virtual clock, at zero. It moves only when told, in whole nanoseconds.
+    /// A new virtual clock, at zero. It advances only when it is moved, in whole nanoseconds.
     #[must_use]
     pub fn simulated() -> Self {
         Self(Source::Virtual(Arc::default()))
@@ -41,7 +41,7 @@ impl Clock {
         }
     }
 
-    /// Moves a virtual clock to `at`, never back. A monotonic clock moves by itself.
+    /// Moves a virtual clock forward to `at`, never back. A monotonic clock ignores this.
     pub(crate) fn move_to(&self, at: Duration) {
         if let Source::Virtual(ns) = &self.0 {
             ns.fetch_max(

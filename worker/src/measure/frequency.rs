@@ -1,5 +1,5 @@
-//! How fast the processors' clocks run, as the kernel shows it. It must not know what is measured,
-//! and it says nothing where the kernel shows a fixed number instead of a reading.
+//! The processors' current clock frequencies, as the kernel reports them. It must not know what is
+//! measured, and it reports nothing if the kernel shows a fixed number instead of a reading.
 
 use super::clock::Clock;
 use crate::engine::Time;
@@ -13,11 +13,11 @@ pub struct Frequency {
     pub high_khz: u64,
 }
 
-/// Most processors that are asked, so that a large host is read within a millisecond.
+/// Maximum number of processors that are read, so that a large host takes less than a millisecond.
 const ASKED: usize = 16;
 
-/// Frequency of the fastest processor now: an idle one's own says nothing about a busy one. `None`
-/// in virtual time and where the kernel does not measure it.
+/// Current frequency of the fastest processor, because that of an idle one says nothing about a
+/// busy one. `None` in virtual time and if the kernel does not measure it.
 #[must_use]
 pub fn frequency(clock: &Clock) -> Option<Frequency> {
     let khz = if clock.is_virtual() {
@@ -31,7 +31,7 @@ pub fn frequency(clock: &Clock) -> Option<Frequency> {
     })
 }
 
-/// Both readings as one range; `None` unless there are two.
+/// Both readings as one range; `None` if one is missing.
 #[must_use]
 pub(crate) fn span(a: Option<Frequency>, b: Option<Frequency>) -> Option<Frequency> {
     let (a, b) = (a?, b?);
@@ -51,8 +51,8 @@ fn of_cpuinfo() -> Option<u64> {
     measured(&std::fs::read_to_string("/proc/cpuinfo").ok()?)
 }
 
-/// The highest "cpu MHz", which is a reading only on processors that count their cycles for the
-/// kernel (`aperfmperf`); elsewhere, as in most virtual machines, it is the nominal frequency.
+/// The highest "cpu MHz". It is a reading only on processors that count their cycles for the kernel
+/// (`aperfmperf`); elsewhere, as in most virtual machines, it is the nominal frequency.
 fn measured(cpuinfo: &str) -> Option<u64> {
     let fields = || {
         cpuinfo

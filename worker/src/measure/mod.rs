@@ -18,6 +18,6 @@ pub use frequency::frequency;
 pub(crate) use frequency::span;
 pub use host::{build_info, exe_sha256, host_facts, model_digest};
 pub use pacer::{Pacer, Wake};
-pub use recorder::{Asked, Due, Ended, Measured, RUN_IN, Recorder, RecordingPlan};
+pub use recorder::{Asked, Due, Ended, Measured, Moments, RUN_IN, Recorder, RecordingPlan};
 pub use start::ColdStart;
 pub use usage::Meter;

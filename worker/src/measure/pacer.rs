@@ -1,31 +1,31 @@
-//! Waiting until an instant, better than the kernel's timers alone would: sleep until shortly
-//! before, then spin. How long before is learnt from how late this machine wakes a sleeper, within
-//! bounds; what it costs is in the driver's processor time. In virtual time nothing waits: the
-//! clock jumps from event to event. It must not know what is waited for.
+//! Waits until an instant, more precisely than the kernel's timers alone: sleeps until shortly
+//! before, then spins. It learns this margin, within bounds, from how late the machine wakes a
+//! sleeping thread; the spin costs processor time of the driver, which is recorded. In virtual time
+//! it does not wait: the clock jumps from event to event. It must not know what is waited for.
 
 use std::time::Duration;
 
 use super::clock::Clock;
 use crate::engine::{Engine, Time};
 
-/// Longest spin before an instant. Who is woken later than this was not woken late but had no
-/// processor, against which no spin helps.
+/// Longest spin before an instant. A thread that wakes later than this had no processor, and
+/// spinning does not help against that.
 const LONGEST: Duration = Duration::from_micros(250);
 
-/// Shortest.
+/// Shortest spin.
 const SHORTEST: Duration = Duration::from_micros(20);
 
 /// Longest sleep, so that progress is shown while nothing happens.
 const MAX_SLEEP: Duration = Duration::from_millis(200);
 
-/// Until when.
+/// When to wake.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Wake {
-    /// An instant to be met as closely as possible.
+    /// As close to this instant as possible.
     Exactly(Duration),
-    /// Some time after an instant.
+    /// Some time after this instant.
     After(Duration),
-    /// When somebody wakes the thread.
+    /// When another thread unparks this one.
     Called,
 }
 
@@ -36,8 +36,7 @@ pub struct Pacer {
     margin: Margin,
 }
 
-/// How long before an instant a sleep is to end: so long that one sleeper in fifty is woken later
-/// than that.
+/// How long before an instant a sleep is to end: one sleep in fifty exceeds this margin.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 struct Margin(Duration);
 
@@ -51,8 +50,8 @@ impl Pacer {
         }
     }
 
-    /// Returns at the instant or earlier: when the thread is unparked, or to let the caller look
-    /// around. Callers loop. An engine in virtual time is moved on meanwhile.
+    /// Returns at the instant or earlier: when the thread is unparked, or so that the caller can
+    /// check its state. Callers loop. An engine in virtual time is advanced meanwhile.
     pub fn wait(&mut self, wake: Wake, engine: &mut dyn Engine) {
         if self.clock.is_virtual() {
             self.jump(wake, engine);
@@ -79,7 +78,7 @@ impl Pacer {
         }
     }
 
-    /// Sleeps for `rest`, which ends at `aim`, and learns from how much later that was.
+    /// Sleeps for `rest`, which ends at `aim`, and learns from how much later it woke.
     fn sleep_until(&mut self, aim: Duration, rest: Duration) {
         std::thread::park_timeout(rest.min(MAX_SLEEP));
         if let Some(late) = self.clock.now().checked_sub(aim) {
@@ -87,7 +86,7 @@ impl Pacer {
         }
     }
 
-    /// To the next event of the engine or the instant asked for, whichever is first.
+    /// Jumps to the next event of the engine or to the requested instant, whichever is first.
     fn jump(&self, wake: Wake, engine: &mut dyn Engine) {
         let asked = match wake {
             Wake::Exactly(until) | Wake::After(until) => Some(until),
@@ -108,8 +107,8 @@ impl Pacer {
 }
 
 impl Margin {
-    /// A step up for every sleep that outlasted the margin, a fiftieth of it down for every other
-    /// (the quantile by stochastic approximation: Robbins and Monro, 1951).
+    /// One step up for every sleep that exceeded the margin, a fiftieth of a step down for every
+    /// other (stochastic approximation of the quantile: Robbins and Monro, 1951).
     fn learn(&mut self, late: Duration) {
         let next = match late {
             _ if late > LONGEST => return,
@@ -133,7 +132,7 @@ mod tests {
 
     #[test]
     fn the_margin_settles_where_one_sleep_in_fifty_outlasts_it() {
-        // 1 to 100 µs, each as often as any other, in an order that jumps about.
+        // 1 to 100 µs, each equally often, in a scattered order.
         let lates = (0..10_000u32).map(|n| (n * 37 % 100 + 1) * US);
         let settled = after(Margin(LONGEST), lates);
         assert!((85 * US..125 * US).contains(&settled), "{settled:?}");

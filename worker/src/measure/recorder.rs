@@ -2,24 +2,19 @@
 //! allocated before the start instant; nothing is afterwards. It must not read a clock, nor know
 //! why a request was sent when it was.
 
+mod finish;
+mod trace;
 mod types;
 
-pub use types::{Asked, Due, Ended, Measured, RUN_IN, RecordingPlan};
+pub use types::{Asked, Due, Ended, Measured, Moments, RUN_IN, RecordingPlan};
 
-use sha2::Digest;
 use std::time::Duration;
 
-use contract::identity::Sha256;
 use contract::metric::Metric;
-use contract::part::{
-    Histograms, ON_THE_DOT_NS, Outcome, Outcomes, REQUESTS_KEPT, RequestRecord, Series, Step,
-    StepLog,
-};
-use trace::{State, Trace};
+use contract::part::{Histograms, Outcome, Outcomes, Step, StepLog};
+use trace::{Chunks, State, Trace};
 
 use crate::engine::{Ending, EngineEvent};
-
-mod trace;
 
 /// Follows every request of a phase.
 pub struct Recorder {
@@ -101,6 +96,12 @@ impl Recorder {
         match event {
             EngineEvent::Started { index } => self.started(index, at),
             EngineEvent::Token { index, token } => self.token(index, token, at),
+            EngineEvent::Chunk { index, tokens } => self.chunk(index, tokens, at),
+            EngineEvent::Told {
+                index,
+                tokens,
+                text,
+            } => self.told(index, tokens, text),
             EngineEvent::Ended { index, ending } => {
                 return self.end(index, self.outcome(index, ending), at);
             }
@@ -174,42 +175,6 @@ impl Recorder {
         self.histograms.get(Metric::Lateness).exact().max
     }
 
-    /// The figures.
-    #[must_use]
-    pub fn finish(mut self) -> Measured {
-        // Requests are sent in order: what is behind belongs to the run-in, or was never sent.
-        self.traces
-            .truncate(usize::try_from(self.outcomes.planned).expect("it was counted in memory"));
-        let ok = || {
-            self.traces
-                .iter()
-                .filter(|trace| matches!(trace.state, State::Ended(Outcome::Ok, _)))
-        };
-        let completions = || ok().map(|trace| Duration::from_nanos(trace.last));
-        let ends = self.traces.iter().filter_map(|trace| match trace.state {
-            State::Ended(_, at) => Some(Duration::from_nanos(at)),
-            _ => None,
-        });
-        let wall = ends.max().unwrap_or_default();
-        Measured {
-            good: self.good(),
-            in_time: self.sent_in_time(),
-            run_in: self.run_in,
-            series: self.series(wall),
-            requests: self.records(),
-            requests_not_kept: self.traces.len().saturating_sub(REQUESTS_KEPT) as u64,
-            token_digest: self.digest(),
-            prompt_tokens: ok().map(|trace| u64::from(trace.prompt_tokens)).sum(),
-            output_tokens: ok().map(|trace| u64::from(trace.made)).sum(),
-            first_completion: completions().min().unwrap_or_default(),
-            last_completion: completions().max().unwrap_or_default(),
-            wall,
-            outcomes: self.outcomes,
-            histograms: *self.histograms,
-            steps: self.steps,
-        }
-    }
-
     fn started(&mut self, index: u32, at: Duration) {
         let (place, at) = (self.place(index), self.offset(at));
         let trace = &mut self.traces[place];
@@ -241,6 +206,41 @@ impl Recorder {
         }
     }
 
+    /// Its moments are those of its tokens where it tells them, else its own. More moments than an
+    /// answer may have tokens have no place of their own: the last one is where the answer ends.
+    fn chunk(&mut self, index: u32, tokens: u32, at: Duration) {
+        let (place, at, answer) = (self.place(index), self.offset(at), self.plan.output_tokens);
+        let of_window = self.is_of_window(place);
+        let trace = &mut self.traces[place];
+        let State::InFlight(lane) = trace.state else {
+            return;
+        };
+        if trace.made == 0 {
+            trace.first = at;
+            trace.chunks.first = tokens;
+        }
+        trace.last = at;
+        for _ in 0..tokens.clamp(1, answer) {
+            trace.made = (trace.made + 1).min(trace.asked);
+            self.times[(lane * answer + trace.made - 1) as usize] = at;
+        }
+        if of_window {
+            self.output_tokens += u64::from(tokens.max(1));
+        }
+    }
+
+    fn told(&mut self, index: u32, tokens: u32, text: [u32; 2]) {
+        let place = self.place(index);
+        let trace = &mut self.traces[place];
+        if let State::InFlight(_) = trace.state {
+            trace.chunks = Chunks {
+                tokens: Some(tokens),
+                text,
+                ..trace.chunks
+            };
+        }
+    }
+
     /// Tokens of one step come at one instant.
     fn step(&mut self, at_ns: u64) {
         let same = self.last_step.replace(at_ns) == Some(at_ns);
@@ -258,7 +258,7 @@ impl Recorder {
         let trace = &self.traces[self.place(index)];
         let late = trace.last.saturating_sub(trace.intended) > nanos(self.plan.timeout);
         match ending {
-            Ending::Finished if trace.made != trace.asked => Outcome::Failed,
+            Ending::Finished if trace.tokens() != trace.asked => Outcome::Failed,
             Ending::Finished if late => Outcome::TimedOut,
             Ending::Finished => Outcome::Ok,
             Ending::Cancelled => Outcome::Cancelled,
@@ -278,57 +278,16 @@ impl Recorder {
         record(Metric::Prefill, span(trace.started, trace.first));
         record(Metric::Decode, decode);
         record(Metric::Service, span(trace.sent, trace.last));
-        if trace.made >= 2 {
-            record(Metric::Tpot, decode / u64::from(trace.made - 1));
+        // Tokens that came with the first took no time after it.
+        let later = trace.tokens().saturating_sub(trace.chunks.first.max(1));
+        if later > 0 {
+            record(Metric::Tpot, decode / u64::from(later));
         }
         let from = (lane * self.plan.output_tokens) as usize;
         let times = &self.times[from..from + trace.made as usize];
         times
             .windows(2)
             .for_each(|pair| record(Metric::Itl, span(pair[0], pair[1])));
-    }
-
-    fn good(&self) -> Option<u64> {
-        let objectives = self.plan.objectives;
-        let good = || {
-            self.traces
-                .iter()
-                .filter(|trace| trace.meets(&objectives))
-                .count() as u64
-        };
-        (!objectives.is_none()).then(good)
-    }
-
-    fn records(&self) -> Vec<RequestRecord> {
-        let kept = self.traces.iter().take(REQUESTS_KEPT).enumerate();
-        kept.filter_map(|(at, trace)| trace.record(self.index(at)))
-            .collect()
-    }
-
-    fn series(&self, wall: Duration) -> Series {
-        let ended = self
-            .traces
-            .iter()
-            .enumerate()
-            .filter_map(|(at, trace)| trace.record(self.index(at)));
-        Series::of(ended, wall)
-    }
-
-    fn digest(&self) -> Sha256 {
-        let (answer, compared) = (
-            self.plan.output_tokens as usize,
-            self.plan.compared as usize,
-        );
-        let mut hasher = sha2::Sha256::new();
-        for (at, trace) in self.traces.iter().enumerate().take(compared) {
-            if matches!(trace.state, State::Ended(Outcome::Ok, _)) {
-                hasher.update(self.index(at).to_le_bytes());
-                self.tokens[at * answer..][..trace.made as usize]
-                    .iter()
-                    .for_each(|token| hasher.update(token.to_le_bytes()));
-            }
-        }
-        Sha256(hasher.finalize().into())
     }
 
     fn offset(&self, at: Duration) -> u64 {
@@ -348,17 +307,6 @@ impl Recorder {
 
     fn is_of_window(&self, place: usize) -> bool {
         place < self.plan.requests as usize
-    }
-
-    fn sent_in_time(&self) -> Option<u64> {
-        let ends = nanos(self.plan.ends?);
-        // What is due just before the end may be sent just after it: that is lateness, which has a
-        // limit of its own.
-        let in_time = |trace: &&Trace| {
-            trace.state != State::Unsent
-                && trace.sent <= ends.max(trace.intended.saturating_add(ON_THE_DOT_NS))
-        };
-        Some(self.traces.iter().filter(in_time).count() as u64)
     }
 
     fn index(&self, place: usize) -> u32 {

@@ -1,8 +1,8 @@
-//! The cold start as named phases, each a duration of its own, in order. It must not know what
-//! happens in them.
+//! The cold start as named phases in order, each with its duration. It must not know what happens
+//! in them.
 //!
-//! The file is not called `cold`: BOLT takes every symbol with `.cold.` in its name for a part
-//! split off a function.
+//! The file is not called `cold`: BOLT takes every symbol with `.cold.` in its name for a split-off
+//! part of a function.
 
 use std::time::Duration;
 
@@ -11,7 +11,7 @@ use contract::part::ColdPhase;
 use super::clock::Clock;
 use crate::os;
 
-/// Collects phases: each [`Self::mark`] names what has passed since the last mark.
+/// Collects phases: each [`Self::mark`] names the time since the last mark.
 #[derive(Clone, Debug)]
 pub struct ColdStart {
     clock: Clock,
@@ -20,8 +20,8 @@ pub struct ColdStart {
 }
 
 impl ColdStart {
-    /// To be called first thing in `main`: `process` is the time since the kernel made this
-    /// process, as fine as the kernel's clock tick (mostly 10 ms). Left out where /proc is not
+    /// To be called first in `main`: `process` is the time since the kernel created this process,
+    /// at the resolution of the kernel's clock tick (usually 10 ms). Omitted if /proc is not
     /// readable.
     #[must_use]
     pub fn at_main(clock: &Clock) -> Self {
@@ -43,14 +43,14 @@ impl ColdStart {
         }
     }
 
-    /// What has passed since the last mark was this.
+    /// Names the phase since the last mark.
     pub fn mark(&mut self, name: &str) {
         let now = self.clock.now();
         self.add(name, now.saturating_sub(self.since));
         self.since = now;
     }
 
-    /// What has passed since the last mark was waiting for somebody else and belongs to no phase.
+    /// Discards the time since the last mark, which was spent waiting for another process.
     pub fn skip(&mut self) {
         self.since = self.clock.now();
     }
@@ -76,8 +76,8 @@ fn since_exec() -> Option<Duration> {
     os::since_boot().checked_sub(Duration::from_nanos(u64::try_from(nanos).ok()?))
 }
 
-/// Field 22 of /proc/self/stat. The name in field 2 may hold spaces and parentheses: count from its
-/// last one.
+/// Field 22 of /proc/self/stat. The name in field 2 may contain spaces and parentheses, so the
+/// fields are counted from the last closing one.
 fn start_ticks(stat: &str) -> Option<u64> {
     stat.rsplit_once(')')?
         .1

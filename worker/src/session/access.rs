@@ -1,6 +1,6 @@
 //! How a process reaches its coordinator: the address, and the secrets that open a session. Passes
 //! them from an agent to its workers through the environment, never as arguments, which are visible
-//! to every user of a host. Must not know what is said once a session is open.
+//! to every user of a host. Must not know the messages of a session.
 
 use std::net::IpAddr;
 

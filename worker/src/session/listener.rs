@@ -8,7 +8,7 @@ use std::os::unix::fs::MetadataExt;
 const LISTENING: &str = "0A";
 
 /// The id of another user who listens on this port of this host; `None` if it is this user or root,
-/// or if nobody does.
+/// or if no process listens.
 pub(super) fn stranger(port: u16) -> Option<u32> {
     let own = std::fs::metadata("/proc/self").map(|own| own.uid()).ok()?;
     let tables = ["/proc/net/tcp", "/proc/net/tcp6"]

@@ -97,9 +97,13 @@ pub(super) fn unanswered(outcomes: &Outcomes, complaint: Option<String>) -> Fail
     };
     let complaint = complaint.map_or_else(String::new, |said| format!("; {said}"));
     let message = format!(
-        "none of {} warm-up requests was answered ({} refused, {} failed, {} timed out): \
+        "none of {} warm-up requests was answered ({} refused, {} failed, {} cut off, {} timed out): \
          {cause}, or try fewer requests at once{complaint}",
-        outcomes.planned, outcomes.refused, outcomes.failed, outcomes.timed_out
+        outcomes.planned,
+        outcomes.refused,
+        outcomes.failed,
+        outcomes.disconnected,
+        outcomes.timed_out
     );
     Failure {
         kind: FailureKind::Engine,

@@ -119,7 +119,7 @@ async fn a_model_is_hashed_before_its_worker_starts_and_anew_when_it_was_written
     let [plain, before, after] = &told[..] else {
         panic!("three workers")
     };
-    assert_eq!(plain.1, None, "nobody asked");
+    assert_eq!(plain.1, None, "not requested");
     assert_eq!(
         (&plain.0, &before.0),
         (&after.0, &after.0),

@@ -96,7 +96,7 @@ async fn a_fleets_token_is_not_sent_to_whoever_listens_on_loopback() {
         said.contains("https://") && said.contains("--insecure"),
         "{said}"
     );
-    assert!(listener.accept().is_err(), "nobody dialled");
+    assert!(listener.accept().is_err(), "no process connected");
     let (code, said) = dialled(&address, dir.path(), &["--insecure"]).await;
     assert_eq!(code, Some(4), "{said}");
     assert!(listener.accept().is_ok(), "it was asked for: {said}");

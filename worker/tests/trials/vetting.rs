@@ -10,7 +10,8 @@ use contract::identity::Sha256;
 use contract::metric::Metric;
 use contract::part::vet::UNCHECKED;
 use contract::part::{
-    EngineFacts, Origin, Outcome, Part, RequestRecord, Step, StopCause, Usage, Window,
+    EngineFacts, FailureCount, Origin, Outcome, Part, RequestRecord, ServerFacts, Step, StopCause,
+    Usage, Window,
 };
 use contract::spec::{
     Assignment, Distribution, EngineSpec, Length, Objectives, Scenario, Shape, SimSpec, StopSpec,
@@ -220,6 +221,21 @@ const LIES: &[Lie] = &[
     ("engine.load_processors", |p| {
         p.engine.load_processors = vec![0; 1 << 17];
     }),
+    ("engine.server.moments", |p| {
+        p.engine.server = Some(ServerFacts::default());
+    }),
+    ("engine.server.failures", |p| {
+        let said = "a line\nand another".to_owned();
+        let failure = FailureCount {
+            example: said,
+            ..FailureCount::default()
+        };
+        p.engine.server = Some(ServerFacts {
+            moments: p.output_tokens,
+            failures: vec![failure],
+            ..ServerFacts::default()
+        });
+    }),
 ];
 
 /// Undetected changes, as listed in [`UNCHECKED`].
@@ -239,6 +255,12 @@ const UNSEEN: &[Lie] = &[
     }),
     ("window.clock_uncertainty", |p| {
         p.window.clock_uncertainty += MS;
+    }),
+    ("engine.server", |p| {
+        p.engine.server = Some(ServerFacts {
+            moments: p.output_tokens,
+            ..ServerFacts::default()
+        });
     }),
 ];
 
@@ -406,6 +428,7 @@ fn no_field_is_forgotten() {
                 engine_processors: _,
                 load_processors: _,
                 model_sha256: _,
+                server: _,
             },
     } = answered().0;
 }

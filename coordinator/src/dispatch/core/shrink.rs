@@ -1,4 +1,4 @@
-//! Continues a block without lost slots. The other slots keep their load: nobody takes over the
+//! Continues a block without lost slots. The other slots keep their load: no slot takes over the
 //! requests of a lost slot. A lost slot stays out until the block ends, so that all later arms run
 //! in the same slots, and the requests it did not send are counted.
 

@@ -175,7 +175,7 @@ async fn handshake(caller: Caller) {
         }
     };
     let guest = GuardedConn::new(wire, pass, evicted, limit, refusals);
-    // Nobody takes connections any more: the run is over.
+    // If this fails, the run is over, and no connection is needed.
     drop(ready.send(Ok(guest)).await);
 }
 
@@ -339,7 +339,7 @@ mod tests {
         pass.admit();
         assert!(
             pass.greet().is_some() && pass.greet().is_some(),
-            "who is admitted may"
+            "an admitted connection may open further streams"
         );
     }
 }

@@ -1,11 +1,11 @@
-//! Loads that are not what they seem: refused with the cause and the way out, or told as what they
-//! come to.
+//! Loads whose text and effect differ: refused with the cause and a remedy, or described by their
+//! effect.
 
 use std::path::Path;
 
 use super::*;
 
-/// A plan file of one scenario beside other files.
+/// A plan file of one scenario, in a directory with other files.
 fn resolved(dir: &Path, scenario: &str) -> Result<(Plan, Vec<Ahead>), String> {
     let path = dir.join("plan.toml");
     let text = format!("name = 'p'\n[[scenario]]\nname = 's'\n{scenario}\n");
@@ -94,7 +94,7 @@ fn windows_without_a_request_and_stops_beyond_the_shape_name_the_cause() {
         assert!(said.contains(told), "{shape} {stop}: {said}");
         assert!(!said.contains("--slots"), "there is one slot: {said}");
     }
-    // Twins that reach what they ask for.
+    // Counter-check: loads that reach their stop.
     for (shape, stop) in [
         ("kind = 'constant', rate = 0.1", "duration = 5.0"),
         ("kind = 'poisson', rate = 1.5", "duration = 5.0"),
@@ -182,7 +182,7 @@ fn a_trace_is_told_as_it_is_sent_and_what_is_cut_is_counted() {
         (sent.prompts.cut, sent.prompts.cut_tokens, sent.answers.cut),
         (2, 6743, 1)
     );
-    // Its beginning, and what is before all of its prompts.
+    // The shared prefix, and the prefix of every prompt.
     let prefix = "stop = { requests = 2 }\n[scenario.prompt]\ntokens = 256\nprefix = { groups = 1, tokens = 16 }";
     let dir = tempfile::tempdir().expect("a directory");
     std::fs::write(
@@ -287,7 +287,7 @@ fn files_are_read_as_text_and_by_their_structure() {
     );
     assert!(
         with("p.jsonl", b"no json\n")
-            .expect_err("it is called JSON")
+            .expect_err("its name ends in .json")
             .contains("read line 1")
     );
     let inst: String = (0..60)

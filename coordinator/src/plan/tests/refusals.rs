@@ -1,4 +1,4 @@
-//! What is wrong with a plan, each with its sentence.
+//! Errors in plans, each with its sentence.
 
 use super::*;
 

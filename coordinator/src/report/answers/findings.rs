@@ -12,7 +12,7 @@ use crate::report::pages::{junit, markdown};
 use crate::report::phrases::doubts::{doubts, loss, worth_a_line};
 use crate::report::phrases::footnotes::footnotes;
 use crate::report::phrases::provenance::{SIMULATED, labelled};
-use crate::report::phrases::{changes, interim, layouts, load, verdicts};
+use crate::report::phrases::{changes, interim, layouts, load, servers, verdicts};
 use crate::report::render::json::Json;
 use crate::report::render::text::Page;
 use crate::report::tables::comparison::{Depth, control, effects};
@@ -137,6 +137,8 @@ fn reasons(page: &mut Page, findings: &Findings, cell: &Cell) {
     };
     list(page, &before, doubts(cell));
     list(page, &format!("{title}: note: "), &worth_a_line(cell));
+    let failures = servers::failures(cell);
+    page.items(failures.iter().map(|one| format!("{title}: {one}")));
 }
 
 /// Reasons of one severity, with advice after each kind.

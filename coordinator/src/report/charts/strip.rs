@@ -1,4 +1,4 @@
-//! A measure in large figures: its change, and below it the interval on a line of its own. Must not
+//! A measure in large figures: its change, and below it the interval on a separate line. Must not
 //! decide anything.
 
 use contract::id::Arm;

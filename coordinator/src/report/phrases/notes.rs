@@ -4,6 +4,7 @@
 use stats::compare::Estimate;
 
 use super::changes::{Of, change, interval, level};
+use super::servers;
 use super::words::{count, cut};
 use crate::compare::{Cell, MetricComparison, Signals, SlotEffects, SlotOrHost};
 
@@ -12,10 +13,11 @@ const NAME: usize = 24;
 
 /// Sentences about unusual places and times.
 pub(crate) fn notes(cell: &Cell) -> Vec<String> {
+    let mut notes = Vec::from_iter(servers::chunks(cell));
     let Some(primary) = cell.primary() else {
-        return Vec::new();
+        return notes;
     };
-    let mut notes = signals(&cell.signals, primary);
+    notes.extend(signals(&cell.signals, primary));
     if let Some(places) = &cell.places {
         notes.extend(odd(places, primary));
         notes.extend(sample(places, primary));

@@ -2,7 +2,7 @@
 //! outcomes, latencies, cold start. These are the views of the original crate. Must not compare.
 
 use contract::metric::Metric;
-use contract::part::Outcomes;
+use contract::part::{Outcomes, ServerFacts};
 
 use super::table::{Cell, Table};
 use crate::compare::{self, ArmSummary, Latency, Views};
@@ -49,6 +49,30 @@ const FIGURES: [Figure; 16] = [
     }),
 ];
 
+type ServerFigure = (&'static str, fn(&ServerFacts) -> String);
+
+/// Figures of a server.
+const SERVER: [ServerFigure; 10] = [
+    ("time between tokens is", |s| s.itl.label().to_owned()),
+    ("moments of text or tokens", |s| s.moments.to_string()),
+    ("answers with usage", |s| s.with_usage.to_string()),
+    ("prompt tokens by usage", |s| s.prompt_tokens.to_string()),
+    ("output tokens by usage", |s| s.output_tokens.to_string()),
+    ("cached prompt tokens", |s| {
+        shown(s.cached_tokens, |n| n.to_string())
+    }),
+    ("reasoning tokens", |s| {
+        shown(s.reasoning_tokens, |n| n.to_string())
+    }),
+    ("accepted speculated tokens", |s| {
+        shown(s.accepted_tokens, |n| n.to_string())
+    }),
+    ("connections opened", |s| s.connections.to_string()),
+    ("requests on a connection kept alive", |s| {
+        s.reused.to_string()
+    }),
+];
+
 type Kind = (&'static str, fn(&Outcomes) -> u64);
 
 /// Outcomes of a request.
@@ -80,8 +104,12 @@ fn row(name: impl Into<Cell>, cells: Vec<String>) -> Vec<Cell> {
 }
 
 /// All tables about the arms of one scenario.
-pub(crate) fn all(cell: &compare::Cell) -> [Table; 3] {
-    [views(cell), outcomes(cell), latencies(cell)]
+pub(crate) fn all(cell: &compare::Cell) -> Vec<Table> {
+    let tables = [views(cell), outcomes(cell), servers(cell), latencies(cell)];
+    tables
+        .into_iter()
+        .filter(|table| !table.is_empty())
+        .collect()
 }
 
 fn views(cell: &compare::Cell) -> Table {
@@ -110,6 +138,23 @@ fn outcomes(cell: &compare::Cell) -> Table {
         known.then(|| row(Cell::both(*name, narrow), cells))
     };
     by_arm(cell, caption, "requests").with(KINDS.iter().enumerate().filter_map(row))
+}
+
+/// The server's own counts. There is no table without a server.
+fn servers(cell: &compare::Cell) -> Table {
+    let caption = Cell::both("The server, all rounds together", "the server, all rounds");
+    let table = by_arm(cell, caption, "counted");
+    let servers: Option<Vec<&ServerFacts>> =
+        cell.arms.iter().map(|arm| arm.server.as_ref()).collect();
+    let Some(servers) = servers.filter(|servers| !servers.is_empty()) else {
+        return table;
+    };
+    let row = |(name, figure): &ServerFigure| {
+        let cells: Vec<String> = servers.iter().map(|server| figure(server)).collect();
+        let known = cells.iter().any(|cell| cell != NONE);
+        known.then(|| row(*name, cells))
+    };
+    table.with(SERVER.iter().filter_map(row))
 }
 
 /// Quantiles that are hidden in every arm are left out.

@@ -3,7 +3,7 @@
 
 use std::fmt;
 
-use super::reason::{Finding, Location, Reason};
+use super::reason::{Finding, Location};
 use crate::order::Arm;
 
 /// A finding in several arms of a scenario, or one that concerns the whole scenario.
@@ -37,7 +37,7 @@ fn kind(finding: &Finding) -> Option<&'static str> {
 fn together(findings: &[Finding]) -> Alike<'_> {
     let mut worst = &findings[0];
     for finding in findings {
-        if size(&finding.reason) > size(&worst.reason) {
+        if finding.reason.size() > worst.reason.size() {
             worst = finding;
         }
     }
@@ -48,60 +48,6 @@ fn together(findings: &[Finding]) -> Alike<'_> {
         .filter_map(arm)
         .collect();
     Alike { worst, also }
-}
-
-/// How far a figure exceeds its limit; comparable within one kind of reason.
-fn size(reason: &Reason) -> f64 {
-    let share = |part: u64, whole: u64| part as f64 / whole.max(1) as f64;
-    match *reason {
-        Reason::CountMismatch { planned, issued } => planned.abs_diff(issued) as f64,
-        Reason::OutcomeMismatch {
-            issued,
-            succeeded,
-            failed,
-        } => issued.abs_diff(succeeded + failed) as f64,
-        Reason::StoppedEarly { parts, of } => share(parts, of),
-        Reason::Overflow { values: n }
-        | Reason::WorkersLost { workers: n }
-        | Reason::BlocksRepeated { workers: n }
-        | Reason::LoadShrunk { requests: n }
-        | Reason::NothingSucceeded { issued: n } => n as f64,
-        Reason::FailedShare { failed, issued, .. } | Reason::SomeFailed { failed, issued } => {
-            share(failed, issued)
-        }
-        Reason::Lateness { p99: time, .. }
-        | Reason::StartSkew { skew: time, .. }
-        | Reason::ClockUncertainty {
-            uncertainty: time, ..
-        } => time.as_secs_f64(),
-        Reason::GeneratorBusy { share, .. }
-        | Reason::NearGeneratorLimit { share, .. }
-        | Reason::Steal { share, .. }
-        | Reason::SomeSteal { share, .. }
-        | Reason::OthersBusy { share, .. }
-        | Reason::FrequencyDrift { range: share, .. } => share,
-        Reason::TooShort { duration, .. } => -duration.as_secs_f64(),
-        Reason::NotAchieved {
-            offered, issued, ..
-        } => -share(issued, offered),
-        Reason::LittlesLaw {
-            in_flight,
-            expected,
-            ..
-        } => (in_flight / expected - 1.0).abs(),
-        Reason::NotStationary { change, .. } => change.abs(),
-        Reason::MovementUnknown { change, .. } => change.abs(),
-        Reason::OverSaturated { in_flight, .. } => in_flight,
-        Reason::FellBehind {
-            backlog, arrived, ..
-        } => backlog / arrived.max(1) as f64,
-        Reason::SaturationUnknown { most, .. } => most.as_secs_f64(),
-        Reason::FewExceedances { exceedances, .. } => -(exceedances as f64),
-        Reason::TokensDiffer { rounds, .. } | Reason::TokensUnchecked { rounds, .. } => {
-            rounds as f64
-        }
-        Reason::FailuresDiffer { .. } | Reason::SameCode | Reason::Simulated => 0.0,
-    }
 }
 
 impl fmt::Display for Alike<'_> {
@@ -124,6 +70,7 @@ impl fmt::Display for Alike<'_> {
 mod tests {
     use std::time::Duration;
 
+    use super::super::reason::Reason;
     use super::*;
 
     fn busy(arm: Arm, share: f64) -> Finding {

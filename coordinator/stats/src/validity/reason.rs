@@ -226,6 +226,61 @@ impl Reason {
         }
     }
 
+    /// How far a figure exceeds its limit; comparable within one kind of reason.
+    #[must_use]
+    pub(super) fn size(&self) -> f64 {
+        let share = |part: u64, whole: u64| part as f64 / whole.max(1) as f64;
+        match *self {
+            Self::CountMismatch { planned, issued } => planned.abs_diff(issued) as f64,
+            Self::OutcomeMismatch {
+                issued,
+                succeeded,
+                failed,
+            } => issued.abs_diff(succeeded + failed) as f64,
+            Self::StoppedEarly { parts, of } => share(parts, of),
+            Self::Overflow { values: n }
+            | Self::WorkersLost { workers: n }
+            | Self::BlocksRepeated { workers: n }
+            | Self::LoadShrunk { requests: n }
+            | Self::NothingSucceeded { issued: n } => n as f64,
+            Self::FailedShare { failed, issued, .. } | Self::SomeFailed { failed, issued } => {
+                share(failed, issued)
+            }
+            Self::Lateness { p99: time, .. }
+            | Self::StartSkew { skew: time, .. }
+            | Self::ClockUncertainty {
+                uncertainty: time, ..
+            } => time.as_secs_f64(),
+            Self::GeneratorBusy { share, .. }
+            | Self::NearGeneratorLimit { share, .. }
+            | Self::Steal { share, .. }
+            | Self::SomeSteal { share, .. }
+            | Self::OthersBusy { share, .. }
+            | Self::FrequencyDrift { range: share, .. } => share,
+            Self::TooShort { duration, .. } => -duration.as_secs_f64(),
+            Self::NotAchieved {
+                offered, issued, ..
+            } => -share(issued, offered),
+            Self::LittlesLaw {
+                in_flight,
+                expected,
+                ..
+            } => (in_flight / expected - 1.0).abs(),
+            Self::NotStationary { change, .. } => change.abs(),
+            Self::MovementUnknown { change, .. } => change.abs(),
+            Self::OverSaturated { in_flight, .. } => in_flight,
+            Self::FellBehind {
+                backlog, arrived, ..
+            } => backlog / arrived.max(1) as f64,
+            Self::SaturationUnknown { most, .. } => most.as_secs_f64(),
+            Self::FewExceedances { exceedances, .. } => -(exceedances as f64),
+            Self::TokensDiffer { rounds, .. } | Self::TokensUnchecked { rounds, .. } => {
+                rounds as f64
+            }
+            Self::FailuresDiffer { .. } | Self::SameCode | Self::Simulated => 0.0,
+        }
+    }
+
     /// What to do about it.
     #[must_use]
     pub fn advice(&self) -> &'static str {

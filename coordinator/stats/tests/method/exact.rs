@@ -95,7 +95,7 @@ fn h_a_strong_drift_does_not_part_t_and_the_check() {
     );
     assert!(
         t > 0.99 && both < 0.88,
-        "the twin that knows no order: {t} {both}"
+        "counter-check: the permutation test without the order covariate: {t} {both}"
     );
 }
 
@@ -117,7 +117,7 @@ fn h_both_together_keep_the_level() {
     let [_, exact, _] = found(ArmSet::Two, 6, (0.5, 0.0), plain_permutation_test, runs);
     assert!(
         exact < 0.005,
-        "the twin has no level to speak of left: {exact}"
+        "counter-check: its level has fallen to nothing: {exact}"
     );
 }
 

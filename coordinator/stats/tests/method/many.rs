@@ -28,7 +28,7 @@ fn d_holm_keeps_the_family_at_its_level() {
     let with = share(4000, |seed| any(&holm(&eight_nulls(seed))));
     assert!(with <= 0.06, "{with}");
     let without = share(4000, |seed| any(&eight_nulls(seed)));
-    assert!(without > 0.25, "the twin: {without}");
+    assert!(without > 0.25, "counter-check: {without}");
 }
 
 fn latencies(rng: &mut Rng, n: usize, scale: f64) -> Vec<u64> {

@@ -151,7 +151,7 @@ fn c_a_difference_of_the_mde_is_found_four_times_in_five() {
     assert!(guarded >= 0.74, "{guarded}");
     assert!(
         power(&OFF, effect / 2.0) < 0.4,
-        "the twin: half the difference is found seldom"
+        "counter-check: half the difference is rarely found"
     );
 }
 

@@ -122,5 +122,5 @@ fn g_a_host_disturbed_during_one_arm_is_refused() {
     .count(&[Verdict::Invalid]);
     assert!(disturbed >= 95, "{disturbed} of {RUNS}");
     let quiet = QUIET.count(&[Verdict::Invalid]);
-    assert!(quiet <= 5, "the twin: {quiet} of {RUNS}");
+    assert!(quiet <= 5, "counter-check: {quiet} of {RUNS}");
 }

@@ -193,7 +193,7 @@ fn i_the_interval_covers_and_without_its_floor_it_does_not() {
         }
     }
     let (_, bare) = coverage(Truth { a: 0.0, b: 0.9 }, ArmSet::Two, 6);
-    assert!(bare < 0.7, "the twin: {bare}");
+    assert!(bare < 0.7, "counter-check: {bare}");
 }
 
 /// Zero in all arms gives no answer, because a relative tolerance has no meaning.
@@ -233,5 +233,5 @@ fn i_runs_with_zeros_are_compared_as_runs() {
         (within.high - 1.0 - (1.0 - 0.025_f64.powf(1.0 / 30.0))).abs() < 1e-9,
         "{within:?}"
     );
-    assert!(bare.high - 1.0 < 0.001, "the twin: {bare:?}");
+    assert!(bare.high - 1.0 < 0.001, "counter-check: {bare:?}");
 }

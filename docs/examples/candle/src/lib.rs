@@ -1,5 +1,5 @@
-//! candle's Llama as the engine under test: each request has a cache of its own and is answered by
-//! greedy decoding, as candle's own example does. Threads inside an operation are rayon's.
+//! candle's Llama as the engine under test: each request has its own cache and is answered by
+//! greedy decoding, as in candle's own example. Threads inside an operation are rayon's.
 
 use std::fs;
 use std::path::PathBuf;
@@ -15,7 +15,7 @@ use worker::engine::linked::{
 };
 use worker::engine::{EngineRequest, ErrorKind};
 
-/// The engine as a worker program links it.
+/// The engine that the worker program links.
 pub const ENGINE: Registered = linked::blocking::<Candle>();
 
 /// `[linked.options]` of a plan.
@@ -79,7 +79,7 @@ impl LinkedEngine for Candle {
 }
 
 impl Candle {
-    /// Greedy: the token with the largest logit.
+    /// Greedy decoding: the token with the largest logit.
     fn next(&self, tokens: &[u32], position: usize, cache: &mut Cache) -> candle_core::Result<u32> {
         let input = Tensor::new(tokens, &Device::Cpu)?.unsqueeze(0)?;
         let logits = self.model.forward(&input, position, cache)?;

@@ -101,10 +101,12 @@ pub(super) fn records(part: &Part) -> Result<(), PartFault> {
         )?;
     }
     let all = part.requests_not_kept == 0;
-    for metric in Metric::ALL
-        .into_iter()
-        .filter(|metric| *metric != Metric::Itl)
-    {
+    // How many tokens came with the first of a server's chunks is in no record, and TPOT is over
+    // the others.
+    let unknown = |metric: &Metric| {
+        *metric == Metric::Itl || (*metric == Metric::Tpot && part.engine.server.is_some())
+    };
+    for metric in Metric::ALL.into_iter().filter(|metric| !unknown(metric)) {
         values(part, metric, all)?;
     }
     totals(part, all)

@@ -34,7 +34,7 @@ fn phase(phase: &ColdPhase) -> Result<(), PartFault> {
     at_most("cold.took", ns(phase.took), "its bound", TIME)
 }
 
-fn text(field: &'static str, text: &str, most: usize) -> Result<(), PartFault> {
+pub(super) fn text(field: &'static str, text: &str, most: usize) -> Result<(), PartFault> {
     let shown = text.len() <= most && !text.chars().any(hidden);
     if shown {
         Ok(())

@@ -1,8 +1,8 @@
-//! candle's Llama in F32 under N requests at once, each with a KV cache of its own, served in turn
-//! one token at a time as a server without batching would, by one thread or by several that share
-//! the requests out. Loads once, then measures once for every line on standard input and answers
-//! each with one line of JSON: tokens per second. Threads inside an operation are rayon's: set
-//! RAYON_NUM_THREADS.
+//! candle's Llama in F32 under N requests at once, each with its own KV cache. Like a server
+//! without batching, it serves them in turn, one token at a time, with one thread or with several
+//! that divide the requests among them. Loads once, then measures once for every line on standard
+//! input and answers with one line of JSON: tokens per second. Threads inside an operation are
+//! rayon's: set RAYON_NUM_THREADS.
 //!
 //!     candle-peer MODEL_DIR REQUESTS PROMPT_TOKENS STEPS SERVERS
 
@@ -16,23 +16,23 @@ use serde_json::json;
 
 type Failure = Box<dyn std::error::Error + Send + Sync>;
 
-/// How much is asked for.
+/// The requested load.
 struct Load {
     requests: usize,
     prompt: usize,
     steps: usize,
-    /// Threads that serve requests, each its own.
+    /// Number of threads; each serves its own requests.
     servers: usize,
 }
 
-/// One request under way.
+/// One request in flight.
 struct Request {
     cache: Cache,
     last: u32,
     position: usize,
 }
 
-/// The model and what its caches are made from.
+/// The model, and the configuration for its caches.
 struct Engine {
     model: Llama,
     config: Config,
@@ -77,7 +77,7 @@ impl Engine {
         Ok(json!({ format!("decode {}", load.requests): decode, "with prompts": whole }))
     }
 
-    /// What each server makes of its share of the requests' numbers.
+    /// The result of each server for its share of the requests.
     fn shared<T: Send>(
         &self,
         load: &Load,

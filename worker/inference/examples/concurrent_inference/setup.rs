@@ -1,5 +1,5 @@
 //! Turns flags into an engine that can take requests, with the time of each phase of the cold
-//! start, or a reason with the way out. Must not send requests.
+//! start, or a reason and a remedy. Must not send requests.
 
 use std::path::Path;
 use std::sync::Arc;

@@ -42,5 +42,5 @@ fn a_number_of_layers_that_no_model_has_is_refused_before_room_is_made_for_them(
     for layers in [0, (1 << 16) + 1, 1 << 40, 1 << 62] {
         assert!(said(layers).is_some_and(|said| said.contains("num_hidden_layers")));
     }
-    assert_eq!(said(1 << 16), None, "the twin");
+    assert_eq!(said(1 << 16), None, "counter-check");
 }

@@ -218,7 +218,7 @@ mod tests {
         assert_eq!(
             encode(&implied, "12"),
             [257],
-            "the twin: what is said goes before it"
+            "counter-check: an explicit setting takes precedence"
         );
         let mut smollm = llama3();
         smollm.insert("tokenizer.ggml.pre".into(), Value::Text("smollm".into()));

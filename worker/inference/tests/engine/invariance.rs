@@ -162,7 +162,7 @@ fn reuse_of_prefixes_changes_no_token() {
     assert_eq!(
         with_reuse(false, 2),
         0,
-        "the twin: nothing is reused unasked"
+        "counter-check: nothing is reused by default"
     );
 }
 

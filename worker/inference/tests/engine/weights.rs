@@ -209,7 +209,7 @@ fn a_weight_that_is_no_number_is_found_at_load_with_its_place() {
         }
         assert!(
             spoil(shape, "model.norm.weight", 3, 2.0).is_ok(),
-            "the twin: a number is none of them"
+            "counter-check: a finite number is accepted"
         );
     }
     // Beyond the range of F16 a value becomes infinite.

@@ -1,5 +1,5 @@
-//! Engines that answer one request in one call. Owns the trait and the pool of threads that makes
-//! an engine of it: one thread for each request that may be in flight.
+//! Engines that answer one request in one call. Owns the trait and the thread pool that makes an
+//! engine of it: one thread for each request that may be in flight.
 //!
 //! ```text
 //! submit ─→ waiting ─a thread is free→ answering ─answered, failed, cancelled→ ended
@@ -22,19 +22,19 @@ use super::{Facts, LinkedEngine, OpenError, Setting, Start, Tokenize, encoder};
 
 /// An engine that answers one request in one call. Calls come from several threads at a time.
 pub trait BlockingEngine: LinkedEngine + Sync {
-    /// Answers a request: tells `answer` each token as soon as it is there, until it has
+    /// Answers a request: passes each token to `answer` as soon as it is there, until there are
     /// `max_new_tokens`, also past an end-of-sequence token, so that all builds do the same work.
-    /// Returns early when [`Answer::token`] says false.
+    /// Returns early when [`Answer::token`] returns false.
     ///
     /// # Errors
-    /// Why it could not go on.
+    /// Why the request failed.
     fn answer(&self, request: &EngineRequest, answer: &mut Answer<'_>) -> Result<(), ErrorKind>;
 
-    /// The measured window begins: forget what a warm-up left (a cache of prompts, say).
+    /// The measured window begins: drop what the warm-up left, for example a prompt cache.
     fn begin_window(&self) {}
 }
 
-/// Where the tokens of one request go.
+/// Receives the tokens of one request.
 pub struct Answer<'a> {
     tell: &'a dyn Fn(EngineEvent),
     index: u32,
@@ -61,24 +61,24 @@ struct Shared {
 #[derive(Default)]
 struct Queue {
     waiting: VecDeque<EngineRequest>,
-    /// Here, so that submitting never waits for a sink.
+    /// Stored here, so that submitting never waits for a sink.
     peak_waiting: u32,
-    /// What waits or is being answered, and whether it is to end.
+    /// Requests that wait or are being answered, and whether each is to end.
     held: BTreeMap<u32, Arc<AtomicBool>>,
     down: bool,
     over: bool,
 }
 
-/// One lock, so that events are stamped in the order in which they are told.
+/// One lock, so that events are stamped in the order in which they are reported.
 struct Told {
     sink: Box<dyn StepSink>,
     counters: Counters,
-    /// One of the threads has panicked: nothing more is said.
+    /// A thread has panicked: no further event is reported.
     down: bool,
 }
 
 impl Answer<'_> {
-    /// One more token; false when the answer is complete or nobody waits for it any more.
+    /// Adds a token. Returns false if the answer is complete or was cancelled.
     pub fn token(&mut self, token: u32) -> bool {
         if self.left == 0 || self.cancelled.load(Ordering::Relaxed) {
             return false;
@@ -131,7 +131,7 @@ impl<E: BlockingEngine> Start for Pool<E> {
         });
         let engine = Arc::new(self.0);
         let window = Arc::clone(&engine);
-        // Dropping it ends the threads that were started when one could not be.
+        // If a thread could not be started, dropping the pool ends those that were.
         let mut pool = Threads {
             encode: Box::new(encoder(tokenize)),
             shared: Arc::clone(&shared),
@@ -173,7 +173,7 @@ fn serve<E: BlockingEngine>(engine: &E, shared: &Shared) {
         let ending = match outcome {
             _ if cancelled.load(Ordering::Relaxed) && answer.left > 0 => Ending::Cancelled,
             Ok(()) if answer.left == 0 => Ending::Finished,
-            // It stopped short, and says that all is well.
+            // The engine returned success with too few tokens.
             Ok(()) => Ending::Failed(ErrorKind::Internal),
             Err(kind) => Ending::Failed(kind),
         };
@@ -182,7 +182,7 @@ fn serve<E: BlockingEngine>(engine: &E, shared: &Shared) {
 }
 
 impl Shared {
-    /// The next request to answer, once there is one; `None` when it is time to end.
+    /// Waits for the next request to answer; `None` when the pool ends.
     fn next(&self) -> Option<(EngineRequest, Arc<AtomicBool>)> {
         let mut queue = lock(&self.queue);
         loop {
@@ -213,7 +213,7 @@ impl Shared {
         told.tell(EngineEvent::Started { index });
     }
 
-    /// A token is a step of its own: requests share none.
+    /// Each token is its own step, because requests share none.
     fn token(&self, event: EngineEvent) {
         let mut told = lock(&self.told);
         told.tell(event);
@@ -295,7 +295,7 @@ impl Drop for Threads {
         drop(queue);
         self.shared.bell.notify_all();
         for thread in self.threads.drain(..) {
-            // A panic was already told as `Down`.
+            // A panic has already been reported as `Down`.
             let _ = thread.join();
         }
     }

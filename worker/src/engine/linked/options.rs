@@ -1,24 +1,24 @@
-//! An engine's own options: held to the schema that the engine gives, so that a misspelt key is
-//! refused with the nearest known one and never ignored.
+//! An engine's own options: checked against the engine's schema, so that a misspelt key is refused
+//! with the nearest known one and never ignored.
 
 use schemars::{JsonSchema, SchemaGenerator};
 use serde::de::DeserializeOwned;
 use serde_json::Value;
 
-/// Names closer than this are taken for a slip.
+/// Names that are at least this similar count as a misspelling.
 const ALIKE: f64 = 0.6;
 
-/// The JSON schema of a type of options.
+/// The JSON schema of an options type.
 pub(super) fn schema<O: JsonSchema>() -> Value {
     SchemaGenerator::default()
         .into_root_schema_for::<O>()
         .into()
 }
 
-/// Options as the engine takes them.
+/// Options in the engine's type.
 ///
 /// # Errors
-/// Names the first key that is unknown, missing or of another kind.
+/// Names the first key that is unknown, missing or of another type.
 pub(super) fn read<O: DeserializeOwned + JsonSchema>(
     engine: &str,
     options: &Value,

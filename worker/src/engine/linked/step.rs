@@ -1,5 +1,5 @@
 //! Engines that advance all their requests together: continuous batching. Owns the trait and its
-//! place on a step thread.
+//! adapter for a step thread.
 
 use contract::spec::Demand;
 
@@ -9,30 +9,30 @@ use super::super::{
 };
 use super::{LinkedEngine, Start, Tokenize, encoder};
 
-/// An engine that advances all the requests it holds with each call of [`step`](Self::step). All
-/// calls come from one thread.
+/// An engine that advances all its requests with each call of [`step`](Self::step). All calls come
+/// from one thread.
 pub trait StepEngine: LinkedEngine {
-    /// Takes a request; it is worked on from the next step. Prompts are not empty, at least one
-    /// token is asked for, and no two requests held at a time have the same index.
+    /// Accepts a request; work on it begins with the next step. Prompts are not empty, at least one
+    /// token is requested, and requests that are held at the same time have different indices.
     ///
     /// # Errors
-    /// Why it is not taken: [`ErrorKind::TooLong`], [`ErrorKind::Overloaded`] or
-    /// [`ErrorKind::Invalid`]. Nothing more is said of it.
+    /// Why it is refused: [`ErrorKind::TooLong`], [`ErrorKind::Overloaded`] or
+    /// [`ErrorKind::Invalid`]. No event follows for it.
     fn submit(&mut self, request: EngineRequest) -> Result<(), ErrorKind>;
 
-    /// Lets go of a request and says nothing more of it; whether it was held.
+    /// Drops a request; no event follows for it. Returns whether it was held.
     fn cancel(&mut self, index: u32) -> bool;
 
     /// Whether it holds no request.
     fn is_idle(&self) -> bool;
 
-    /// One step: one pass through the model, as a rule. Appends what happened: `Started` once for
-    /// each request, one `Token` for each token, `Ended` once. A request ends with exactly
+    /// One step, usually one pass through the model. Appends what happened: `Started` once for each
+    /// request, one `Token` for each token, `Ended` once. A request ends with exactly
     /// `max_new_tokens` tokens, also past an end-of-sequence token, so that all builds do the same
     /// work.
     fn step(&mut self, events: &mut Vec<EngineEvent>) -> StepLoad;
 
-    /// The measured window begins: forget what a warm-up left (a cache of prompts, say).
+    /// The measured window begins: drop what the warm-up left, for example a prompt cache.
     fn begin_window(&mut self) {}
 }
 

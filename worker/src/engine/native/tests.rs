@@ -1,4 +1,4 @@
-//! What the native engine refuses, and how it divides memory and processors.
+//! Requests that the native engine refuses, and how it divides memory and processors.
 
 use super::super::shared;
 use super::*;
@@ -140,7 +140,7 @@ fn rounded_weights_are_counted_and_named() {
     assert_eq!(kernels(&model(WeightForm::AsStored)), eight.isa().name());
 }
 
-/// What can be done differs, and advice that cannot help is worse than none.
+/// The remedies differ, and wrong advice is worse than none.
 #[test]
 fn each_kind_of_fault_has_a_way_out_of_its_own() {
     let dir = tempfile::tempdir().unwrap();

@@ -4,17 +4,22 @@
 mod exec;
 mod grpc;
 mod held;
+pub mod openai;
 mod process;
 mod spoken;
 
-use std::sync::{Mutex, PoisonError};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
 use contract::command::{self, Identified};
 use contract::message::{Failure, FailureKind};
+use contract::part::EngineFacts;
 use contract::spec::{Demand, MODEL, PORT, Protocol, Reach, ServerSpec, THREADS};
 
-use super::{Counters, Engine, EngineError, EngineRequest, Opened, StepSink, WindowStart, threads};
+use super::{
+    Counters, Engine, EngineError, EngineRequest, Opened, StepSink, Time, WindowStart, threads,
+};
+use openai::fault::Fault;
 use process::{Output, Process};
 
 /// In a worker's environment: its host starts no commands that a coordinator names.
@@ -46,6 +51,7 @@ pub(super) fn open(
     spec: &ServerSpec,
     demand: Demand,
     slots: u32,
+    time: Arc<dyn Time>,
     sink: Box<dyn StepSink>,
     phase: &mut dyn FnMut(&'static str),
 ) -> Result<Opened, Failure> {
@@ -67,6 +73,12 @@ pub(super) fn open(
     let opened = match spec.protocol {
         Protocol::Exec => exec::open(process.as_mut(), &setting, sink),
         Protocol::Grpc => grpc::open(&address, process.as_mut(), &setting, sink),
+        Protocol::OpenAi => {
+            let until = Instant::now() + spec.start;
+            let wait =
+                &mut |fault: &Fault| more_time(process.as_mut(), &setting, &address, until, fault);
+            openai::open(&spec.openai, &address, demand, time, sink, wait, phase)
+        }
     }?;
     if let Some(process) = &process {
         runs_what_it_should(process, &found)?;
@@ -106,6 +118,27 @@ fn until_ready<T>(
         }
         std::thread::sleep(PROBE);
     }
+}
+
+/// Gives a server that is not ready more time, or says why it gets none.
+fn more_time(
+    process: Option<&mut Process>,
+    setting: &Setting<'_>,
+    address: &str,
+    until: Instant,
+    fault: &Fault,
+) -> Result<(), Failure> {
+    let Some(process) = process else {
+        let way_out = fault.kind.way_out();
+        let why = format!("at {address} cannot be asked: {fault}; {way_out}");
+        return Err(unready(&why, None, setting));
+    };
+    if process.runs() && Instant::now() < until {
+        std::thread::sleep(PROBE);
+        return Ok(());
+    }
+    let why = format!("{} ({fault})", overdue(setting));
+    Err(unready(&why, Some(process), setting))
 }
 
 /// That the limit is reached, and what can be done.
@@ -244,6 +277,10 @@ impl Engine for Owned {
 
     fn counters(&self) -> Counters {
         self.engine.counters()
+    }
+
+    fn facts(&self) -> EngineFacts {
+        self.engine.facts()
     }
 
     fn encode(&self, text: &str) -> Result<Vec<u32>, EngineError> {

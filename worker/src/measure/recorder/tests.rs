@@ -1,4 +1,4 @@
-//! What the recorder makes of instants, written out by hand.
+//! The recorder's results for given instants, written out by hand.
 
 use contract::part::STEPS_KEPT;
 use contract::spec::{Objectives, Share};

@@ -18,7 +18,21 @@ pub(super) struct Trace {
     pub(super) started: u64,
     pub(super) first: u64,
     pub(super) last: u64,
+    /// Moments at which something came: tokens, or chunks that do not tell theirs.
     pub(super) made: u32,
+    /// Of an answer in chunks.
+    pub(super) chunks: Chunks,
+}
+
+/// What is known of an answer that came in chunks; all zero for one in tokens.
+#[derive(Clone, Copy, Debug, Default)]
+pub(super) struct Chunks {
+    /// Tokens of the first chunk; zero where that is not known, or nothing came in chunks.
+    pub(super) first: u32,
+    /// Tokens of the whole answer, told at its end.
+    pub(super) tokens: Option<u32>,
+    /// Digest of its text.
+    pub(super) text: [u32; 2],
 }
 
 /// How far it has come.
@@ -37,7 +51,7 @@ impl Trace {
         let within = |limit: Option<Duration>, from: u64, to: u64| {
             limit.is_none_or(|limit| to.saturating_sub(from) <= nanos(limit))
         };
-        let gaps = u64::from(self.made.saturating_sub(1)).max(1);
+        let gaps = u64::from(self.tokens().saturating_sub(1)).max(1);
         matches!(self.state, State::Ended(Outcome::Ok, _))
             && within(objectives.ttft, self.intended, self.first)
             && within(objectives.e2e, self.intended, self.last)
@@ -46,6 +60,17 @@ impl Trace {
                 0,
                 self.last.saturating_sub(self.first) / gaps,
             )
+    }
+
+    /// Tokens of its answer, so far or as told.
+    pub(super) fn tokens(&self) -> u32 {
+        self.chunks.tokens.unwrap_or(self.made)
+    }
+
+    /// Whether the moment of every token is known: as many chunks with text as tokens have one
+    /// each.
+    pub(super) fn is_exact(&self) -> bool {
+        self.tokens() == self.made
     }
 
     /// The last that is known to have happened to it.
@@ -67,7 +92,7 @@ impl Trace {
             first_token_ns: self.first,
             done_ns,
             prompt_tokens: self.prompt_tokens,
-            output_tokens: self.made,
+            output_tokens: self.tokens(),
         })
     }
 }

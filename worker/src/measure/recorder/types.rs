@@ -3,7 +3,9 @@
 use std::time::Duration;
 
 use contract::identity::Sha256;
-use contract::part::{Histograms, Outcome, Outcomes, RequestRecord, STEPS_KEPT, Series, StepLog};
+use contract::part::{
+    Histograms, Itl, Outcome, Outcomes, RequestRecord, STEPS_KEPT, Series, StepLog,
+};
 use contract::spec::{Objectives, Share};
 
 /// What is going to be recorded.
@@ -66,6 +68,15 @@ pub struct Ended {
     pub ttft: Option<Duration>,
 }
 
+/// What ITL is made of.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Moments {
+    /// How many.
+    pub count: u64,
+    /// Of tokens, or of chunks.
+    pub itl: Itl,
+}
+
 /// The figures of a phase.
 #[derive(Clone, Debug)]
 pub struct Measured {
@@ -86,6 +97,8 @@ pub struct Measured {
     pub prompt_tokens: u64,
     /// Of successful requests.
     pub output_tokens: u64,
+    /// Moments of successful requests at which something came, and whether each is a token's.
+    pub moments: Moments,
     /// Requests sent by the end of the window, where that is known.
     pub in_time: Option<u64>,
     /// Requests sent before the window.

@@ -274,7 +274,7 @@ fn divided(cells: &[&Cell], candidate: &str) -> String {
     format!("It depends on the load: {candidate} is {said}.")
 }
 
-/// The tone of the worst, with a word that says that the loads disagree.
+/// The tone of the worst verdict, with a label that says that the loads disagree.
 fn mixed(cells: &[&Cell]) -> Tone {
     let worst = Verdict::worst(cells.iter().filter_map(|cell| cell.verdict()));
     let worst = worst.unwrap_or(Verdict::Undecided);

@@ -1,19 +1,150 @@
-//! Each check of one trial: its figure and limit, and the reason if it fails.
+//! The checks of one trial, as lists. Each entry has a name, the plan's key of its limit, its
+//! finding, its figure and its limit. If a check does not apply to a kind of load, it is not in
+//! that kind's lists.
 
 use std::time::Duration;
 
-use super::super::{Pressure, Reason, Thresholds, TrialFacts};
-use super::{FAR, GROWN, PIECES_OF_A_STRETCH, PILED_UP};
+use super::super::{LoadKind, Pressure, Reason, Thresholds, TrialFacts};
+use super::{Check, Quantity};
 use crate::series::{Movement, movement};
 
-pub(super) fn counts(facts: &TrialFacts, _: &Thresholds) -> Option<Reason> {
+/// If noise could hide this many times the movement limit, that is a reason.
+const FAR: f64 = 10.0;
+
+/// Part of the constant stretch of load that the wait for the first token may reach before it is
+/// doubted, as 1/x.
+const PIECES_OF_A_STRETCH: f64 = 20.0;
+
+/// Factor by which that wait must also have grown.
+const GROWN: f64 = 3.0;
+
+/// Greatest growth of the number in flight, as a share of the requests that arrived meanwhile.
+const PILED_UP: f64 = 0.1;
+
+const EVERY_SHAPE: &[Check] = &[
+    ("count-mismatch", None, counts, |f, _| {
+        at_most(Quantity::Count(f.issued), Quantity::Count(f.planned))
+    }),
+    ("outcome-mismatch", None, outcomes, |f, _| {
+        at_most(
+            Quantity::Count(f.succeeded + f.failed),
+            Quantity::Count(f.issued),
+        )
+    }),
+    ("stopped-early", None, stopped, |f, _| {
+        at_most(Quantity::Count(f.stopped.0), Quantity::Count(0))
+    }),
+    ("histogram-overflow", None, overflow, |f, _| {
+        at_most(Quantity::Count(f.overflowed), Quantity::Count(0))
+    }),
+    ("failed-share", Some("max_error_rate"), failures, |f, t| {
+        share(
+            (f.issued > 0).then(|| f.failed as f64 / f.issued as f64),
+            t.failed_share,
+        )
+    }),
+    ("lateness", Some("max_lateness"), lateness, |f, t| {
+        time(f.lateness_p99, t.lateness_limit(f.median_e2e))
+    }),
+    ("start-skew", Some("max_start_skew"), start_skew, |f, t| {
+        time(f.start_skew, t.skew_limit(f.median_e2e))
+    }),
+    (
+        "clock-uncertainty",
+        Some("max_start_skew"),
+        clock_uncertainty,
+        |f, t| time(f.clock_uncertainty, t.skew_limit(f.median_e2e)),
+    ),
+    (
+        "generator-busy",
+        Some("max_generator_share"),
+        generator,
+        |f, t| share(f.generator_share, t.generator_share),
+    ),
+    (
+        "near-generator-limit",
+        Some("max_floor_share"),
+        floor,
+        |f, t| share(f.floor_share, t.floor_share),
+    ),
+    ("steal", Some("max_steal"), steal, |f, t| {
+        share(f.steal_share, t.steal_share)
+    }),
+    ("others-busy", Some("warn_others"), others, |f, t| {
+        share(f.others_share, t.others_warn)
+    }),
+    (
+        "frequency-drift",
+        Some("warn_frequency_drift"),
+        frequency,
+        |f, t| share(f.frequency_range, t.frequency_range),
+    ),
+];
+
+const WINDOWED: &[Check] = &[
+    ("too-short", Some("min_duration"), duration, |f, t| {
+        time(Some(f.duration), t.least_duration)
+    }),
+    (
+        "littles-law",
+        Some("max_little_error"),
+        littles_law,
+        |f, t| {
+            share(
+                f.little.map(|(n, x, r)| (n / (x * r) - 1.0).abs()),
+                t.little_error,
+            )
+        },
+    ),
+    (
+        "not-stationary",
+        Some("max_movement"),
+        stationarity,
+        |f, t| {
+            share(
+                latency_movement(f, t).map(|m| m.change.exp_m1()),
+                t.movement,
+            )
+        },
+    ),
+];
+
+const OFFERED: &[Check] = &[
+    ("not-achieved", Some("min_achieved"), achieved, |f, t| {
+        share(
+            f.offered
+                .map(|(offered, sent)| sent as f64 / offered.max(1) as f64),
+            t.achieved_share,
+        )
+    }),
+    ("over-saturated", None, saturation, |f, t| {
+        match movement(&f.in_flight_windows, t.movement_alpha) {
+            Some(rose) => share(Some(rose.change.exp_m1()), t.movement),
+            None => f
+                .pressure
+                .and_then(|pressure| time(Some(pressure.most), pressure.limit())),
+        }
+    }),
+];
+
+/// The checks that apply to a kind of load.
+pub(super) fn checks(shape: LoadKind) -> impl Iterator<Item = &'static Check> {
+    let groups: &[&[Check]] = match shape {
+        LoadKind::Burst => &[EVERY_SHAPE],
+        LoadKind::Closed => &[EVERY_SHAPE, WINDOWED],
+        LoadKind::Open => &[EVERY_SHAPE, WINDOWED, OFFERED],
+    };
+    groups.iter().copied().flatten()
+}
+
+fn counts(facts: &TrialFacts, _: &Thresholds) -> Option<Reason> {
     let TrialFacts {
         planned, issued, ..
     } = *facts;
     (issued != planned).then_some(Reason::CountMismatch { planned, issued })
 }
 
-pub(super) fn outcomes(facts: &TrialFacts, _: &Thresholds) -> Option<Reason> {
+fn outcomes(facts: &TrialFacts, _: &Thresholds) -> Option<Reason> {
     let TrialFacts {
         issued,
         succeeded,
@@ -27,18 +158,18 @@ pub(super) fn outcomes(facts: &TrialFacts, _: &Thresholds) -> Option<Reason> {
     })
 }
 
-pub(super) fn stopped(facts: &TrialFacts, _: &Thresholds) -> Option<Reason> {
+fn stopped(facts: &TrialFacts, _: &Thresholds) -> Option<Reason> {
     let (parts, of) = facts.stopped;
     (parts > 0).then_some(Reason::StoppedEarly { parts, of })
 }
 
-pub(super) fn overflow(facts: &TrialFacts, _: &Thresholds) -> Option<Reason> {
+fn overflow(facts: &TrialFacts, _: &Thresholds) -> Option<Reason> {
     (facts.overflowed > 0).then_some(Reason::Overflow {
         values: facts.overflowed,
     })
 }
 
-pub(super) fn failures(facts: &TrialFacts, thresholds: &Thresholds) -> Option<Reason> {
+fn failures(facts: &TrialFacts, thresholds: &Thresholds) -> Option<Reason> {
     let TrialFacts {
         issued,
         succeeded,
@@ -59,7 +190,7 @@ pub(super) fn failures(facts: &TrialFacts, thresholds: &Thresholds) -> Option<Re
     }
 }
 
-pub(super) fn lateness(facts: &TrialFacts, thresholds: &Thresholds) -> Option<Reason> {
+fn lateness(facts: &TrialFacts, thresholds: &Thresholds) -> Option<Reason> {
     let limit = thresholds.lateness_limit(facts.median_e2e);
     facts
         .lateness_p99
@@ -67,7 +198,7 @@ pub(super) fn lateness(facts: &TrialFacts, thresholds: &Thresholds) -> Option<Re
         .map(|p99| Reason::Lateness { p99, limit })
 }
 
-pub(super) fn start_skew(facts: &TrialFacts, thresholds: &Thresholds) -> Option<Reason> {
+fn start_skew(facts: &TrialFacts, thresholds: &Thresholds) -> Option<Reason> {
     let limit = thresholds.skew_limit(facts.median_e2e);
     facts
         .start_skew
@@ -75,13 +206,13 @@ pub(super) fn start_skew(facts: &TrialFacts, thresholds: &Thresholds) -> Option<
         .map(|skew| Reason::StartSkew { skew, limit })
 }
 
-pub(super) fn clock_uncertainty(facts: &TrialFacts, thresholds: &Thresholds) -> Option<Reason> {
+fn clock_uncertainty(facts: &TrialFacts, thresholds: &Thresholds) -> Option<Reason> {
     let limit = thresholds.skew_limit(facts.median_e2e);
     let uncertainty = facts.clock_uncertainty.filter(|&u| u > limit)?;
     Some(Reason::ClockUncertainty { uncertainty, limit })
 }
 
-pub(super) fn generator(facts: &TrialFacts, thresholds: &Thresholds) -> Option<Reason> {
+fn generator(facts: &TrialFacts, thresholds: &Thresholds) -> Option<Reason> {
     let limit = thresholds.generator_share;
     facts
         .generator_share
@@ -89,7 +220,7 @@ pub(super) fn generator(facts: &TrialFacts, thresholds: &Thresholds) -> Option<R
         .map(|share| Reason::GeneratorBusy { share, limit })
 }
 
-pub(super) fn floor(facts: &TrialFacts, thresholds: &Thresholds) -> Option<Reason> {
+fn floor(facts: &TrialFacts, thresholds: &Thresholds) -> Option<Reason> {
     let limit = thresholds.floor_share;
     facts
         .floor_share
@@ -97,7 +228,7 @@ pub(super) fn floor(facts: &TrialFacts, thresholds: &Thresholds) -> Option<Reaso
         .map(|share| Reason::NearGeneratorLimit { share, limit })
 }
 
-pub(super) fn steal(facts: &TrialFacts, thresholds: &Thresholds) -> Option<Reason> {
+fn steal(facts: &TrialFacts, thresholds: &Thresholds) -> Option<Reason> {
     let share = facts.steal_share.filter(|&s| s > thresholds.steal_warn)?;
     Some(match thresholds.steal_share {
         limit if share > limit => Reason::Steal { share, limit },
@@ -108,7 +239,7 @@ pub(super) fn steal(facts: &TrialFacts, thresholds: &Thresholds) -> Option<Reaso
     })
 }
 
-pub(super) fn others(facts: &TrialFacts, thresholds: &Thresholds) -> Option<Reason> {
+fn others(facts: &TrialFacts, thresholds: &Thresholds) -> Option<Reason> {
     let limit = thresholds.others_warn;
     facts
         .others_share
@@ -116,7 +247,7 @@ pub(super) fn others(facts: &TrialFacts, thresholds: &Thresholds) -> Option<Reas
         .map(|share| Reason::OthersBusy { share, limit })
 }
 
-pub(super) fn frequency(facts: &TrialFacts, thresholds: &Thresholds) -> Option<Reason> {
+fn frequency(facts: &TrialFacts, thresholds: &Thresholds) -> Option<Reason> {
     let limit = thresholds.frequency_range;
     facts
         .frequency_range
@@ -124,12 +255,12 @@ pub(super) fn frequency(facts: &TrialFacts, thresholds: &Thresholds) -> Option<R
         .map(|range| Reason::FrequencyDrift { range, limit })
 }
 
-pub(super) fn duration(facts: &TrialFacts, thresholds: &Thresholds) -> Option<Reason> {
+fn duration(facts: &TrialFacts, thresholds: &Thresholds) -> Option<Reason> {
     let (duration, limit) = (facts.duration, thresholds.least_duration);
     (duration < limit).then_some(Reason::TooShort { duration, limit })
 }
 
-pub(super) fn achieved(facts: &TrialFacts, thresholds: &Thresholds) -> Option<Reason> {
+fn achieved(facts: &TrialFacts, thresholds: &Thresholds) -> Option<Reason> {
     let ((offered, issued), limit) = (facts.offered?, thresholds.achieved_share);
     ((issued as f64) < limit * offered as f64).then_some(Reason::NotAchieved {
         offered,
@@ -138,7 +269,7 @@ pub(super) fn achieved(facts: &TrialFacts, thresholds: &Thresholds) -> Option<Re
     })
 }
 
-pub(super) fn littles_law(facts: &TrialFacts, thresholds: &Thresholds) -> Option<Reason> {
+fn littles_law(facts: &TrialFacts, thresholds: &Thresholds) -> Option<Reason> {
     let (in_flight, throughput, residence) = facts.little?;
     let (expected, limit) = (throughput * residence, thresholds.little_error);
     let fits = (in_flight / expected - 1.0).abs() <= limit;
@@ -153,7 +284,7 @@ pub(super) fn latency_movement(facts: &TrialFacts, thresholds: &Thresholds) -> O
     movement(&facts.latency_windows, thresholds.movement_alpha)
 }
 
-pub(super) fn stationarity(facts: &TrialFacts, thresholds: &Thresholds) -> Option<Reason> {
+fn stationarity(facts: &TrialFacts, thresholds: &Thresholds) -> Option<Reason> {
     let moved = latency_movement(facts, thresholds)?;
     let (change, limit) = (moved.change.exp_m1(), thresholds.movement);
     if moved.is_detected() && change.abs() > limit {
@@ -169,7 +300,7 @@ pub(super) fn stationarity(facts: &TrialFacts, thresholds: &Thresholds) -> Optio
 
 /// Both must rise: a queue that grows while answers stay fast comes from a longer mix, not from an
 /// engine that falls behind.
-pub(super) fn saturation(facts: &TrialFacts, thresholds: &Thresholds) -> Option<Reason> {
+fn saturation(facts: &TrialFacts, thresholds: &Thresholds) -> Option<Reason> {
     let rise = |windows: &[Vec<f64>]| {
         let found = movement(windows, thresholds.movement_alpha)?;
         let rises = found.is_detected() && found.change.exp_m1() > thresholds.movement;
@@ -190,7 +321,7 @@ pub(super) fn saturation(facts: &TrialFacts, thresholds: &Thresholds) -> Option<
 impl Pressure {
     /// Greatest acceptable wait for the first token, given the duration of constant load; beyond
     /// it, a request spans more than one load.
-    pub(super) fn limit(&self) -> Duration {
+    fn limit(&self) -> Duration {
         self.stretch.div_f64(PIECES_OF_A_STRETCH)
     }
 
@@ -217,4 +348,20 @@ impl Pressure {
             },
         })
     }
+}
+
+#[expect(
+    clippy::unnecessary_wraps,
+    reason = "one shape for every line of the lists"
+)]
+fn at_most(figure: Quantity, limit: Quantity) -> Option<(Quantity, Quantity)> {
+    Some((figure, limit))
+}
+
+fn share(figure: Option<f64>, limit: f64) -> Option<(Quantity, Quantity)> {
+    figure.map(|figure| (Quantity::Share(figure), Quantity::Share(limit)))
+}
+
+fn time(figure: Option<Duration>, limit: Duration) -> Option<(Quantity, Quantity)> {
+    figure.map(|figure| (Quantity::Time(figure), Quantity::Time(limit)))
 }

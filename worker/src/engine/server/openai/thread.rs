@@ -1,0 +1,260 @@
+//! The thread on which all connections to a server live: takes requests, runs each as a task, and
+//! tells the sink what comes. Must not know plans or HTTP.
+
+use std::cell::RefCell;
+use std::collections::HashMap;
+use std::net::SocketAddr;
+use std::rc::Rc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::mpsc::SyncSender;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+use serde_json::Value;
+use tokio::sync::Notify;
+use tokio::sync::mpsc::UnboundedReceiver;
+use tokio::task::LocalSet;
+use tokio::time::timeout;
+
+use super::answer::{Arrival, Whole};
+use super::body::Bodies;
+use super::counts::Counts;
+use super::exchange::{self, Common, Listener};
+use super::fault::{Fault, Kind};
+use super::link::{Link, Links};
+use super::prompts::Prompts;
+use crate::engine::{Ending, EngineEvent, EngineRequest, ErrorKind, StepSink, Time};
+
+/// How long a document may take.
+const PATIENCE: Duration = Duration::from_secs(30);
+
+/// What the thread is told.
+pub(super) enum Command {
+    /// Fetch a document, and answer.
+    Fetch(Fetch),
+    /// Requests in this form from now on.
+    Use(Form),
+    /// Answer these.
+    Submit(Vec<EngineRequest>),
+}
+
+/// A document to fetch.
+pub(super) struct Fetch {
+    pub(super) path: String,
+    pub(super) body: Option<Vec<u8>>,
+    pub(super) reply: SyncSender<Result<Option<Value>, Fault>>,
+}
+
+/// Bodies and prompts, as both threads hold them.
+pub(super) type Form = Arc<(Bodies, Prompts)>;
+
+/// What both threads hold.
+#[derive(Default)]
+pub(super) struct Shared {
+    pub(super) counts: Mutex<Counts>,
+    /// Requests that have not ended.
+    pub(super) held: Mutex<HashMap<u32, Arc<Mark>>>,
+    pub(super) down: AtomicBool,
+}
+
+/// Whether a request was cancelled.
+#[derive(Default)]
+pub(super) struct Mark {
+    pub(super) cancelled: AtomicBool,
+    pub(super) bell: Notify,
+}
+
+/// What a desk is made of: it cannot move between threads, and its parts can.
+pub(super) struct Parts {
+    pub(super) addresses: Vec<SocketAddr>,
+    pub(super) time: Arc<dyn Time>,
+    pub(super) common: Common,
+    pub(super) shared: Arc<Shared>,
+    pub(super) sink: Box<dyn StepSink>,
+}
+
+/// The thread's own things.
+pub(super) struct Desk {
+    links: Links,
+    common: Common,
+    shared: Arc<Shared>,
+    sink: RefCell<Box<dyn StepSink>>,
+    form: RefCell<Option<Form>>,
+}
+
+impl Desk {
+    pub(super) fn new(parts: Parts) -> Self {
+        Self {
+            links: Links::new(parts.addresses, parts.time, parts.common.close),
+            common: parts.common,
+            shared: parts.shared,
+            sink: RefCell::new(parts.sink),
+            form: RefCell::default(),
+        }
+    }
+
+    /// Until nobody can command any more. Tasks that are left then are dropped, and their
+    /// connections with them.
+    pub(super) async fn run(self, mut commands: UnboundedReceiver<Command>) {
+        let desk = Rc::new(self);
+        let tasks = LocalSet::new();
+        let serve = async {
+            while let Some(command) = commands.recv().await {
+                match command {
+                    Command::Use(form) => *desk.form.borrow_mut() = Some(form),
+                    Command::Fetch(fetch) => {
+                        tokio::task::spawn_local(desk.clone().fetch(fetch));
+                    }
+                    Command::Submit(requests) => requests.into_iter().for_each(|request| {
+                        tokio::task::spawn_local(desk.clone().answer(request));
+                    }),
+                }
+            }
+        };
+        tasks.run_until(serve).await;
+    }
+
+    async fn fetch(self: Rc<Self>, fetch: Fetch) {
+        let document = exchange::document(&self.links, &self.common, &fetch.path, fetch.body);
+        let document = timeout(PATIENCE, document).await.unwrap_or_else(|_| {
+            Err(Kind::Cut.of(format!("{} took longer than {PATIENCE:?}", fetch.path)))
+        });
+        // Who asked may have given up.
+        drop(fetch.reply.send(document));
+    }
+
+    async fn answer(self: Rc<Self>, request: EngineRequest) {
+        let _watch = Watch(&self);
+        let index = request.index;
+        let Some(mark) = lock(&self.shared.held).get(&index).cloned() else {
+            return;
+        };
+        if request.prompt.is_empty() || request.max_new_tokens == 0 {
+            lock(&self.shared.held).remove(&index);
+            return self.ended(index, Ending::Refused(ErrorKind::Invalid));
+        }
+        let asked = tokio::select! {
+            biased;
+            () = mark.bell.notified() => None,
+            asked = self.ask(&request, &mark) => asked,
+        };
+        lock(&self.shared.held).remove(&index);
+        if self.shared.down.load(Ordering::Acquire) {
+            return;
+        }
+        match asked.filter(|_| !mark.cancelled.load(Ordering::Acquire)) {
+            None => self.ended(index, Ending::Cancelled),
+            Some(Ok((at, whole))) => {
+                lock(&self.shared.counts).answered(whole.usage);
+                let told = EngineEvent::Told {
+                    index,
+                    tokens: whole.tokens,
+                    text: whole.text,
+                };
+                let ending = Ending::Finished;
+                let events = [told, EngineEvent::Ended { index, ending }];
+                self.sink.borrow_mut().came(at, &events);
+            }
+            Some(Err(fault)) => {
+                lock(&self.shared.counts).failures.count(&fault);
+                // Without a server nothing that follows would be a measurement of it.
+                match self.is_gone(&fault).await {
+                    true => self.down(),
+                    false => self.ended(index, fault.kind.ending()),
+                }
+            }
+        }
+    }
+
+    /// `None` where it cannot be asked at all.
+    async fn ask(
+        &self,
+        request: &EngineRequest,
+        mark: &Mark,
+    ) -> Option<Result<(Duration, Whole), Fault>> {
+        let form = self.form.borrow().clone()?;
+        let (bodies, prompts) = &*form;
+        let body = match bodies.of(request, prompts) {
+            Ok(body) => body,
+            Err(error) => return Some(Err(Kind::Rejected.of(error.to_string()))),
+        };
+        let mut telling = Telling {
+            desk: self,
+            index: request.index,
+            mark,
+        };
+        let path = bodies.path();
+        let asked = request.max_new_tokens;
+        Some(exchange::ask(&self.links, &self.common, path, body, asked, &mut telling).await)
+    }
+
+    async fn is_gone(&self, fault: &Fault) -> bool {
+        match fault.kind {
+            Kind::Gone => true,
+            Kind::Cut | Kind::NoEnd => self.links.is_gone().await,
+            _ => false,
+        }
+    }
+
+    /// All that it held is over.
+    fn down(&self) {
+        if !self.shared.down.swap(true, Ordering::AcqRel) {
+            self.sink.borrow_mut().happened(&[EngineEvent::Down]);
+        }
+    }
+
+    fn ended(&self, index: u32, ending: Ending) {
+        if !self.shared.down.load(Ordering::Acquire) {
+            let ended = EngineEvent::Ended { index, ending };
+            self.sink.borrow_mut().happened(&[ended]);
+        }
+    }
+}
+
+/// Tells the sink what comes of one request.
+struct Telling<'a> {
+    desk: &'a Desk,
+    index: u32,
+    mark: &'a Mark,
+}
+
+impl Listener for Telling<'_> {
+    fn begins(&mut self, link: &Link) {
+        lock(&self.desk.shared.counts).begins(link.opened);
+        let mut sink = self.desk.sink.borrow_mut();
+        sink.begins();
+        sink.happened(&[EngineEvent::Started { index: self.index }]);
+    }
+
+    fn arrives(&mut self, at: Duration, arrivals: &[Arrival]) {
+        if self.mark.cancelled.load(Ordering::Acquire) {
+            return;
+        }
+        let index = self.index;
+        lock(&self.desk.shared.counts).counters.steps += arrivals.len() as u64;
+        let mut sink = self.desk.sink.borrow_mut();
+        for Arrival(tokens) in arrivals {
+            let tokens = tokens.unwrap_or(0);
+            sink.came(at, &[EngineEvent::Chunk { index, tokens }]);
+        }
+    }
+}
+
+/// Tells that the engine broke down where a task of it panics.
+struct Watch<'a>(&'a Desk);
+
+impl Drop for Watch<'_> {
+    fn drop(&mut self) {
+        if std::thread::panicking() && !self.0.shared.down.swap(true, Ordering::AcqRel) {
+            // It may have panicked in the sink.
+            if let Ok(mut sink) = self.0.sink.try_borrow_mut() {
+                sink.happened(&[EngineEvent::Down]);
+            }
+        }
+    }
+}
+
+/// Nothing is left half-done under these locks.
+pub(super) fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
