@@ -1,4 +1,4 @@
-//! Records the commit the coordinator was built from, which every run names as its tool.
+//! Records the commit from which the coordinator was built. Every run names it as its tool.
 
 use std::path::Path;
 use std::process::Command;
@@ -14,7 +14,7 @@ fn main() {
     println!("cargo::rerun-if-changed=build.rs");
 }
 
-/// The commit this tree stands on, or `unknown` outside a git checkout.
+/// The commit of this tree, or `unknown` outside a git checkout.
 fn git_sha() -> String {
     Command::new("git")
         .args(["rev-parse", "--short=12", "HEAD"])

@@ -1,10 +1,10 @@
-//! Fills a store with copies of one exported run under new ids, a day apart, to see how listings
-//! fare with many:
+//! Fills a store with copies of one exported run under new ids, one day apart, to measure listings
+//! of many runs:
 //!
 //!     cargo run --release -p coordinator --example fill_store -- STORE_DIR COUNT RUN.bench
 //!
-//! Every copy is written the way a run is: header, parts, blocks, end, each commit durable. Put the
-//! store on a file system in memory to have it filled soon.
+//! Every copy is written like a run: header, parts, blocks, end, each commit durable. A store on a
+//! file system in memory fills faster.
 #![expect(clippy::unwrap_used, reason = "an example")]
 
 use std::path::PathBuf;
@@ -25,7 +25,7 @@ fn main() {
     let template = read_archive(archive).unwrap();
     let store = Store::open(dir).unwrap();
     for number in 0..count {
-        // The last copy is as old as the template, the others are older.
+        // The last copy has the template's age; the others are older.
         let unix_ms = template.header.run.unix_ms() - (count - number) * DAY_MS / 8;
         write(&store, RunId::new(unix_ms, entropy(number)), &template);
     }

@@ -14,6 +14,7 @@ mod layout_label;
 mod limits;
 mod measure;
 mod metrics;
+mod pace;
 mod part_summary;
 mod picture;
 mod places;
@@ -39,6 +40,8 @@ pub use signals::Signals;
 pub use summary::{ArmSummary, Cold, Latency, Views, shown_quantile};
 pub use trials::{Round, Trial, Trials};
 pub use window::FirstRequest;
+
+use std::time::Duration;
 
 use cells::CellContext;
 use contract::id::Arm;
@@ -101,6 +104,8 @@ pub struct Cell {
     pub alpha: f64,
     /// Rounds done, and rounds planned.
     pub rounds: (u32, u32),
+    /// Time that one more round of the whole run takes; `None` if it is not known.
+    pub round_time: Option<Duration>,
     /// Whether this measurement can be trusted.
     pub assessment: Assessment,
     /// Every check that applied to an arm, with its result.

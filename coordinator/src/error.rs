@@ -167,7 +167,7 @@ pub enum AppError {
         /// Hash on disk.
         now: Sha256,
     },
-    /// A variant's program.
+    /// An error of a variant's program.
     #[error("failed to prepare {variant}: failed to {source}")]
     Server {
         /// Which variant.
@@ -175,7 +175,7 @@ pub enum AppError {
         /// Why.
         source: CommandError,
     },
-    /// Two names for one server.
+    /// Two names for the same server.
     #[error(
         "failed to compare {} with {}: they are the same program and arguments, `{command}`; change one, or \
          compare one with itself by --variants {} --a-a",
@@ -184,7 +184,7 @@ pub enum AppError {
     SameServer {
         /// Their names.
         variants: [String; 2],
-        /// What both are.
+        /// The command of both.
         command: String,
     },
     /// The manifest contains an unreadable hash.

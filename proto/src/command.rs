@@ -1,6 +1,6 @@
-//! Which program a command is: its bytes and those of the files among its arguments, its arguments
-//! and its environment, wherever they lie. Coordinator and worker compute it alike, so that both
-//! speak of the same code. Reads files; must not start anything.
+//! Identifies the program of a command by its bytes, those of the files among its arguments, its
+//! arguments and its environment, wherever the files are. Coordinator and worker use the same
+//! computation, so that both mean the same code. Reads files; must not start anything.
 
 use std::collections::BTreeSet;
 use std::ffi::OsStr;
@@ -14,46 +14,46 @@ use crate::files;
 use crate::identity::Sha256;
 use crate::spec::{Command, Reach};
 
-/// Arguments that are files up to this size count by what is in them, larger ones by name and size:
-/// a script is code, a model is not, and has a digest of its own.
+/// Arguments that are files up to this size are hashed by content, larger ones by name and size: a
+/// script is code, while a model is not, and has its own digest.
 const SCRIPT: u64 = 16 << 20;
-/// What a script's first line is read from.
+/// Bytes of a script in which its first line is sought.
 const HEAD: u64 = 256;
 
-/// A command as it was found on this host.
+/// A command on this host, identified.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Identified {
-    /// Names program, arguments and environment.
+    /// Identifies program, arguments and environment.
     pub identity: Sha256,
     /// The program.
     pub program: PathBuf,
-    /// Its bytes; all zero for an address.
+    /// Hash of the program's bytes; all zero for an address.
     pub program_sha256: Sha256,
-    /// What the process may turn out to run: the program, what it is a script for, or a program
-    /// among the arguments.
+    /// Programs that the process may turn out to run: the program, its interpreter if it is a
+    /// script, or a program among the arguments.
     pub may_run: BTreeSet<Sha256>,
-    /// The program is a script, which may run any other in its place, as those of version managers
-    /// do: that one is not identified.
+    /// The program is a script, which may run any other program in its place, as those of version
+    /// managers do. That program is not identified.
     pub is_script: bool,
 }
 
-/// Why a command is none. Messages complete "failed to …".
+/// Why a command is not valid. Messages complete "failed to …".
 #[derive(Debug, thiserror::Error)]
 pub enum CommandError {
-    /// No words.
+    /// It is empty.
     #[error("start a server: its command is empty; name a program in the plan")]
     Empty,
-    /// Nothing of that name.
+    /// There is no program of this name.
     #[error(
         "find the program `{program}`{}: {}", among(.directory), way_out(.program)
     )]
     NoProgram {
         /// As given.
         program: String,
-        /// Where relative paths count from.
+        /// The directory to which relative paths refer.
         directory: String,
     },
-    /// It is there and cannot be read.
+    /// The program exists but cannot be read.
     #[error("read {}: {source}", path.display())]
     Read {
         /// Which file.
@@ -79,7 +79,7 @@ fn way_out(program: &str) -> &'static str {
     }
 }
 
-/// Identifies what a server is made of. `path` is the value of PATH.
+/// Identifies the command of a server. `path` is the value of PATH.
 ///
 /// # Errors
 /// When there is no such program, or a file cannot be read.
@@ -135,7 +135,7 @@ fn of_command(command: &Command, path: Option<&OsStr>) -> Result<Identified, Com
     })
 }
 
-/// Where a program is: relative to the directory where it has a slash, else the first on PATH.
+/// Location of a program: relative to the directory if it contains a slash, else the first on PATH.
 fn find(name: &str, directory: &Path, path: Option<&OsStr>) -> Option<PathBuf> {
     let runs = |file: &PathBuf| {
         file.metadata()
@@ -150,7 +150,7 @@ fn find(name: &str, directory: &Path, path: Option<&OsStr>) -> Option<PathBuf> {
         .find(runs)
 }
 
-/// What a script is for, by its first line: `#!/usr/bin/env NAME` is the NAME on PATH.
+/// A script's interpreter, from its first line: `#!/usr/bin/env NAME` is the NAME on PATH.
 fn interpreter(program: &Path, path: Option<&OsStr>) -> Option<PathBuf> {
     let mut head = Vec::new();
     let file = files::open(program).ok()?;
@@ -197,7 +197,7 @@ pub fn sha256(path: &Path) -> io::Result<Sha256> {
     }
 }
 
-/// Over words, none of which can run into the next.
+/// Hash over words, with separators so that no two lists of words give the same bytes.
 fn digest<'a>(words: impl IntoIterator<Item = &'a str>) -> Sha256 {
     let mut hasher = sha2::Sha256::new();
     for word in words {

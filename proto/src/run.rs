@@ -83,22 +83,22 @@ pub struct VariantRecord {
     pub flags: String,
     /// Hash of the profile it was optimised with; all zero without a profile.
     pub profile_sha256: Sha256,
-    /// What starts it, or where it is, of a server; empty of what the worker itself is.
+    /// The command that starts a server, or its address; empty if the worker itself is the engine.
     pub command: String,
-    /// Names a server's program, arguments and environment, all zero of what is none.
+    /// Identifies a server's program, arguments and environment; all zero if it is not a server.
     pub identity: Sha256,
-    /// Hash of a server's program, all zero where it is not known or there is none.
+    /// Hash of a server's program; all zero if it is unknown or there is none.
     pub program_sha256: Sha256,
 }
 
 impl VariantRecord {
-    /// Whether it is a server beside the worker, whose hash says nothing of it then.
+    /// Whether it is a server beside the worker. The worker's hash then does not identify it.
     #[must_use]
     pub fn is_server(&self) -> bool {
         self.identity != Sha256::default()
     }
 
-    /// The hash that sets it apart from other variants.
+    /// The hash that distinguishes it from other variants.
     #[must_use]
     pub fn own_sha256(&self) -> Sha256 {
         if self.is_server() {

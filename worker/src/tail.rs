@@ -20,7 +20,7 @@ impl Tail {
         }
     }
 
-    /// More of it.
+    /// Appends bytes.
     pub(crate) fn push(&mut self, bytes: &[u8]) {
         self.0.extend(bytes);
         let excess = self.0.len().saturating_sub(TAIL);

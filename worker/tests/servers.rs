@@ -1,5 +1,5 @@
-//! Engines that are programs of their own: those of the examples conform, those that are broken on
-//! purpose are named in one sentence, and nothing that was started is left.
+//! Engines that are separate programs: those of the examples conform, broken ones are named in one
+//! sentence, and no process is left.
 #![expect(clippy::unwrap_used, reason = "tests")]
 
 #[path = "servers/conform.rs"]

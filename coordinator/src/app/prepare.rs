@@ -32,7 +32,7 @@ pub(super) struct Builds {
     pub binaries: BTreeMap<String, Binary>,
     /// Records, baseline first.
     pub records: Vec<VariantRecord>,
-    /// What a reader must know of them beside every number.
+    /// Labels that appear beside every number.
     pub labels: Vec<String>,
 }
 
@@ -48,8 +48,8 @@ pub(super) fn builds(plan: &Plan, lineup: &Lineup) -> Result<Builds, AppError> {
     }
 }
 
-/// Every variant is measured by the plain worker: one that is simulated is a name, a server is known
-/// by what it is made of.
+/// The plain worker measures every variant: a simulated variant is only a name, and a server is
+/// identified by its command.
 fn named(plan: &Plan, lineup: &Lineup) -> Result<Builds, AppError> {
     let path = sibling_worker();
     if !path.is_file() {

@@ -118,8 +118,7 @@ fn carried_out(
     Ok(ending?)
 }
 
-/// A run of the variants that are chosen for the plan, baseline first; on this host where no fleet
-/// is named.
+/// A run of the chosen variants, baseline first; on this host if no fleet is given.
 pub(super) fn new(
     source: &Source,
     overrides: &Overrides,

@@ -1,5 +1,4 @@
-//! Servers as this host finds them: what each variant is made of, and that no two are made of the
-//! same.
+//! Servers on this host: identifies each variant's command, and checks that no two are the same.
 
 use std::collections::BTreeMap;
 
@@ -10,7 +9,7 @@ use contract::spec::Reach;
 
 use crate::error::AppError;
 
-/// The record of a variant that is such a server, and what a reader must know of it.
+/// The record of a server variant, and its label.
 ///
 /// # Errors
 /// When there is no such program.
@@ -45,7 +44,7 @@ pub(super) fn record(
 /// Refuses two variants that are the same.
 ///
 /// # Errors
-/// When there are such.
+/// When two are.
 pub(super) fn differ(records: &[VariantRecord]) -> Result<(), AppError> {
     let mut seen: BTreeMap<Sha256, &VariantRecord> = BTreeMap::new();
     let servers = records.iter().filter(|record| record.is_server());
@@ -60,7 +59,7 @@ pub(super) fn differ(records: &[VariantRecord]) -> Result<(), AppError> {
     Ok(())
 }
 
-/// What workers must find, by variant.
+/// The identities that workers must find, by variant.
 pub(super) fn identities(records: &[VariantRecord]) -> BTreeMap<String, Sha256> {
     let servers = records.iter().filter(|record| record.is_server());
     servers

@@ -1,4 +1,4 @@
-//! `init`. Owns its flags; must not know what is in a project.
+//! `init`. Owns its flags; must not know the contents of a project.
 
 use std::path::PathBuf;
 
@@ -6,7 +6,7 @@ use clap::{Args, Subcommand};
 
 use crate::init::Kind;
 
-/// What can be begun.
+/// Kinds of projects.
 #[derive(Debug, Subcommand)]
 pub enum InitCommand {
     /// Write a package that links an engine of your own: it builds, passes its conformance test, and

@@ -123,8 +123,8 @@ impl RunArgs {
 }
 
 impl LineupArgs {
-    /// The variants asked for, or those that the plan names, or the usual two; of an A/A comparison
-    /// the first alone. Layouts come last.
+    /// The requested variants, else those that the plan names, else the usual two; only the first
+    /// for an A/A comparison. Layouts come last.
     #[must_use]
     pub fn names(&self, of_plan: &[&str]) -> Vec<String> {
         let usual = match of_plan {

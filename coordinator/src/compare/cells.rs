@@ -7,8 +7,8 @@ use stats::compare::Settings;
 use stats::validity::{Assessment, Thresholds};
 
 use super::{
-    Cell, LayoutControl, Measure, MetricComparison, Round, Trials, facts, metrics, places, seed,
-    signals, summary,
+    Cell, LayoutControl, Measure, MetricComparison, Round, Trials, facts, metrics, pace, places,
+    seed, signals, summary,
 };
 use crate::layout::Layout;
 use crate::plan::Plan;
@@ -102,6 +102,7 @@ impl CellContext<'_> {
                 u32::try_from(rounds.len()).unwrap_or(u32::MAX),
                 self.plan.rounds,
             ),
+            round_time: pace::of_a_round(&self.record.blocks),
             assessment,
             checks,
             arms: summary::arms(block, &rounds, &self.thresholds),

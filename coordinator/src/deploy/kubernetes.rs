@@ -1,44 +1,44 @@
-//! The manifests of a Job of agents: a template with typed values. Owns what may stand in it and
-//! how it is quoted.
+//! The manifests of a Job of agents: a template with typed values. Owns which values are valid and
+//! how they are quoted.
 
 use contract::credentials::{Credentials, Token};
 use contract::text;
 
 const TEMPLATE: &str = include_str!("../../../deploy/kubernetes.yaml");
 
-/// What the manifests are about.
+/// The values of the manifests.
 #[derive(Clone, Debug)]
 pub struct Agents {
     /// Namespace, a DNS label.
     pub namespace: String,
     /// Image with the worker as its entry point.
     pub image: String,
-    /// Where the coordinator listens.
+    /// Address of the coordinator.
     pub coordinator: Endpoint,
-    /// How many agents, one on a node.
+    /// Number of agents, one on each node.
     pub count: u32,
-    /// Workers each agent may run at a time.
+    /// Number of workers that each agent may run at a time.
     pub slots: u32,
-    /// Whole processors of each agent.
+    /// Number of whole processors of each agent.
     pub cpus: u32,
-    /// Memory of each agent, as Kubernetes writes quantities.
+    /// Memory of each agent, as a Kubernetes quantity.
     pub memory: String,
     /// The claim that holds the models.
     pub model_claim: String,
-    /// What lets an agent in.
+    /// The token with which agents join.
     pub token: Token,
-    /// Its certificate and key.
+    /// The agents' certificate and key.
     pub credentials: Credentials,
 }
 
-/// An address that agents dial.
+/// An address to which agents connect.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Endpoint {
     host: String,
     port: u16,
 }
 
-/// Why there are no manifests.
+/// Why no manifests can be made.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum DeployError {
     /// A name that Kubernetes would refuse.
@@ -52,7 +52,7 @@ pub enum DeployError {
     /// Not a quantity.
     #[error("`{0}` is not an amount of memory in Kubernetes: write it like 8Gi or 512Mi")]
     Memory(String),
-    /// An empty image, or one with blanks or letters that no registry has.
+    /// An empty image, or one with blanks or characters that no registry allows.
     #[error("`{0}` is not an image: write it like registry.example/pgo-benchmarks-agent:1.0")]
     Image(String),
 }
@@ -72,7 +72,7 @@ impl std::str::FromStr for Endpoint {
             .filter(|port| *port != 0)
             .ok_or_else(wrong)?;
         let plain = |c: char| c.is_ascii_alphanumeric() || "-.[]:".contains(c);
-        // Brackets are for addresses with colons, and those need them.
+        // Brackets belong to addresses with colons, which need them.
         let inner = host
             .strip_prefix('[')
             .and_then(|rest| rest.strip_suffix(']'));
@@ -99,7 +99,7 @@ impl std::fmt::Display for Endpoint {
 /// The manifests as YAML: Namespace, Secret, NetworkPolicy, Job.
 ///
 /// # Errors
-/// A value that the cluster would refuse, said before it does.
+/// When the cluster would refuse a value.
 pub fn manifests(agents: &Agents) -> Result<String, DeployError> {
     label(&agents.namespace, "namespace")?;
     label(&agents.model_claim, "claim")?;
@@ -151,13 +151,12 @@ fn filled(template: &str, values: &[(&str, String)]) -> String {
     out
 }
 
-/// A YAML scalar that says exactly `text`: YAML's double quotes understand what JSON writes (YAML
-/// 1.2, 1.3).
+/// A YAML scalar for exactly `text`: YAML's double quotes accept what JSON writes (YAML 1.2, 1.3).
 fn quoted(text: &str) -> String {
     text::json(&serde_json::Value::from(text).to_string()).into_owned()
 }
 
-/// RFC 1123 label, as namespaces are named.
+/// Checks an RFC 1123 label, the form of namespaces.
 fn label(text: &str, what: &'static str) -> Result<(), DeployError> {
     let inner = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '-';
     let edges = !text.starts_with('-') && !text.ends_with('-');
@@ -167,7 +166,7 @@ fn label(text: &str, what: &'static str) -> Result<(), DeployError> {
     Err(DeployError::Label(text.to_owned(), what))
 }
 
-/// A positive whole number with a binary or decimal suffix.
+/// Whether it is a positive whole number with a binary or decimal suffix.
 fn quantity(text: &str) -> bool {
     let digits = text.chars().take_while(char::is_ascii_digit).count();
     let (number, suffix) = text.split_at(digits);

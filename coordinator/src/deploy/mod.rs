@@ -1,4 +1,4 @@
-//! What other schedulers need to start agents: texts, nothing else. Owns the manifests for
-//! Kubernetes; must not start anything or talk to a cluster (`kubectl` is the user's).
+//! What other schedulers need to start agents: only texts. Owns the manifests for Kubernetes; must
+//! not start anything or talk to a cluster (the user runs `kubectl`).
 
 pub mod kubernetes;

@@ -48,7 +48,7 @@ pub struct Orders {
     pub slots: u32,
     /// Path of the model on the workers' hosts; empty for simulated engines.
     pub model: String,
-    /// What the servers are made of, by variant; none where engines are no servers.
+    /// Identities of the servers by variant; empty if the engine is not a server.
     pub identities: BTreeMap<String, Sha256>,
 }
 

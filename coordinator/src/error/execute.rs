@@ -1,4 +1,4 @@
-//! Why a job could not be carried out at all.
+//! Why a run could not be carried out at all.
 
 use std::net::SocketAddr;
 
@@ -9,26 +9,26 @@ use crate::dispatch::journal::JournalError;
 use crate::fleet::launch::LaunchError;
 use crate::fleet::session::TlsError;
 
-/// Why a job could not be carried out at all.
+/// Why a run could not be carried out at all.
 #[derive(Debug, thiserror::Error)]
 pub enum ExecuteError {
-    /// No address to listen on.
+    /// The address cannot be bound.
     #[error("listen on {address}: {source}")]
     Bind {
-        /// The address that was asked for.
+        /// The requested address.
         address: SocketAddr,
         /// The system's error.
         source: std::io::Error,
     },
-    /// The service could not describe itself.
+    /// The service's reflection failed.
     #[error("serve sessions: {0}")]
     Reflection(#[from] tonic_reflection::server::Error),
-    /// More sessions than open files.
+    /// More sessions than open files allow.
     #[error(
         "serve {sessions} sessions, each of which is an open file: {few}, or ask for fewer slots"
     )]
     Descriptors {
-        /// Wished for.
+        /// Number of sessions requested.
         sessions: u32,
         /// What is allowed.
         few: TooFew,
@@ -36,13 +36,13 @@ pub enum ExecuteError {
     /// The address may not be used.
     #[error(transparent)]
     Listen(#[from] ListenError),
-    /// The credentials.
+    /// An error of the credentials.
     #[error(transparent)]
     Tls(#[from] TlsError),
-    /// No agent.
+    /// No agent could be launched.
     #[error(transparent)]
     Launch(#[from] LaunchError),
-    /// Nothing can be kept.
+    /// The journal could not be written.
     #[error(transparent)]
     Journal(#[from] JournalError),
     /// No runtime.

@@ -9,22 +9,22 @@ use contract::shell;
 /// Why an address may not be used.
 #[derive(Debug, thiserror::Error)]
 pub enum ListenError {
-    /// Everybody could come in.
+    /// Anyone could connect.
     #[error(
         "listen on {address}: anything but loopback needs --credentials DIR (`coordinator certs init` writes one), or \
          --insecure"
     )]
     Open {
-        /// The address that was asked for.
+        /// The requested address.
         address: SocketAddr,
     },
-    /// Agents would not know where to dial.
+    /// Agents would not know where to connect.
     #[error("listen on {address}: agents need a name or address to dial, give --advertise HOST")]
     NoName {
-        /// The address that was asked for.
+        /// The requested address.
         address: SocketAddr,
     },
-    /// Agents could not dial that.
+    /// Agents could not connect to this name.
     #[error(
         "advertise `{name}`: give only a host name or address, like bench.example, 10.0.0.1 or ::1; the \
          port comes from --listen"
@@ -41,12 +41,12 @@ pub enum ListenError {
         shell::words(paths)
     )]
     Exposed {
-        /// The address that was asked for.
+        /// The requested address.
         address: SocketAddr,
         /// The files.
         paths: Vec<PathBuf>,
     },
-    /// Agents elsewhere could not know the token.
+    /// Agents that are already running could not know the token.
     #[error(
         "wait for running agents: they need the token, so set PGO_BENCH_TOKEN or give --credentials DIR"
     )]

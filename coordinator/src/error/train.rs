@@ -1,14 +1,14 @@
-//! Why a training does not count.
+//! Why a training is not valid.
 
 use std::io;
 use std::path::PathBuf;
 
 use crate::build::BuildError;
 
-/// Why a training does not count.
+/// Why a training is not valid.
 #[derive(Debug, thiserror::Error)]
 pub enum TrainError {
-    /// A build that is trained on the prompts it is judged by proves nothing.
+    /// A build that is trained on the prompts of its measurement proves nothing.
     #[error(
         "train on evaluation prompts: scenario `{scenario}` must say prompt.set = \"training\""
     )]
@@ -16,7 +16,7 @@ pub enum TrainError {
         /// Name of the scenario.
         scenario: String,
     },
-    /// A file of the training cannot be found.
+    /// A file of the training plan was not found.
     #[error("find {}: {source}", path.display())]
     NotFound {
         /// The file or directory.
@@ -27,7 +27,7 @@ pub enum TrainError {
     /// The instrumented build cannot be read.
     #[error("hash the instrumented build: {0}")]
     Program(BuildError),
-    /// It did not come to its end.
+    /// The run did not finish.
     #[error("complete the training: {reason}")]
     Unfinished {
         /// Why the run ended, as a clause.
@@ -36,7 +36,7 @@ pub enum TrainError {
     /// A profile of failures is not a profile of the work.
     #[error("complete the training: {requests} of its requests failed")]
     FailedRequests {
-        /// Requests that did not end well.
+        /// Number of requests that did not succeed.
         requests: u64,
     },
 }

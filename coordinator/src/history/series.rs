@@ -22,7 +22,7 @@ const FREE: [&str; 10] = [
     "max_attempts",
     "sim",
 ];
-/// Keys of a plan's servers that say which they are, and not what is asked of them.
+/// Keys of a plan's servers that identify them, and do not change the load.
 const SERVER: [&str; 7] = [
     "command",
     "url",
@@ -80,7 +80,7 @@ fn measured(plan: &Plan) -> Value {
         if let Some(native) = plan.get_mut("native").and_then(Value::as_object_mut) {
             native.retain(|key, _| !matches!(key.as_str(), "model" | "verify"));
         }
-        // Servers stand for the code under test.
+        // Servers represent the code under test.
         if let Some(server) = plan.get_mut("server").and_then(Value::as_object_mut) {
             server.retain(|key, _| !SERVER.contains(&key.as_str()));
         }

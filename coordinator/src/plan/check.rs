@@ -1,5 +1,5 @@
-//! Which values make sense. Owns the ranges of every key, one sentence for each breach, and the
-//! remarks about plans that are allowed but weak; must not know where a plan came from.
+//! Which values are valid. Owns the ranges of all keys, one sentence for each violation, and the
+//! remarks about plans that are valid but weak; must not know where a plan came from.
 
 use std::collections::BTreeSet;
 use std::fmt;
@@ -12,20 +12,20 @@ use super::problem::Problem;
 use super::window::{self, MOST_REQUESTS};
 use super::{OnLoss, Plan, PlanError};
 
-/// Rounds from which an interim analysis can answer: with the control the exact check's least p is
-/// about 1/3^R, which is below .005 from here on; fewer than six rounds never answer anyhow.
+/// Fewest rounds before an interim analysis. With the control, the exact check's least p is about
+/// 1/3^R, which is below .005 from here on. With fewer than six rounds there is never an answer.
 const LEAST_LOOK: u32 = 6;
 /// The same without the control, where the least p is 2/2^R.
 const LEAST_LOOK_OF_TWO: u32 = 9;
 
-/// Something allowed that weakens what the run can say.
+/// A setting that is valid but weakens the run's answer.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Remark {
     /// Too few rounds for an answer.
     FewRounds {
-        /// Of the plan.
+        /// Rounds of the plan.
         rounds: u32,
-        /// What an answer needs.
+        /// Rounds that an answer needs.
         least: u32,
     },
     /// No arm A2.
@@ -56,7 +56,7 @@ impl fmt::Display for Remark {
 }
 
 impl Plan {
-    /// What weakens this plan.
+    /// The plan's weaknesses.
     #[must_use]
     pub fn remarks(&self) -> Vec<Remark> {
         let least = u32::try_from(stats::compare::LEAST_ROUNDS).expect("a handful");
@@ -74,12 +74,12 @@ impl Plan {
             .collect()
     }
 
-    /// As it was recorded: what was run once stays readable, whatever a new plan is held to.
+    /// Checks a recorded plan: old runs stay readable, whatever the rules for new plans are.
     pub(super) fn checked(self, origin: &str) -> Result<Self, PlanError> {
         self.checked_by(Ledger::default(), origin)
     }
 
-    /// A plan that is still to be run.
+    /// Checks a plan that has not been run yet.
     pub(super) fn checked_anew(self, origin: &str) -> Result<Self, PlanError> {
         let mut ledger = Ledger::default();
         for scenario in &self.scenarios {

@@ -1,5 +1,5 @@
-//! Which engine answers the requests, and everything that differs by its kind: each kind has a file
-//! of its own, and whoever plans, prepares or orders a run asks here. Must not know runs.
+//! The engine that answers the requests, and everything that depends on its kind. Each kind has its
+//! own file; code that plans, prepares or starts a run asks here. Must not know runs.
 
 use std::path::Path;
 
@@ -20,31 +20,31 @@ pub enum EnginePlan {
     Sim(SimPlan),
     /// An engine that the measured program links.
     Linked(LinkedPlan),
-    /// A program of its own, reached over a protocol.
+    /// A separate program, reached over a protocol.
     Server(Protocol, ServerPlan),
 }
 
-/// What variants are.
+/// The meaning of variants.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum VariantsAre {
     /// Builds of the measured program.
     Builds,
-    /// Names of what the plan says of each.
+    /// Names from the plan, which describes each.
     Names,
 }
 
-/// Where the model lies.
+/// Location of the model.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum ModelPlace<'a> {
-    /// There is none.
+    /// There is no model.
     Nowhere,
-    /// The engine's own affair: what it is told.
+    /// Passed to the engine unchanged.
     AsTold(&'a str),
-    /// To be found, at this place if one is given.
+    /// To be located, at this place if one is given.
     ToFind(Option<&'a str>),
 }
 
-/// The tables of a plan's file, one a kind of engine.
+/// The tables of a plan's file, one for each kind of engine.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub(super) struct Tables {
     pub(super) native: Option<NativePlan>,
@@ -54,7 +54,7 @@ pub(super) struct Tables {
 }
 
 impl Tables {
-    /// The one that counts for this kind.
+    /// The table for this kind.
     pub(super) fn engine(self, kind: EngineKind) -> EnginePlan {
         match kind {
             EngineKind::Native => EnginePlan::Native(self.native.unwrap_or_default()),
@@ -66,7 +66,7 @@ impl Tables {
         }
     }
 
-    /// The table of this engine alone.
+    /// Only the table of this engine.
     pub(super) fn of(engine: &EnginePlan) -> Self {
         let mut tables = Self::default();
         match engine.clone() {
@@ -78,7 +78,7 @@ impl Tables {
         tables
     }
 
-    /// As flags change them.
+    /// The tables after the changes by flags.
     pub(super) fn with(mut self, kind: EngineKind, flags: &Overrides) -> Self {
         let native = self.native.clone().unwrap_or_default();
         let changed = native.clone().with(flags);
@@ -108,7 +108,7 @@ impl EnginePlan {
         }
     }
 
-    /// Notes what makes no sense in its table.
+    /// Adds the errors in its table to the ledger.
     pub(super) fn check(&self, plan: &Plan, ledger: &mut Ledger) {
         match self {
             Self::Native(native) => native.check(plan, ledger),
@@ -118,7 +118,7 @@ impl EnginePlan {
         }
     }
 
-    /// What its variants are.
+    /// The meaning of its variants.
     #[must_use]
     pub fn variants_are(&self) -> VariantsAre {
         match self {
@@ -127,7 +127,7 @@ impl EnginePlan {
         }
     }
 
-    /// The variants that the plan itself names, baseline first; none where anything can be one.
+    /// The variants that the plan itself names, baseline first; empty if it does not restrict them.
     #[must_use]
     pub fn variants(&self) -> Vec<&str> {
         match self {
@@ -152,8 +152,8 @@ impl EnginePlan {
         }
     }
 
-    /// What a worker is told, with the model as its host sees it. Threads left open stay so: only
-    /// the worker knows which cores it may use.
+    /// The form that is sent to a worker, with the model as its host sees it. A thread count of
+    /// zero stays zero: only the worker knows which cores it may use.
     #[must_use]
     pub fn spec(&self, model: &str, variant: &str, arm: Arm) -> EngineSpec {
         match self {
@@ -166,7 +166,7 @@ impl EnginePlan {
         }
     }
 
-    /// Where its model lies.
+    /// Location of its model.
     #[must_use]
     pub fn model(&self) -> ModelPlace<'_> {
         match self {
@@ -185,20 +185,20 @@ impl EnginePlan {
         matches!(self, Self::Native(native) if native.verifies())
     }
 
-    /// Whether it keeps its threads on processors of their own.
+    /// Whether it pins its threads to separate processors.
     #[must_use]
     pub fn pins(&self) -> bool {
         matches!(self, Self::Native(native) if native.pin)
     }
 
-    /// Relative paths count from here.
+    /// Sets the directory to which relative paths refer.
     pub(super) fn place(&mut self, place: &Path) {
         if let Self::Server(_, server) = self {
             server.place(place);
         }
     }
 
-    /// Forgets where anything lies whose content is known otherwise.
+    /// Removes locations of contents that are identified in another way.
     pub(super) fn forget_places(&mut self) {
         match self {
             Self::Native(native) => native.model = None,

@@ -1,5 +1,5 @@
 //! The plan's format, the same in TOML files and in the run header's JSON. Owns the keys and the
-//! messages about misspelt ones; must not know which values make sense ([`super::check`]).
+//! messages about misspelt ones; must not know which values are valid ([`super::check`]).
 
 use contract::spec::Scenario;
 use serde::de::DeserializeOwned;
@@ -11,11 +11,11 @@ use super::{
     PlanError, Primary, ServerPlan, SimPlan, Timeouts, Tolerances, Unknown, nearest,
 };
 
-/// A plan as written, before it was checked.
+/// A plan as written, not yet checked.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(super) struct PlanFile {
-    /// Without one a plan is called after its file.
+    /// Without it, a plan has the name of its file.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(super) name: Option<String>,
     #[serde(default = "default_rounds")]
@@ -28,7 +28,7 @@ pub(super) struct PlanFile {
     pub(super) slots: u32,
     #[serde(default)]
     pub(super) resident: bool,
-    // Not written where it is off: the text of a plan is what its history goes by.
+    // Not written if it is off, because the text of a plan identifies its history.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub(super) duet: bool,
     #[serde(default)]
@@ -76,7 +76,7 @@ fn default_max_attempts() -> u32 {
 }
 
 impl PlanFile {
-    /// Reads TOML. `origin` names it in errors.
+    /// Reads TOML. `origin` names the source in errors.
     pub(super) fn from_toml(text: &str, origin: &str) -> Result<Self, PlanError> {
         let parsed = toml::Deserializer::parse(text).map_err(|error| {
             PlanError::syntax(origin, line_of(text, error.span()), error.message())
@@ -122,7 +122,7 @@ impl PlanFile {
         file
     }
 
-    /// The engines' tables, which are none then.
+    /// Takes the engines' tables out of the file.
     pub(super) fn take_tables(&mut self) -> Tables {
         Tables {
             native: self.native.take(),
@@ -132,7 +132,7 @@ impl PlanFile {
         }
     }
 
-    /// Gives it these tables.
+    /// Sets the engines' tables.
     pub(super) fn set_tables(&mut self, tables: Tables) {
         let Tables {
             native,
@@ -143,7 +143,7 @@ impl PlanFile {
         (self.native, self.sim, self.linked, self.server) = (native, sim, linked, server);
     }
 
-    /// The plan of this file, not yet checked.
+    /// The plan in this file, not yet checked.
     pub(super) fn into_plan(mut self, fresh_seed: u64) -> Plan {
         let engine = self.take_tables().engine(self.engine);
         Plan {
@@ -168,24 +168,24 @@ impl PlanFile {
 }
 
 impl Plan {
-    /// The greatest seed: what a double holds exactly.
+    /// The greatest seed that a double represents exactly.
     pub const SEED_MAX: u64 = (1 << 53) - 1;
 
-    /// The plan as one line of JSON, every default written out. Equal plans give equal text.
+    /// The plan as one line of JSON, including all defaults. Equal plans give equal text.
     #[must_use]
     pub fn to_json(&self) -> String {
         serde_json::to_string(&PlanFile::of(self))
             .expect("a plan holds finite numbers and string keys")
     }
 
-    /// The plan as TOML, every default written out.
+    /// The plan as TOML, including all defaults.
     #[must_use]
     pub fn to_toml(&self) -> String {
         #[derive(Serialize)]
         struct One<'a> {
             scenario: [&'a Scenario; 1],
         }
-        // One by one: the serialiser goes over all tables of an array for each of them.
+        // One by one, because the serialiser goes over all tables of an array for each of them.
         let mut file = PlanFile::of(self);
         let scenarios = std::mem::take(&mut file.scenarios);
         let each = scenarios.iter().map(|scenario| {
@@ -199,7 +199,7 @@ impl Plan {
         all.expect("a plan holds what TOML can").join("\n")
     }
 
-    /// Reads back what [`Plan::to_json`] wrote, and checks it again.
+    /// Reads the output of [`Plan::to_json`], and checks the plan again.
     pub fn from_json(text: &str) -> Result<Self, PlanError> {
         let origin = "the recorded plan";
         PlanFile::from_json(text, origin)?
@@ -229,11 +229,12 @@ where
     })
 }
 
-/// Serde's "unknown field `a`, expected one of `b`, `c`" and the same of a variant, taken apart.
-/// There is no other way to know them: serde calls `Error::unknown_field(name, expected)` of the
-/// format's error, and those of TOML and JSON make it this sentence. An error type of our own would
-/// need a deserializer of our own around theirs, without their line numbers. If serde words it
-/// differently the sentence is shown as it is, and tests/cli fails for want of the nearest name.
+/// Parses serde's "unknown field `a`, expected one of `b`, `c`", and the same for a variant. The
+/// text is the only source: serde calls `Error::unknown_field(name, expected)` of the format's
+/// error, and the error types of TOML and JSON turn it into this sentence. A custom error type
+/// would need a custom deserializer around theirs, without their line numbers. If serde changes the
+/// wording, the sentence is shown unchanged, and tests/cli fails because the nearest name is
+/// missing.
 fn unknown_name(message: &str, path: &str, origin: &str, line: Option<usize>) -> Option<PlanError> {
     let (is_key, rest) = match message.strip_prefix("unknown field ") {
         Some(rest) => (true, rest),
@@ -263,7 +264,7 @@ fn unknown_name(message: &str, path: &str, origin: &str, line: Option<usize>) ->
     })
 }
 
-/// Serde's path may or may not end with the unknown key itself, depending on how deep it looked.
+/// Serde's path may or may not include the unknown key itself, depending on its depth.
 fn key_path(path: &str, key: &str) -> String {
     match path {
         "." => key.to_owned(),

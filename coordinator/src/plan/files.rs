@@ -1,5 +1,5 @@
-//! The files that a plan names: found beside the plan, understood, and held to their hash from then
-//! on. Must not know when anything of them is sent.
+//! The files that a plan names: found relative to the plan, parsed, and from then on identified by
+//! their hash. Must not know when their contents are sent.
 
 use std::collections::BTreeMap;
 use std::fs::File;
@@ -13,29 +13,29 @@ use contract::spec::{FileSpec, PromptSpec, Scenario, Shape};
 
 use super::{Plan, PlanError};
 
-/// What the files of a scenario come to, as far as it is known before anything is sent.
+/// The contents of a scenario's files, as far as they are known before anything is sent.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Ahead {
-    /// Lengths that a trace asks for and that are sent. Unknown where texts of a file or a mixture
-    /// have a say.
+    /// Lengths that a trace requests and those that are sent. Unknown if prompt files or a mix also
+    /// decide.
     pub sent: Option<Sent>,
-    /// What each file of prompts holds.
+    /// The contents of each prompt file.
     pub prompts: Vec<(PathBuf, Survey)>,
 }
 
-/// Reads each file once, however many scenarios name it.
+/// Reads each file once, even if several scenarios name it.
 #[derive(Default)]
 struct Reader {
     traces: BTreeMap<PathBuf, (Vec<Recorded>, Sha256)>,
     prompts: BTreeMap<(PathBuf, u32), (Survey, Sha256)>,
 }
 
-/// What is kept of a line of a trace: when, and how long prompt and answer are.
+/// The kept data of a line of a trace: its time, and the lengths of prompt and answer.
 type Recorded = (std::time::Duration, u32, u32);
 
 impl Plan {
-    /// Reads every file the plan names, whose relative paths count from `place`. With it what they
-    /// come to, by scenario.
+    /// Reads all files that the plan names, relative to `place`. Also returns their contents by
+    /// scenario.
     pub(super) fn with_files(mut self, place: &Path) -> Result<(Self, Vec<Ahead>), PlanError> {
         self.engine.place(place);
         let mut reader = Reader::default();
@@ -117,7 +117,7 @@ impl Reader {
 }
 
 impl Plan {
-    /// The plan by what it asks for, wherever its files and its model lie: files are known by their
+    /// The plan without the locations of its files and its model: files are identified by their
     /// hashes.
     #[must_use]
     pub fn without_places(&self) -> Self {
@@ -146,7 +146,7 @@ fn forget_place(file: &mut FileSpec) {
     }
 }
 
-/// What a trace asks and what of it is sent.
+/// The lengths that a trace requests, and those that are sent.
 fn replayed(scenario: &Scenario, entries: &[Recorded]) -> Sent {
     let before = scenario.prompt.prefix.map_or(0, |prefix| prefix.tokens);
     let bounded = |asked: u32, most: u32| Length {
@@ -161,7 +161,7 @@ fn replayed(scenario: &Scenario, entries: &[Recorded]) -> Sent {
     sent
 }
 
-/// Fills in where a file is.
+/// Fills in the location of a file.
 fn found(file: &mut FileSpec, place: &Path) -> Result<PathBuf, PlanError> {
     let path = place.join(&file.path);
     let path = std::path::absolute(&path).map_err(|source| PlanError::ReadListed {
@@ -172,7 +172,7 @@ fn found(file: &mut FileSpec, place: &Path) -> Result<PathBuf, PlanError> {
     Ok(path)
 }
 
-/// What a file holds, and what it is.
+/// The contents of a file, and its hash.
 fn read<T>(
     path: &Path,
     most: u64,

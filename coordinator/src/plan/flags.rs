@@ -1,5 +1,5 @@
-//! From what was asked for to a plan: preset or file, changed by flags, checked. Owns the
-//! precedence (flag over file); must not know how flags are spelt or where a seed comes from.
+//! Makes a checked plan of a preset or a file and of the flags. Owns the precedence (flag over
+//! file); must not know the spelling of flags or the source of a seed.
 
 use std::path::{Path, PathBuf};
 
@@ -9,7 +9,7 @@ use super::file::PlanFile;
 use super::files::Ahead;
 use super::{InterimAnalysis, Overrides, Plan, PlanError, texts};
 
-/// Where a plan comes from.
+/// Source of a plan.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Source {
     /// A built-in plan, by name.
@@ -18,13 +18,13 @@ pub enum Source {
     File(PathBuf),
 }
 
-/// The checked plan of `source` under `flags`. `fresh_seed` (its lower 53 bits) is used where
-/// neither gives a seed.
+/// The checked plan from `source` and `flags`. If neither gives a seed, it uses the lower 53 bits
+/// of `fresh_seed`.
 pub fn resolve(source: &Source, flags: &Overrides, fresh_seed: u64) -> Result<Plan, PlanError> {
     ahead(source, flags, fresh_seed).map(|(plan, _)| plan)
 }
 
-/// The same, and what the files of each scenario come to.
+/// The same, with the contents of each scenario's files.
 pub fn ahead(
     source: &Source,
     flags: &Overrides,

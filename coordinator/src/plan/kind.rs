@@ -1,4 +1,4 @@
-//! The kinds of engine by their names. Must not know what any of them is told.
+//! The kinds of engine by their names. Must not know their options.
 
 use contract::spec::Protocol;
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
@@ -13,7 +13,7 @@ pub enum EngineKind {
     Sim,
     /// An engine that the measured program links.
     Linked,
-    /// A program of its own.
+    /// A separate program.
     Server(Protocol),
 }
 
@@ -51,7 +51,7 @@ impl EngineKind {
         }
     }
 
-    /// What it is, for lists of engines.
+    /// A description for lists of engines.
     #[must_use]
     pub const fn help(self) -> &'static str {
         match self {
@@ -64,7 +64,7 @@ impl EngineKind {
         }
     }
 
-    /// Flags that concern it, by the names of their keys, of those that do not concern all.
+    /// Flags that apply to this kind but not to all, by the names of their keys.
     pub(super) const fn flags(self) -> &'static [&'static str] {
         match self {
             Self::Native => &["model", "threads", "handicap", "verify-model"],

@@ -1,10 +1,10 @@
-//! What was found wrong with a plan, and the checks that several tables need. Must not know any key.
+//! The problems found in a plan, and the checks that several tables need. Must not know any key.
 
 use std::collections::BTreeSet;
 
 use super::problem::Problem;
 
-/// What was found wrong so far.
+/// The problems found so far.
 #[derive(Default)]
 pub(super) struct Ledger {
     pub(super) problems: Vec<Problem>,

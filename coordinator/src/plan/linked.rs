@@ -1,6 +1,6 @@
 //! Options of an engine that the worker program links, as a plan gives them. Only the worker knows
-//! which options the engine has: they are passed on as they are, and checked there before anything
-//! is measured.
+//! which options the engine has. They are passed on unchanged, and the worker checks them before
+//! anything is measured.
 
 use contract::spec::LinkedSpec;
 use serde::{Deserialize, Serialize};
@@ -12,11 +12,11 @@ use super::overrides::Overrides;
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct LinkedPlan {
-    /// Its name; unset where the program links only one.
+    /// Name of the engine; may be unset if the program links only one.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub engine: Option<String>,
-    /// Threads that compute in each worker; zero means the cores it may use divided by the slots
-    /// of its host.
+    /// Threads that compute in each worker; zero means the cores that it may use, divided by the
+    /// slots of its host.
     pub threads: u32,
     /// The engine's own options.
     #[serde(skip_serializing_if = "Map::is_empty")]
@@ -24,13 +24,13 @@ pub struct LinkedPlan {
 }
 
 impl LinkedPlan {
-    /// Where its model lies, by the option's usual name.
+    /// Location of its model, from the option's usual name.
     #[must_use]
     pub fn model(&self) -> Option<&str> {
         self.options.get("model")?.as_str()
     }
 
-    /// What a worker is told.
+    /// The form that is sent to a worker.
     #[must_use]
     pub fn spec(&self) -> LinkedSpec {
         LinkedSpec {
@@ -40,7 +40,7 @@ impl LinkedPlan {
         }
     }
 
-    /// `--model` is the option of that name.
+    /// `--model` sets the option of that name.
     pub(super) fn with(mut self, flags: &Overrides) -> Self {
         if let Some(model) = &flags.model {
             let model = std::path::absolute(model)

@@ -1,6 +1,6 @@
-//! What a run is to do: the validated [`Plan`]. Owns its types, the presets, the file format and
-//! the way flags change it. It reads plan files and nothing else; it must not know workers, clocks,
-//! the store or how results are judged.
+//! The specification of a run: the validated [`Plan`]. Owns its types, the presets, the file format
+//! and the effect of flags. It reads only plan files; it must not know workers, clocks, the store
+//! or how results are decided.
 //!
 //! ```text
 //! preset | file ──parse──> PlanFile ──flags──> PlanFile ──check──> Plan ──> run header (JSON, the same format)
@@ -53,42 +53,42 @@ pub use sim::{SimParams, SimPlan};
 pub use timeouts::Timeouts;
 pub use validity::Limits;
 
-/// Rounds where a plan does not say.
+/// Default number of rounds.
 pub const DEFAULT_ROUNDS: u32 = 10;
 
-/// A validated plan with every default filled in.
+/// A validated plan, including all defaults.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Plan {
-    /// For people and for finding comparable runs.
+    /// Shown to people, and used to find comparable runs.
     pub name: String,
-    /// Repetitions of every block.
+    /// Number of rounds.
     pub rounds: u32,
-    /// The interim analysis planned beforehand; without one the answer waits for the last round.
+    /// The planned interim analysis; without one, the answer comes after the last round.
     pub look: Option<InterimAnalysis>,
-    /// The root of every random draw of the run. Below 2^53, so that every JSON reader keeps it.
+    /// The seed of all random draws of the run. Below 2^53, so that every JSON reader keeps it
+    /// exactly.
     pub seed: u64,
-    /// Whether comparisons carry the baseline once more (arm A2).
+    /// Whether comparisons include the baseline a second time (arm A2).
     pub control: bool,
-    /// Worker processes side by side on each host.
+    /// Worker processes on each host that run at the same time.
     pub slots: u32,
-    /// Keeps workers over all trials instead of starting them anew for each.
+    /// Keeps workers for all trials instead of starting new ones for each.
     pub resident: bool,
-    /// Runs A and B at the same time, each in half of every host's slots, on processors of their
-    /// own.
+    /// Runs A and B at the same time, each in half of every host's slots, on separate processors.
     pub duet: bool,
     /// The loads, in the order of reports. Not empty; names are unique.
     pub scenarios: Vec<Scenario>,
-    /// What answers the requests.
+    /// The engine that answers the requests.
     pub engine: EnginePlan,
-    /// The one metric that is judged without correction for many.
+    /// The one metric that is not corrected for multiple comparisons within a scenario.
     pub primary: Primary,
-    /// How much of a difference does not matter.
+    /// Differences that do not matter.
     pub tolerance: Tolerances,
-    /// Beyond what the measurement itself is doubted.
+    /// Limits beyond which the measurement is in doubt.
     pub validity: Limits,
     /// What to do when a worker is lost.
     pub on_loss: OnLoss,
-    /// Tries of one block before the run is given up.
+    /// Maximum number of attempts of one block.
     pub max_attempts: u32,
     /// How long each phase may last.
     pub timeouts: Timeouts,
@@ -100,23 +100,23 @@ pub struct Plan {
 pub enum OnLoss {
     /// End the run.
     Fail,
-    /// Run the block again, whole, under a new attempt.
+    /// Repeat the whole block under a new attempt.
     #[default]
     Repeat,
-    /// Go on without the lost slots until the block's end. Their requests are not sent by others;
+    /// Continue without the lost slots until the block's end. No other slot sends their requests;
     /// they are counted as lost, and those slots are left out of the block's comparison.
     Shrink,
 }
 
 impl Plan {
-    /// Of `slots`, those over which the load of one arm is spread.
+    /// The number of `slots` over which the load of one arm is spread.
     #[must_use]
     pub fn slots_of_an_arm(&self, slots: u32) -> u32 {
         if self.duet { slots / 2 } else { slots }
     }
 
-    /// The most that will be asked of one worker when there are `slots` of them: over all
-    /// scenarios, the warm-up included.
+    /// The greatest demand on one worker if there are `slots` of them: over all scenarios,
+    /// including the warm-up.
     #[must_use]
     pub fn demand(&self, slots: u32) -> Demand {
         let workers = self.slots_of_an_arm(slots).max(1);
@@ -136,25 +136,25 @@ impl Plan {
         }
     }
 
-    /// Requests of one pass over all scenarios under one arm.
+    /// Requests of one round over all scenarios, under one arm.
     #[must_use]
     pub fn requests_per_round(&self) -> u64 {
         self.scenarios.iter().map(|s| u64::from(s.requests())).sum()
     }
 
-    /// Which engine.
+    /// The engine.
     #[must_use]
     pub fn engine_kind(&self) -> EngineKind {
         self.engine.kind()
     }
 
-    /// Whether every host's agent is to hash all of the model before anything is measured.
+    /// Whether every host's agent hashes all files of the model before anything is measured.
     #[must_use]
     pub fn verifies_model(&self) -> bool {
         self.engine.verifies_model()
     }
 
-    /// The plan with `factor` times the patience, for instrumented builds, which are slow.
+    /// The plan with all timeouts multiplied by `factor`, for instrumented builds, which are slow.
     #[must_use]
     pub fn with_patience(mut self, factor: u32) -> Self {
         self.timeouts = self.timeouts.scaled(factor);
@@ -164,11 +164,12 @@ impl Plan {
         self
     }
 
-    /// The longest a trial of `scenario` may last, from the start instant until every part has
-    /// come.
+    /// The longest that a trial of `scenario` may last, from the start instant until every part has
+    /// arrived.
     #[must_use]
     pub fn trial_limit(&self, scenario: &Scenario) -> Duration {
-        // Where time ends the sending, everything then has the same time to end.
+        // If the window ends by time, all requests that are then in flight have the same time to
+        // end.
         let waves = match scenario.planned() {
             Planned::Exactly(requests) => requests.div_ceil(scenario.concurrency().max(1)),
             Planned::AtMost(_) => 1,

@@ -1,5 +1,5 @@
-//! Options of the native engine as a plan gives them. Owns their defaults; must not know where
-//! models lie ([`super::model`] finds them) nor what the engine does with the options.
+//! Options of the native engine, as a plan gives them. Owns their defaults; must not know where
+//! models are ([`super::model`] finds them) or what the engine does with the options.
 
 use contract::id::Arm;
 use contract::spec::{NativeSpec, WeightForm};
@@ -14,33 +14,33 @@ use super::problem::Problem;
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct NativePlan {
-    /// Directory or file of the model; unset means the default places.
+    /// Directory or file of the model; if unset, the default places are tried.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub model: Option<String>,
-    /// Engine threads of each worker; zero means the cores it may use divided by the slots of its
-    /// host.
+    /// Engine threads of each worker; zero means the cores that it may use, divided by the slots of
+    /// its host.
     pub threads: u32,
-    /// Bound of the key/value cache, bytes; zero means what the plan's concurrency needs.
+    /// Limit of the key/value cache, bytes; zero means the size that the plan's concurrency needs.
     pub kv_bytes: u64,
-    /// Most sequences in one step.
+    /// Maximum number of sequences in one step.
     pub max_batch: u32,
-    /// Most prompt tokens in one step.
+    /// Maximum number of prompt tokens in one step.
     pub prefill_chunk: u32,
-    /// Cache in F32 instead of BF16.
+    /// Stores the cache in F32 instead of BF16.
     pub kv_f32: bool,
-    /// Form in which the matrices are kept: `as-stored` or `int8`.
+    /// Form in which the matrices are stored: `as-stored` or `int8`.
     #[serde(skip_serializing_if = "as_stored")]
     pub weights: WeightForm,
-    /// Makes arm B slower by a busy loop of this share of each step: a difference whose size is
-    /// known, to prove that it is found. The run is labelled.
+    /// Slows arm B by a busy loop of this share of each step: a difference of known size, which
+    /// proves that the host detects it. The run is labelled.
     #[serde(skip_serializing_if = "is_zero")]
     pub handicap: f64,
-    /// Whether prompts take over the cache of an earlier prompt's equal beginning. It changes what
+    /// Whether a prompt reuses the cache of an earlier prompt with the same prefix. It changes what
     /// is measured.
     #[serde(skip_serializing_if = "std::ops::Not::not")]
     pub prefix_reuse: bool,
-    /// Whether the engine's threads and the load's are kept on processors of their own. Takes a
-    /// host's only slot.
+    /// Whether the engine's threads and the load's thread are pinned to separate processors.
+    /// Requires a host with one slot.
     #[serde(skip_serializing_if = "std::ops::Not::not")]
     pub pin: bool,
     /// How much of the model's files is compared between hosts before anything is measured:
@@ -53,7 +53,7 @@ pub struct NativePlan {
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Verify {
-    /// Headers, sizes, and samples of the weights: nothing is read that is not needed.
+    /// Headers, sizes, and samples of the weights; reads nothing else.
     #[default]
     Header,
     /// Every byte, by SHA-256, read once by each host's agent.
@@ -61,7 +61,7 @@ pub enum Verify {
 }
 
 impl Verify {
-    /// Plans of the default are written as they always were.
+    /// The default value is not written, so that the text of old plans stays the same.
     #[expect(
         clippy::trivially_copy_pass_by_ref,
         reason = "serde asks for a reference"
@@ -72,12 +72,12 @@ impl Verify {
 }
 
 impl NativePlan {
-    /// Whether every byte of the model is to be the same on every host.
+    /// Whether every byte of the model must be the same on every host.
     pub(super) fn verifies(&self) -> bool {
         self.verify == Verify::Full
     }
 
-    /// A run whose difference was made is never to be taken for one of builds.
+    /// A run with an artificial difference must never be taken for one of real builds.
     pub(super) fn label(&self) -> Option<String> {
         (self.handicap > 0.0).then(|| format!("B slowed by {} % on purpose", 100.0 * self.handicap))
     }
@@ -106,8 +106,8 @@ impl NativePlan {
         }
     }
 
-    /// What a worker is told, with the model at `model` as its host sees it; the handicap is arm
-    /// B's alone.
+    /// The form that is sent to a worker, with the model at `model` as its host sees it; only arm B
+    /// has the handicap.
     #[must_use]
     pub fn spec(&self, model: &str, arm: Arm) -> NativeSpec {
         NativeSpec {
@@ -125,7 +125,7 @@ impl NativePlan {
     }
 }
 
-/// Plans of the default form are written as they always were.
+/// The default value is not written, so that the text of old plans stays the same.
 #[expect(
     clippy::trivially_copy_pass_by_ref,
     reason = "serde asks for a reference"

@@ -1,5 +1,4 @@
-//! What flags say of a plan. Owns which of it concerns which engine; must not know how flags are
-//! spelt.
+//! Values from flags. Owns which flag applies to which engine; must not know the spelling of flags.
 
 use super::kind::EngineKind;
 use super::{OnLoss, Verify};

@@ -1,22 +1,22 @@
-//! What can be wrong with a plan, one sentence each. Must not know how it is found.
+//! Everything that can be wrong with a plan, one sentence each. Must not know how it is detected.
 
 use super::load::LoadProblem;
 use super::server_problem::ServerProblem;
 use super::window::WindowProblem;
 
-/// One thing that makes a plan senseless.
+/// A reason why a plan is invalid.
 #[derive(Clone, Debug, PartialEq, thiserror::Error)]
 pub enum Problem {
-    /// A number beyond its range.
+    /// A number outside its range.
     #[error("`{key}` is {value}, it must lie between {low} and {high}")]
     OutOfRange {
         /// The key with its tables.
         key: String,
-        /// What was given.
+        /// The given value.
         value: f64,
-        /// Least.
+        /// Least valid value.
         low: f64,
-        /// Greatest.
+        /// Greatest valid value.
         high: f64,
     },
     /// A name that cannot be part of a path or a report.
@@ -26,32 +26,32 @@ pub enum Problem {
     BadName {
         /// The key with its tables.
         key: String,
-        /// What was given.
+        /// The given name.
         name: String,
     },
-    /// An interim analysis that could not answer, or none.
+    /// An interim analysis that could not give an answer.
     #[error(
         "`look.at` is {at}: the interim analysis must come after at least {least} rounds, because fewer \
          cannot answer at its level, and before the last of {rounds}; raise --rounds or leave it out"
     )]
     Look {
-        /// After how many rounds.
+        /// Number of rounds before it.
         at: u32,
-        /// The fewest after which it can answer.
+        /// The fewest rounds after which it can give an answer.
         least: u32,
         /// Rounds of the plan.
         rounds: u32,
     },
-    /// Nothing to do.
+    /// A plan without a scenario.
     #[error("there is no [[scenario]], at least one is needed")]
     NoScenario,
-    /// Two scenarios of one name.
+    /// Two scenarios with the same name.
     #[error("two scenarios are called `{name}`, names must differ")]
     SameName {
-        /// Theirs.
+        /// The name.
         name: String,
     },
-    /// A slot would have nothing to do.
+    /// A slot would have no request.
     #[error(
         "the scenario `{scenario}` has at most {at_once} requests in flight for {slots} slots, and every \
          slot needs one; lower --slots to {at_once}, or allow more requests in flight"
@@ -64,29 +64,29 @@ pub enum Problem {
         /// Slots of the plan.
         slots: u32,
     },
-    /// A load that contradicts itself.
+    /// A contradiction within a load.
     #[error("the scenario `{scenario}` {problem}")]
     Load {
         /// Name of the scenario.
         scenario: String,
-        /// What is wrong with its load.
+        /// The contradiction.
         problem: LoadProblem,
     },
-    /// A window that contradicts its load.
+    /// A contradiction between a window and its load.
     #[error("the scenario `{scenario}` {problem}")]
     Window {
         /// Name of the scenario.
         scenario: String,
-        /// What is wrong with its window.
+        /// The contradiction.
         problem: WindowProblem,
     },
-    /// Servers that cannot be started or found.
+    /// A problem of the servers.
     #[error("the server {0}")]
     Server(ServerProblem),
-    /// Resident workers would be shared by a slowed and an unhindered arm.
+    /// A handicap with resident workers, which both arms would share.
     #[error("`native.handicap` needs separate workers for each arm: leave out `resident`")]
     SharedHandicap,
-    /// Processors of their own for each of several workers on a host.
+    /// Pinning with several workers on a host.
     #[error(
         "native.pin pins threads to their own processors and needs a host with one slot; lower --slots from \
          {slots} to 1"
@@ -95,11 +95,10 @@ pub enum Problem {
         /// Slots of the plan.
         slots: u32,
     },
-    /// Slots that cannot be halved, or a plan that needs what two arms at the same time cannot
-    /// have.
+    /// A number of slots that cannot be halved, or an option that a duet does not support.
     #[error("`duet` runs A and B at the same time: {0}")]
     Duet(&'static str),
-    /// A closed loop that never fills.
+    /// A closed loop with fewer requests than its concurrency.
     #[error(
         "the scenario `{scenario}` has {requests} requests but a concurrency of {concurrency}, it must have at least as many; \
          raise its requests or lower its concurrency"
@@ -107,15 +106,15 @@ pub enum Problem {
     NeverFull {
         /// Name of the scenario.
         scenario: String,
-        /// In total.
+        /// Number of requests.
         requests: u32,
-        /// In flight.
+        /// Number in flight.
         concurrency: u32,
     },
 }
 
 impl Problem {
-    /// Whether the number of requests is what is wrong, so that nothing more need be said of it.
+    /// Whether the number of requests is the problem, so that no further problem of it is reported.
     pub(super) fn counts(&self) -> bool {
         use WindowProblem::{NoRequest, TooMany};
         matches!(

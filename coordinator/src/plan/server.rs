@@ -1,5 +1,5 @@
-//! Servers as a plan gives them: what holds for all variants, and what each has of its own. Owns
-//! the merging and which combinations make sense; must not look for programs.
+//! Servers as a plan gives them: settings for all variants, and those of each. Owns the merging and
+//! which combinations are valid; must not look for programs.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
@@ -21,19 +21,19 @@ use super::{Plan, nearest};
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct ServerPlan {
-    /// Program and arguments, of every variant that has no command of its own.
+    /// Program and arguments of every variant without its own command.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub command: Vec<String>,
-    /// Where it is instead, if somebody else runs it.
+    /// Its address, if it is started elsewhere.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub url: Option<String>,
-    /// Where it runs, and what relative paths count from; unset means the plan's own directory.
+    /// Working directory, to which relative paths refer; if unset, the plan's own directory.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub directory: Option<String>,
-    /// What `{model}` stands for.
+    /// Replaces `{model}`.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub model: Option<String>,
-    /// What `{threads}` stands for; zero means the cores a worker may use divided by the slots of
+    /// Replaces `{threads}`; zero means the cores that a worker may use, divided by the slots of
     /// its host.
     pub threads: u32,
     /// Seconds until it must be ready.
@@ -49,25 +49,25 @@ pub struct ServerPlan {
     pub variants: Vec<ServerVariant>,
 }
 
-/// What a variant has of its own.
+/// Settings of one variant.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct ServerVariant {
     /// Its name.
     pub name: String,
-    /// What `{program}` stands for.
+    /// Replaces `{program}`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub program: Option<String>,
-    /// A command of its own.
+    /// Its own command.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub command: Vec<String>,
-    /// Arguments behind those of the command.
+    /// Arguments after those of the command.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub args: Vec<String>,
-    /// Where it is, if somebody else runs it.
+    /// Its address, if it is started elsewhere.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub url: Option<String>,
-    /// Environment on top of that of all.
+    /// Environment in addition to that of all variants.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub env: BTreeMap<String, String>,
 }
@@ -94,7 +94,7 @@ impl ServerPlan {
         self.variants.iter().map(|variant| variant.name.as_str())
     }
 
-    /// What a variant is made of, of one that the plan names.
+    /// Command or address of a variant; `None` if the plan does not name it.
     #[must_use]
     pub fn reach(&self, variant: &str) -> Option<Reach> {
         let variant = self.variants.iter().find(|known| known.name == variant)?;
@@ -125,8 +125,8 @@ impl ServerPlan {
         }
     }
 
-    /// What a worker is told of a variant that the plan names; its identity is for whoever can
-    /// look.
+    /// The form that is sent to a worker for a variant that the plan names. Its identity is filled
+    /// in on the host.
     pub(super) fn spec(&self, protocol: Protocol, model: &str, variant: &str) -> ServerSpec {
         ServerSpec {
             protocol,
@@ -142,12 +142,12 @@ impl ServerPlan {
         }
     }
 
-    /// Where somebody else runs it, nobody knows which program that is.
+    /// If a server is started elsewhere, its program is unknown.
     pub(super) fn label(&self) -> Option<String> {
         let names = self.names().filter_map(|name| self.reach(name));
         let found = |reach| matches!(reach, Reach::Url(_));
         names.into_iter().any(found).then(|| {
-            "servers of others: arms are places and times, which programs run there is not known"
+            "servers are started elsewhere: their programs are not identified, and arms differ in place and time"
                 .to_owned()
         })
     }
@@ -248,7 +248,7 @@ impl ServerPlan {
     }
 }
 
-/// Words in braces that could stand for something.
+/// Texts in braces that could be placeholders.
 fn placeholders(word: &str) -> impl Iterator<Item = &str> {
     word.match_indices('{').filter_map(|(begin, _)| {
         let length = word[begin..].find('}')? + 1;

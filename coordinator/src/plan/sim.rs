@@ -1,5 +1,5 @@
-//! The simulated engine's parameters: what holds for all variants, and what each variant has of its
-//! own. Owns their merging; must not know rounds, arms or random draws.
+//! The simulated engine's parameters: those for all variants, and those of single variants. Owns
+//! their merging; must not know rounds, arms or random draws.
 
 use std::collections::BTreeMap;
 
@@ -8,60 +8,61 @@ use serde::{Deserialize, Serialize};
 
 use super::ledger::Ledger;
 
-/// Parameters by variant; the entry [`SimPlan::ALL`] holds for every variant that does not say
-/// otherwise.
+/// Parameters by variant; the entry [`SimPlan::ALL`] applies to every variant unless its own entry
+/// overrides it.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 #[serde(transparent)]
 pub struct SimPlan(pub BTreeMap<String, SimParams>);
 
-/// Parameters of one entry; what is unset comes from `all`, then from [`SimSpec::default`].
+/// Parameters of one entry; unset ones come from `all`, then from [`SimSpec::default`].
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct SimParams {
     /// Loading time.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub load_ns: Option<u64>,
-    /// Every step.
+    /// Base duration of every step.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub step_base_ns: Option<u64>,
-    /// For each sequence that decodes in the step.
+    /// Additional duration for each sequence that decodes in the step.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub decode_ns: Option<u64>,
-    /// For each prompt token processed in the step.
+    /// Additional duration for each prompt token processed in the step.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub prefill_ns: Option<u64>,
-    /// Most sequences in one step.
+    /// Maximum number of sequences in one step.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub max_batch: Option<u32>,
     /// Standard deviation of ln(step duration).
     #[serde(skip_serializing_if = "Option::is_none")]
     pub jitter: Option<f64>,
-    /// Multiplies every duration: 1.05 is a variant 5 % slower.
+    /// Factor on every duration: 1.05 is a variant that is 5 % slower.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub scale: Option<f64>,
     /// Share of requests that fail.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub error_rate: Option<f64>,
-    /// Share of requests that are cut off half-way.
+    /// Share of requests that are cut off in the middle of the answer.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub disconnect_rate: Option<f64>,
-    /// Times at which nothing moves.
+    /// Times at which the engine stalls.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub stalls: Option<Vec<Stall>>,
-    /// Standard deviation of ln(duration) between trials, as a real host's process restarts bring
+    /// Standard deviation of ln(duration) between trials, as process restarts on a real host cause
     /// it.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub round_sd: Option<f64>,
-    /// Relative slowing from the first trial to the last: 0.2 is a host that ends 20 % slower.
+    /// Relative slowdown from the first trial to the last: 0.2 is a host that is 20 % slower at the
+    /// end.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub drift: Option<f64>,
 }
 
 impl SimPlan {
-    /// The entry that holds for every variant.
+    /// The entry that applies to every variant.
     pub const ALL: &'static str = "all";
 
-    /// Names that have an entry of their own.
+    /// Names with their own entry.
     pub fn variants(&self) -> impl Iterator<Item = &str> {
         self.0
             .keys()
@@ -85,7 +86,7 @@ impl SimPlan {
         }
     }
 
-    /// What holds for `variant`: its own entry over `all`.
+    /// The parameters of `variant`: its own entry over `all`.
     #[must_use]
     pub fn params(&self, variant: &str) -> SimParams {
         let entry = |name: &str| self.0.get(name).cloned().unwrap_or_default();
@@ -94,7 +95,7 @@ impl SimPlan {
 }
 
 impl SimParams {
-    /// What is unset here is taken from `other`.
+    /// Takes unset parameters from `other`.
     #[must_use]
     pub fn or(self, other: Self) -> Self {
         Self {
@@ -113,7 +114,7 @@ impl SimParams {
         }
     }
 
-    /// The engine of one trial, without what differs between trials.
+    /// The engine of one trial, without the parameters that differ between trials.
     #[must_use]
     pub fn spec(self) -> SimSpec {
         let base = SimSpec::default();

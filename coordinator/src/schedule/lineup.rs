@@ -64,7 +64,7 @@ pub enum LineupError {
         "choose variants: `all` is what the plan calls the parameters of every simulated variant"
     )]
     Reserved,
-    /// The plan names its variants, and this is none.
+    /// The plan names its variants, and this is not one of them.
     #[error("choose variants: the plan has no [[server.variant]] `{name}`{}; it has {known}", did_you_mean(.nearest))]
     NotInPlan {
         /// The variant.

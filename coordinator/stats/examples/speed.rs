@@ -1,5 +1,5 @@
-//! How long the statistics take: intervals of very many rounds, and every secondary view of a large
-//! run.
+//! Measures the time of the statistics: intervals of very many rounds, and all secondary views of a
+//! large run.
 //!
 //!     cargo run --release -p stats --example speed
 #![expect(
@@ -18,7 +18,7 @@ use stats::rng::{Rng, Seed};
 
 const METRICS: u64 = 16;
 
-/// Repetitions, of which the median counts.
+/// Repetitions; the median counts.
 const TIMES: usize = 5;
 
 fn blocks(rounds: usize, seed: Seed) -> Vec<RoundCosts> {
@@ -61,7 +61,7 @@ fn primary(metrics: &[Vec<RoundCosts>]) -> f64 {
 
 type Arms = [Vec<Histogram<u64>>; 3];
 
-/// A burst of 200 requests an arm and round.
+/// A burst of 200 requests for each arm and round.
 fn histograms(rounds: usize, rng: &mut Rng) -> Arms {
     let mut round = || {
         let mut histogram = Histogram::new_with_bounds(1, 3_600_000_000_000, 3).expect("bounds");

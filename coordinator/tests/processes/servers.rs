@@ -1,5 +1,5 @@
-//! Engines that are programs of their own, from a plan to a verdict: those that work, those that
-//! end otherwise, and what is left of them.
+//! Engines that are separate programs, from a plan to a verdict: engines that work, engines that
+//! fail, and the processes that they leave behind.
 
 use std::fs;
 use std::path::Path;
@@ -50,7 +50,7 @@ fn the_exec_example_runs_to_a_verdict() {
     let example = Path::new(env!("CARGO_MANIFEST_DIR")).join("../docs/examples/exec/plan.toml");
     let plan = example.display().to_string();
     let ended = sandbox.run(&["run", &plan, "--rounds", "6", "-q"]);
-    // On a busy machine the measurement is doubted, and still made.
+    // On a busy machine the measurement is in doubt, but complete.
     assert!(matches!(ended.code, Some(0 | 3 | 4)), "{ended:?}");
     assert!(ended.stdout.contains("E2E p50"), "{ended:?}");
     let report = sandbox.run(&["report", "latest"]).stdout;
@@ -102,7 +102,7 @@ fn two_names_for_one_server_are_refused_and_unknown_names_too() {
 #[test]
 fn one_that_crashes_in_a_trial_is_named_in_the_notice() {
     let sandbox = Sandbox::new();
-    // The second step of whoever is asked in a window; a file tells the next one to live.
+    // Crashes in the second step of the first trial; a file tells the next process to continue.
     let rest = r#"
 import os
 step = following
@@ -133,7 +133,7 @@ def following(state, passes):
 fn nothing_is_left_when_a_worker_is_killed() {
     let sandbox = Sandbox::new();
     let word = format!("left-by-{}", std::process::id());
-    // Every engine starts a process that leaves its group, and then takes its time.
+    // Every engine starts a process that leaves its group, and then runs for long.
     let rest = format!(
         r#"
 import subprocess, time

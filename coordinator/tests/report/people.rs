@@ -100,6 +100,7 @@ fn noise_leaves_it_undecided_and_says_what_would_settle_it() {
         "burst-100: UNDECIDED whether pgo is faster than baseline",
     );
     says(&text, "minimum detectable effect");
+    says(&text, "; SAME within ±");
     says(&text, "rounds would settle it");
     says(&text, "run it again with --rounds");
     // Every undecided measure says so, the primary above all tables.
@@ -154,6 +155,15 @@ fn few_rounds_are_undecided_for_that_reason() {
     // rounds.
     silent(&text, "too close to the tolerance");
     says(&text, "about 6 rounds would settle it");
+    // Where the clock is known, the rounds are minutes.
+    let paced = short(Story {
+        b: 0.9,
+        rounds: 5,
+        pace_ms: 33_000,
+        ..Story::default()
+    });
+    says(&paced, "about 6 rounds (3 min) would settle it");
+    says(&paced, "settles what is UNDECIDED in about 3 min");
     says(&text, "run it again with --rounds 6");
     says(&text, "tokens/s 0.07 % (6 rounds would be enough)");
     silent(

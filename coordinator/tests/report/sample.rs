@@ -57,6 +57,8 @@ pub(crate) struct Story {
     pub(crate) duet: bool,
     /// Tokens of every prompt as asked and as sent; by default not counted, as in older parts.
     pub(crate) prompts: Option<(u32, u32)>,
+    /// Time between the ends of two rounds.
+    pub(crate) pace_ms: u64,
     /// Facts of a server, the same in every part. The failures are those of B alone.
     pub(crate) server: Option<ServerFacts>,
 }
@@ -86,6 +88,7 @@ impl Default for Story {
             floor: None,
             duet: false,
             prompts: None,
+            pace_ms: 0,
             server: None,
         }
     }
@@ -137,7 +140,7 @@ impl Story {
             round: block.round,
             attempt: self.attempt(block),
             order: block.order.clone(),
-            finished_unix_ms: 5,
+            finished_unix_ms: 5 + self.pace_ms * u64::from(block.round),
             planned_requests: block.planned_requests(&plan),
             lost_requests: 0,
         };

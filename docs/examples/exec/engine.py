@@ -9,7 +9,7 @@ VOCABULARY = 1000
 
 
 def following(state, passes):
-    """The next state. Every pass computes the same: more of them are slower and answer alike."""
+    """The next state. Every pass computes the same, so more passes are slower but give the same answer."""
     for _ in range(passes):
         value = state
         for _ in range(200):

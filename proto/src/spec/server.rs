@@ -1,6 +1,6 @@
-//! An engine that is a program of its own and is reached over a protocol: what to start or where it
-//! is, and how to speak to it. Owns the protocols and what stands for what in a command; must not
-//! know how a program is started.
+//! An engine that is a separate program, reached over a protocol: its command or address, and its
+//! protocol. Owns the protocols and the placeholders in commands; must not know how a program is
+//! started.
 
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -10,7 +10,7 @@ use serde::{Deserialize, Serialize};
 use super::{OpenAiSpec, seconds};
 use crate::identity::Sha256;
 
-/// How a server is spoken to.
+/// Protocol of a server.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Protocol {
@@ -21,26 +21,26 @@ pub enum Protocol {
     OpenAi,
 }
 
-/// A server that a worker is to start, or to find.
+/// A server that a worker starts, or connects to.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct ServerSpec {
-    /// How it is spoken to.
+    /// Its protocol.
     pub protocol: Protocol,
-    /// The variant, for messages.
+    /// Name of the variant, for messages.
     pub variant: String,
-    /// What to start, or where it is.
+    /// Its command or address.
     pub reach: Reach,
-    /// What `command::identify` must find.
+    /// The identity that `command::identify` must compute.
     pub identity: Sha256,
-    /// What [`MODEL`] stands for; empty where the plan names none.
+    /// Replaces [`MODEL`]; empty if the plan names none.
     #[serde(default)]
     pub model: String,
-    /// What [`THREADS`] stands for; zero means the cores the worker may use divided by the host's
+    /// Replaces [`THREADS`]; zero means the cores that the worker may use, divided by the host's
     /// slots.
     #[serde(default)]
     pub threads: u32,
-    /// How long it may take until it is ready.
+    /// Time within which it must be ready.
     #[serde(with = "seconds")]
     pub start: Duration,
     /// Of [`Protocol::OpenAi`] alone.
@@ -48,37 +48,37 @@ pub struct ServerSpec {
     pub openai: OpenAiSpec,
 }
 
-/// Where a server comes from.
+/// Command or address of a server.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Reach {
     /// The worker starts it.
     Command(Command),
-    /// Somebody else runs it, at this address.
+    /// It is started elsewhere, at this address.
     Url(String),
 }
 
-/// A command as a plan gives it: [`MODEL`], [`PORT`] and [`THREADS`] stand for what each start has
-/// of its own.
+/// A command as a plan gives it. Each start replaces the placeholders [`MODEL`], [`PORT`] and
+/// [`THREADS`].
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Command {
     /// Program and arguments.
     pub line: Vec<String>,
-    /// Environment on top of the worker's own.
+    /// Environment in addition to the worker's own.
     #[serde(default)]
     pub env: BTreeMap<String, String>,
-    /// Where it runs, and what relative paths count from.
+    /// Working directory, to which relative paths refer.
     pub directory: String,
 }
 
-/// Stands for the model's place.
+/// Placeholder for the model's location.
 pub const MODEL: &str = "{model}";
-/// Stands for a free port.
+/// Placeholder for a free port.
 pub const PORT: &str = "{port}";
-/// Stands for a number of threads.
+/// Placeholder for a number of threads.
 pub const THREADS: &str = "{threads}";
-/// Stands for the variant's program; replaced when a plan is read.
+/// Placeholder for the variant's program; replaced when a plan is read.
 pub const PROGRAM: &str = "{program}";
 
 impl Protocol {
@@ -94,7 +94,7 @@ impl Protocol {
         }
     }
 
-    /// What it is, for lists of engines.
+    /// A description for lists of engines.
     #[must_use]
     pub const fn help(self) -> &'static str {
         match self {
@@ -103,7 +103,7 @@ impl Protocol {
         }
     }
 
-    /// Whether it is reached at an address, rather than through its standard input and output.
+    /// Whether it is reached at an address instead of through its standard input and output.
     #[must_use]
     pub const fn has_address(self) -> bool {
         !matches!(self, Self::Exec)
@@ -111,14 +111,14 @@ impl Protocol {
 }
 
 impl Command {
-    /// Whether one of its words holds this.
+    /// Whether one of its words contains this text.
     #[must_use]
     pub fn mentions(&self, what: &str) -> bool {
         let words = self.line.iter().chain(self.env.values());
         words.into_iter().any(|word| word.contains(what))
     }
 
-    /// With every one of these replaced.
+    /// The command with these texts replaced.
     #[must_use]
     pub fn filled(&self, values: &[(&str, &str)]) -> Self {
         let fill = |word: &String| {
@@ -137,7 +137,7 @@ impl Command {
         }
     }
 
-    /// As somebody would type it.
+    /// The command as a user would type it.
     #[must_use]
     pub fn shown(&self) -> String {
         let word = |word: &String| match word.contains('{') {

@@ -22,9 +22,9 @@ use crate::tail::Tail;
 
 /// Longest wait for the end of standard error after a process has ended.
 const LAST_WORDS: Duration = Duration::from_millis(200);
-/// How often processes that a worker left are looked for, until there are none.
+/// Maximum number of checks for processes that a worker left.
 const LOOKS: usize = 100;
-/// Between two looks.
+/// Pause between two checks.
 const NAP: Duration = Duration::from_millis(5);
 
 /// The agent's handle on one process.
@@ -168,8 +168,8 @@ async fn attend(mut child: Child, pid: u32, stop: UnboundedReceiver<Duration>) -
     }
 }
 
-/// A worker ends what it has started; one that was killed could not. Nothing of a trial runs while
-/// the next one is measured.
+/// Ends the processes that a worker left. A worker ends what it has started, but a killed one
+/// cannot. Nothing of a trial may run while the next one is measured.
 async fn end_what_it_left(pid: u32) {
     for _ in 0..LOOKS {
         let left = tokio::task::spawn_blocking(move || {

@@ -281,7 +281,8 @@ impl<'a> Agent<'a> {
             slots,
         ));
         if self.settings.builds.cache.is_none() {
-            // Who fetches no programs from a coordinator starts none by its word either.
+            // An agent that fetches no programs from the coordinator must not start any on its
+            // command either.
             order.env.push((NO_COMMANDS.to_owned(), "1".to_owned()));
         }
         self.fetching.take(order);

@@ -1,8 +1,8 @@
-//! The door for engines of others: a program that links this crate registers its engine and becomes
-//! a worker. Two traits to choose from: [`StepEngine`] advances all its requests together, step by
-//! step; [`BlockingEngine`] answers one request in one call. An engine says *what* happened, never
-//! when: every instant is taken here. Owns the traits, the check of an engine's own options and the
-//! registry; must not know loads or sessions.
+//! Support for foreign engines: a program that links this crate registers its engine and becomes a
+//! worker. There are two traits: [`StepEngine`] advances all its requests together, step by step;
+//! [`BlockingEngine`] answers one request in one call. An engine reports *what* happened, never
+//! when: every time stamp is taken here. Owns the traits, the check of an engine's own options and
+//! the registry; must not know loads or sessions.
 
 mod blocking;
 mod options;
@@ -21,67 +21,68 @@ pub use step::StepEngine;
 
 use super::{EngineError, Opened, StepSink};
 
-/// Why an engine could not be opened: one sentence that names the way out.
+/// Why an engine could not be opened: one sentence that says what to do.
 pub type OpenError = Box<dyn Error + Send + Sync>;
 
 /// Turns a text into tokens, as the model reads it.
 pub type Tokenize = Box<dyn Fn(&str) -> Result<Vec<u32>, OpenError> + Send>;
 
-/// What an engine is opened for.
+/// The demand and the resources for which an engine is opened.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Setting {
-    /// Requests in flight at most, and the tokens of the longest, prompt and output.
+    /// Maximum number of requests in flight, and the tokens of the longest, prompt and output.
     pub demand: Demand,
-    /// Threads that this worker's share of the host's processors allows, at least one.
+    /// Threads for which this worker's share of the host's processors is enough; at least one.
     pub threads: usize,
 }
 
-/// What an engine says of itself once it is open. It goes into every part that it measures.
+/// What an engine reports about itself once it is open. Every part that it measures contains this.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Facts {
-    /// Names the model by content: equal models have equal digests. All workers of a run must agree.
+    /// Identifies the model by content: equal models have equal digests. All workers of a run must
+    /// agree.
     pub model_digest: String,
-    /// Weights of the model; 0 if unknown.
+    /// Number of weights of the model; 0 if unknown.
     pub parameters: u64,
     /// Bytes of the weights; 0 if unknown.
     pub weight_bytes: u64,
-    /// Prompt and output tokens that one request may have at most.
+    /// Maximum number of prompt and output tokens of one request.
     pub max_context: u32,
-    /// Threads that compute.
+    /// Number of threads that compute.
     pub threads: u32,
-    /// Which kernels compute, in the engine's own words.
+    /// The kernels that compute, in a text of the engine's choice.
     pub kernels: String,
 }
 
-/// What both kinds of engine have in common.
+/// The common part of both kinds of engine.
 pub trait LinkedEngine: Sized + Send + 'static {
-    /// Names the engine in messages and records.
+    /// The engine's name in messages and records.
     const NAME: &'static str;
 
     /// Its table in a plan: `[linked]`. Unknown keys are refused with the nearest known one.
     type Options: DeserializeOwned + JsonSchema;
 
-    /// Loads the model. `phase` names each phase of loading as it ends.
+    /// Loads the model. Calls `phase` with the name of each loading phase as it ends.
     ///
     /// # Errors
-    /// One sentence that names the way out; the run ends with it.
+    /// One sentence that says what to do; it ends the run.
     fn open(
         options: Self::Options,
         setting: &Setting,
         phase: &mut dyn FnMut(&'static str),
     ) -> Result<Self, OpenError>;
 
-    /// What was opened.
+    /// Facts about what was opened.
     fn facts(&self) -> Facts;
 
     /// The model's tokenizer; it is called on another thread than the engine.
     ///
     /// # Errors
-    /// When the tokenizer cannot be had.
+    /// When the tokenizer is not available.
     fn tokenizer(&self) -> Result<Tokenize, OpenError>;
 }
 
-/// An engine under its name. See [`step_wise`] and [`blocking`].
+/// An engine with its name. See [`step_wise`] and [`blocking`].
 #[derive(Clone, Copy, Debug)]
 pub struct Registered {
     name: &'static str,
@@ -135,7 +136,7 @@ impl Registered {
 }
 
 impl Engines {
-    /// Names and the JSON schemas of their options, as one JSON document.
+    /// Names of the engines and the JSON schemas of their options, as one JSON document.
     #[must_use]
     pub fn described(self) -> Value {
         self.0
@@ -145,7 +146,7 @@ impl Engines {
             .into()
     }
 
-    /// Opens the one that is asked for: by name, or the only one.
+    /// Opens the requested engine: by name, or the only one.
     pub(super) fn open(
         self,
         spec: &LinkedSpec,
@@ -158,7 +159,7 @@ impl Engines {
         engine.opened(&options, setting, sink, phase)
     }
 
-    /// What to say where the native engine is asked for and was left out of this program.
+    /// The error if the native engine is requested but this program was built without it.
     #[cfg(not(feature = "native"))]
     pub(super) fn no_native(self) -> Failure {
         let names: Vec<&str> = self.0.iter().map(|engine| engine.name).collect();
@@ -196,7 +197,7 @@ fn no_such(name: Option<&str>, names: &[&str]) -> String {
 
 /// What the registry opens: an engine of either kind, with its own thread or threads.
 trait Start: LinkedEngine {
-    /// Starts what serves requests.
+    /// Starts the threads that serve requests.
     fn start(
         self,
         tokenize: Tokenize,

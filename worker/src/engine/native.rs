@@ -1,7 +1,7 @@
-//! The inference engine linked into this binary: checks that the demand fits before anything large
-//! is allocated, loads the model, and translates between the engine border and the batcher. Its own
-//! stopwatch tells the scheduler's share of a step; it must not know load or the clock that
-//! requests are timed by.
+//! The inference engine linked into this binary: checks that the demand fits before any large
+//! allocation, loads the model, and translates between the engine interface and the batcher. Its
+//! own stopwatch measures the scheduler's share of a step; it must not know the load, or the clock
+//! for the times of requests.
 
 use std::path::Path;
 use std::sync::Arc;
@@ -28,7 +28,7 @@ use super::{
     WindowStart, threads,
 };
 
-/// Requests that may wait at least; never fewer than the demand.
+/// Least capacity of the queue; never below the demand.
 const QUEUE: usize = 4096;
 
 /// The batcher as a stepper.
@@ -38,7 +38,7 @@ struct Native {
     page_bytes: u64,
 }
 
-/// What is known before the weights are read.
+/// Facts that are known before the weights are read.
 struct LoadPlan {
     files: ModelFiles,
     facts: WeightFacts,
@@ -81,7 +81,8 @@ pub(super) fn open(
     let tokenizer = Tokenizer::read(folder).map_err(|error| unreadable(&error))?;
     phase("tokenizer");
     let (report, kernels) = (plan.report(&model), kernels(&model));
-    // Threads started from here on, the engine's, stay where this one is now.
+    // Threads that are started from here on, the engine's, stay on this thread's current
+    // processors.
     let places = CpuAffinity::take(spec.pin, threads, slots)?;
     let native = Native::new(model, &plan, demand).map_err(|error| refused(path, &error))?;
     let encode = move |text: &str| {
@@ -144,7 +145,7 @@ impl LoadPlan {
     }
 }
 
-/// The batcher's limits for a demand, and the bytes of weights, cache and activations it then
+/// The batcher's limits for a demand, and the bytes of weights, cache and activations that it then
 /// needs.
 fn budget(
     spec: &NativeSpec,
@@ -176,7 +177,7 @@ fn budget(
     };
     let needed = memory_needed(config, weight_bytes, concurrency, tokens, &options);
     let needed = needed + form(spec.weights).extra_bytes(config);
-    // The cache is taken as a whole, whatever its requests would need.
+    // The cache is allocated as a whole, whatever its requests need.
     (
         options,
         (needed + kv_bytes as u64).saturating_sub(all as u64),
@@ -190,7 +191,8 @@ fn form(form: spec::WeightForm) -> WeightForm {
     }
 }
 
-/// What computes, as the record names it: with the form of the weights where it is not the file's.
+/// The kernels that compute, for the record; includes the form of the weights if it is not the
+/// file's.
 fn kernels(model: &Model) -> String {
     let isa = model.isa().name();
     match model.form() {
@@ -199,9 +201,9 @@ fn kernels(model: &Model) -> String {
     }
 }
 
-/// Whether a bounded cache holds one request at least; without that none would ever be answered.
+/// Whether a bounded cache can hold at least one request; otherwise none would ever be answered.
 fn holds_one(options: &BatchOptions, demand: Demand, config: &Config) -> Result<(), Failure> {
-    // A request's last token is never kept.
+    // A request's last token is never stored.
     let kept = (demand.tokens_per_request as usize)
         .saturating_sub(1)
         .max(1);
@@ -220,8 +222,8 @@ fn holds_one(options: &BatchOptions, demand: Demand, config: &Config) -> Result<
     })
 }
 
-/// Whether the memory is there for every slot of this host, which share the mapped weights; where
-/// the kernel does not say, it is.
+/// Whether there is enough memory for all slots of this host, which share the mapped weights. If
+/// the kernel does not report it, there is.
 fn fits(
     weights: u64,
     needed: u64,
@@ -261,7 +263,8 @@ impl Native {
     fn new(model: Model, plan: &LoadPlan, demand: Demand) -> Result<Self, LoadError> {
         let page_bytes = kv_bytes_needed(model.config(), plan.options.kv_format, 1, 1) as u64;
         let mut batcher = Batcher::new(Arc::new(model), plan.options)?;
-        // While loading, so that no page of the cache is first touched in the measured window.
+        // During loading, so that no page of the cache is touched for the first time in the
+        // measured window.
         batcher.touch_cache();
         Ok(Self {
             batcher,
@@ -288,7 +291,7 @@ impl Stepper for Native {
     }
 
     fn begin_window(&mut self, _: WindowStart) {
-        // What the warm-up left must not decide what the window finds.
+        // The window must not depend on what the warm-up left.
         self.batcher.forget_prefixes();
     }
 
@@ -305,7 +308,7 @@ impl Stepper for Native {
         let report = self.batcher.finish_step(&mut self.events);
         events.extend(self.events.drain(..).map(translated));
         StepLoad {
-            // What it did rather than what is left: finished sequences were in the step too.
+            // The work of the step, not what is left: finished sequences were part of it too.
             running: saturated(report.held),
             waiting: saturated(report.waiting),
             kv_bytes: report.kv_pages_held as u64 * self.page_bytes,

@@ -1,7 +1,6 @@
-//! A seeded model of an engine with continuous batching: how long steps last, which requests fail,
-//! when nothing moves. Owns the state machine, which only ever sees the times it is told;
-//! [`super::threaded`] lives it in real time, [`super::inline`] in virtual time. It must not know
-//! what is measured.
+//! A seeded model of an engine with continuous batching: durations of steps, failing requests,
+//! stalls. Owns the state machine, which knows only the times that it is given; [`super::threaded`]
+//! runs it in real time, [`super::inline`] in virtual time. It must not know what is measured.
 //!
 //! ```text
 //! idle ──begin(now)──▶ stepping until `end` ──finish──▶ idle
@@ -18,7 +17,7 @@ use super::threaded::{Mailbox, Stepper};
 use super::{Ending, EngineEvent, EngineRequest, ErrorKind, StepLoad, Time, WindowStart};
 use crate::stream::{Purpose, Stream};
 
-/// Ids of the simulated model are below this.
+/// Token ids of the simulated model are below this.
 const VOCABULARY: u32 = 32_000;
 
 /// The simulated engine's state.
@@ -31,7 +30,7 @@ pub(super) struct Core {
     noise: Stream,
 }
 
-/// One request in it.
+/// One request in the engine.
 struct Work {
     request: EngineRequest,
     made: u32,
@@ -39,13 +38,13 @@ struct Work {
     fate: Fate,
 }
 
-/// What the script has in store for a request.
+/// The scripted end of a request.
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Fate {
     Finish,
     /// Fails in its first step.
     Fail,
-    /// Is cut off once it has this many tokens.
+    /// Is cut off after this many tokens.
     Cut(u32),
 }
 
@@ -53,8 +52,8 @@ enum Fate {
 pub(super) struct Timed {
     core: Core,
     time: Arc<dyn Time>,
-    /// When the step before was planned to end, while there is work: the next begins then, so that
-    /// the lateness of a wake-up shifts one event and not all that follow.
+    /// Planned end of the previous step while there is work. The next step begins then, so that a
+    /// late wake-up shifts one event and not all later ones.
     due: Option<Duration>,
 }
 
@@ -82,7 +81,7 @@ pub(super) fn encode(text: &str) -> Vec<u32> {
     words(text, VOCABULARY)
 }
 
-/// The same of so many words.
+/// The same for this vocabulary.
 pub(super) fn words(text: &str, vocabulary: u32) -> Vec<u32> {
     let id = |word: &str| {
         let hash = word.bytes().fold(0xCBF2_9CE4_8422_2325_u64, |h, b| {
@@ -134,7 +133,7 @@ impl Core {
         Ok(())
     }
 
-    /// Whether it was held.
+    /// Returns whether the request was held.
     pub(super) fn cancel(&mut self, index: u32) -> bool {
         let before = self.waiting.len() + self.running.len();
         self.waiting.retain(|work| work.request.index != index);
@@ -147,18 +146,18 @@ impl Core {
         self.window = Some(window);
     }
 
-    /// Whether no step is under way and none would do anything.
+    /// Whether no step is running and a new one would do nothing.
     pub(super) fn is_idle(&self) -> bool {
         self.end.is_none() && self.waiting.is_empty() && self.running.is_empty()
     }
 
-    /// When the step under way ends.
+    /// End of the running step.
     pub(super) fn end(&self) -> Option<Duration> {
         self.end
     }
 
-    /// Begins a step and returns when it ends. Everything admitted by now has its whole prompt
-    /// processed in it.
+    /// Begins a step and returns its end. The step processes the whole prompt of every request that
+    /// was admitted before it.
     pub(super) fn begin(&mut self, now: Duration) -> Duration {
         let decoding = self.running.len();
         let room = (self.spec.max_batch as usize)
@@ -175,8 +174,7 @@ impl Core {
         end
     }
 
-    /// Ends the step: the sequences that came into it are started, and all of them are one token
-    /// further.
+    /// Ends the step: new sequences are started, and all sequences have one more token.
     pub(super) fn finish(&mut self, events: &mut Vec<EngineEvent>) -> StepLoad {
         self.end = None;
         let running = u32::try_from(self.running.len()).expect("bounded by max_batch");
@@ -197,7 +195,7 @@ impl Core {
         Duration::from_nanos((plain as f64 * spec.scale * noise) as u64)
     }
 
-    /// When work of this length ends if it begins now and stands still during stalls.
+    /// End of work of this length if it begins now, including stalls.
     fn stalled(&self, now: Duration, work: Duration) -> Duration {
         let Some(window) = self.window else {
             return now + work;
@@ -218,7 +216,7 @@ impl Core {
         at + rest
     }
 
-    /// Scripted faults belong to the measured window alone.
+    /// Scripted faults happen only in the measured window.
     fn fate(&self, request: &EngineRequest) -> Fate {
         let Some(window) = self.window else {
             return Fate::Finish;
@@ -235,7 +233,7 @@ impl Core {
 }
 
 impl Work {
-    /// One step further; false once it has ended.
+    /// Advances by one step; returns false once it has ended.
     fn advance(&mut self, events: &mut Vec<EngineEvent>) -> bool {
         let index = self.request.index;
         if self.made == 0 {
@@ -250,7 +248,7 @@ impl Work {
         ending.is_none()
     }
 
-    /// One more token, and the end with the last.
+    /// Adds one token; after the last token, the request ends.
     fn answer(&mut self, events: &mut Vec<EngineEvent>) -> Option<Ending> {
         let token =
             u32::try_from(self.tokens.below(VOCABULARY as usize)).expect("the vocabulary is small");

@@ -1,5 +1,4 @@
-//! Opens a simulated engine in the time it is given: on a thread where time passes, within the caller
-//! where it is virtual.
+//! Opens a simulated engine: on a thread in real time, within the caller in virtual time.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -12,10 +11,10 @@ use super::sim::{Core, Timed, check, encode};
 use super::threaded::Threaded;
 use super::{Engine, Opened, StepSink, Time};
 
-/// Opens a simulated engine in the time it is given.
+/// Opens a simulated engine on the given time.
 ///
 /// # Errors
-/// When its parameters make no sense.
+/// When its parameters are invalid.
 pub(super) fn open(
     spec: &SimSpec,
     demand: Demand,

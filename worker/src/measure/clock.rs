@@ -26,8 +26,7 @@ impl Clock {
         Self(Source::Monotonic(*EPOCH.get_or_init(Instant::now)))
     }
 
-    /// A new virtual clock, at zero. It advances only when it is moved, in whole
-    /// nanoseconds.
+    /// A new virtual clock, at zero. It advances only when it is moved, in whole nanoseconds.
     #[must_use]
     pub fn simulated() -> Self {
         Self(Source::Virtual(Arc::default()))

@@ -1,5 +1,5 @@
-//! Facts about this host and this binary, for the coordinator to judge whether results may be
-//! compared. It must not judge itself.
+//! Facts about this host and this binary, from which the coordinator decides whether results may be
+//! compared. It must not decide itself.
 
 use std::fs;
 use std::io;
@@ -13,7 +13,7 @@ use sha2::Digest;
 use super::cgroup;
 use crate::os;
 
-/// What this host is. What cannot be read stays empty or zero.
+/// Facts about this host. What cannot be read stays empty or zero.
 #[must_use]
 pub fn host_facts() -> HostFacts {
     let cpu = read("/proc/cpuinfo");
@@ -51,8 +51,8 @@ pub fn host_facts() -> HostFacts {
     }
 }
 
-/// What this binary says of itself; `instrumented` is for the caller to know, for only the profile
-/// hook does.
+/// What this binary reports about itself. Only the profile hook knows whether it is `instrumented`,
+/// so the caller passes it.
 #[must_use]
 pub fn build_info(instrumented: bool) -> BuildInfo {
     BuildInfo {
@@ -63,8 +63,8 @@ pub fn build_info(instrumented: bool) -> BuildInfo {
     }
 }
 
-/// Hash of the running executable, even if its file was replaced meanwhile. All zeros where it
-/// cannot be read, which no manifest accepts.
+/// Hash of the running executable, even if its file has been replaced. All zeros if it cannot be
+/// read; no manifest accepts that.
 #[must_use]
 pub fn exe_sha256() -> Sha256 {
     static OWN: OnceLock<Sha256> = OnceLock::new();
@@ -76,7 +76,7 @@ pub fn exe_sha256() -> Sha256 {
     *OWN.get_or_init(read)
 }
 
-/// Names a model by content: the SHA-256 over those of its files, in the order given.
+/// Identifies a model by content: the SHA-256 over those of its files, in the given order.
 ///
 /// # Errors
 /// When a file cannot be read.
@@ -109,7 +109,7 @@ fn cpu_field(cpuinfo: &str, key: &str) -> String {
         .map_or_else(String::new, |(_, v)| v.trim().to_owned())
 }
 
-/// Members of a list such as `0-3,8`.
+/// Number of members of a list such as `0-3,8`.
 fn online(list: &str) -> Option<u32> {
     let span = |part: &str| -> Option<u32> {
         let (from, to) = part.split_once('-').unwrap_or((part, part));
@@ -131,7 +131,7 @@ fn memory_total(meminfo: &str) -> u64 {
         * 1024
 }
 
-/// Drivers say it either way round: `boost` of most, `no_turbo` of Intel's.
+/// Drivers report it in opposite ways: `boost` in most drivers, `no_turbo` in Intel's.
 fn boost(boost: &str, no_turbo: &str) -> String {
     match (boost, no_turbo) {
         ("1", _) | ("", "0") => "on".to_owned(),
@@ -140,7 +140,7 @@ fn boost(boost: &str, no_turbo: &str) -> String {
     }
 }
 
-/// The first of `/proc/loadavg`: the mean over a minute.
+/// The first value of `/proc/loadavg`: the mean over a minute.
 fn load_average(text: &str) -> f64 {
     text.split(' ')
         .next()
@@ -148,8 +148,8 @@ fn load_average(text: &str) -> f64 {
         .unwrap_or(0.0)
 }
 
-/// Share of the time of all processors since boot: user, nice, system, idle, iowait, irq, softirq,
-/// steal; guest times are in user and nice already.
+/// Share of the time of all processors since boot. Fields: user, nice, system, idle, iowait, irq,
+/// softirq, steal; guest times are already in user and nice.
 fn stolen(stat: &str) -> f64 {
     let all = stat.lines().next().unwrap_or_default();
     let ticks: Vec<f64> = all

@@ -1,5 +1,5 @@
-//! What process and host spent between two instants, read from the kernel. It must not know what
-//! was measured.
+//! Resources that process and host used between two instants, read from the kernel. It must not
+//! know what was measured.
 
 use std::time::Duration;
 
@@ -14,7 +14,8 @@ use crate::os::{self, ProcessUsage};
 #[derive(Clone, Copy, Debug, Default)]
 pub struct Meter {
     process: ProcessUsage,
-    /// What this process spent, where the engine is another: no work of others.
+    /// Processor time of this process if the engine is a separate process: it does not count as
+    /// work of other programs.
     client: Duration,
     thread: Duration,
     host: HostTicks,
@@ -30,8 +31,8 @@ struct HostTicks {
 
 impl Meter {
     /// Reads everything now, on the driver's thread. Takes some 50 µs: keep it out of the window.
-    /// In virtual time nothing is spent, so that simulated parts are equal bit by bit. Where the
-    /// engine is a process of its own, what it spends counts, and not what this one does.
+    /// In virtual time it reads nothing, so that simulated parts are equal bit by bit. If the
+    /// engine is a separate process, its resources count instead of this process's.
     #[must_use]
     pub fn read(clock: &Clock, engine: Option<&Family>) -> Self {
         if clock.is_virtual() {
@@ -49,7 +50,7 @@ impl Meter {
         }
     }
 
-    /// What was spent since `before`; the window lasted `wall`.
+    /// Resources used since `before`; the window lasted `wall`.
     #[must_use]
     pub fn since(&self, before: &Self, wall: Duration) -> Usage {
         let (now, then) = (&self.process, &before.process);
@@ -80,7 +81,8 @@ fn ticks(time: Duration) -> u64 {
     u64::try_from(ticks).unwrap_or(u64::MAX)
 }
 
-/// user, nice, system, idle, iowait, irq, softirq, steal; guest times are in user and nice already.
+/// Fields: user, nice, system, idle, iowait, irq, softirq, steal; guest times are already in user
+/// and nice.
 fn host_ticks(stat: &str) -> HostTicks {
     let line = stat.lines().next().unwrap_or_default();
     let ticks: Vec<u64> = line

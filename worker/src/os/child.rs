@@ -1,11 +1,11 @@
-//! Children that must not outlive this process: death with their parent, signals, and orphans that
-//! come back. Must not know what runs in them.
+//! Children that must not outlive this process: death with their parent, signals, and adopted
+//! orphans. Must not know what runs in them.
 
 use std::io;
 use std::os::unix::process::CommandExt;
 use std::process::Command;
 
-/// A signal that is sent to a child.
+/// A signal to a child.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Signal {
     /// End by yourself.
@@ -23,8 +23,8 @@ impl Signal {
     }
 }
 
-/// Puts the process to be started into a process group of its own and has the kernel kill it when
-/// the calling thread ends for whatever reason: spawn it on a thread that lives as long as it may.
+/// Puts the new process into its own process group, and makes the kernel kill it when the calling
+/// thread ends for any reason. Spawn it on a thread that lives as long as the process may.
 pub fn isolate(command: &mut Command) {
     let parent = std::process::id();
     command.process_group(0);
@@ -46,16 +46,16 @@ pub fn isolate(command: &mut Command) {
     }
 }
 
-/// From now on this process is the parent of every descendant whose own parent ends.
+/// Makes this process the parent of every descendant whose own parent ends.
 pub fn adopt_orphans() {
-    // SAFETY: no pointer is involved. A kernel that refuses leaves orphans to others, who are found
-    // by what they bear in their environment.
+    // SAFETY: no pointer is involved. If the kernel refuses, orphans get another parent; they are
+    // found by the mark in their environment.
     unsafe {
         libc::prctl(libc::PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0);
     }
 }
 
-/// Signals one process; that it is gone is what was asked for.
+/// Signals one process. If it has already ended, nothing more is needed.
 pub fn signal(pid: u32, signal: Signal) {
     send(pid, 1, signal);
 }
@@ -66,19 +66,18 @@ pub fn signal_group(leader: u32, signal: Signal) {
 }
 
 fn send(pid: u32, sign: libc::pid_t, signal: Signal) {
-    // Zero and minus one would be everybody.
+    // Zero and minus one would address many processes.
     if let Ok(pid @ 2..) = libc::pid_t::try_from(pid) {
         // SAFETY: kill has no memory effects.
         unsafe { libc::kill(sign * pid, signal.number()) };
     }
 }
 
-/// Takes note of the end of an adopted child, so that nothing of it is left; one that runs on is
-/// not waited for.
+/// Collects the exit status of an adopted child, so that no zombie is left. Does not wait for a
+/// running one.
 pub fn reap(pid: u32) {
     if let Ok(pid @ 2..) = libc::pid_t::try_from(pid) {
-        // SAFETY: a null pointer asks for no status. The process is no child that anybody else
-        // waits for.
+        // SAFETY: a null pointer requests no status. No other code waits for this process.
         unsafe { libc::waitpid(pid, std::ptr::null_mut(), libc::WNOHANG) };
     }
 }

@@ -1,5 +1,5 @@
-//! A process with all that it has started, as /proc has them: who belongs to it, and what they have
-//! spent. Must not know what they are for.
+//! A process with all that it has started, according to /proc: which processes belong to it, and
+//! the resources that they used. Must not know their purpose.
 
 use std::collections::BTreeSet;
 use std::fs;
@@ -7,11 +7,11 @@ use std::time::Duration;
 
 use super::{ProcessUsage, ticks_per_second};
 
-/// Marks everything that is started below a worker; an agent knows what a killed worker left by it.
-/// The value is the worker's process id, a dash, and a number.
+/// Environment variable that marks everything that is started below a worker. An agent uses it to
+/// find what a killed worker left. The value is the worker's process id, a dash, and a number.
 pub const MARK: &str = "PGO_BENCH_SERVER_OF";
 
-/// A child of this process with all that it has started.
+/// A child of this process, with all that it has started.
 #[derive(Clone, Debug)]
 pub struct Family {
     leader: u32,
@@ -23,7 +23,7 @@ pub struct Family {
 pub struct Member {
     /// Its number.
     pub pid: u32,
-    /// It has ended, and its parent has not taken note.
+    /// It has ended, but its parent has not collected its exit status.
     pub is_zombie: bool,
     group: u32,
     session: u32,
@@ -34,13 +34,13 @@ pub struct Member {
 }
 
 impl Family {
-    /// Of a child that bears this mark in its environment.
+    /// The family of a child with this mark in its environment.
     #[must_use]
     pub fn new(leader: u32, mark: String) -> Self {
         Self { leader, mark }
     }
 
-    /// The child and its descendants, those among them whose parents have ended and that are now
+    /// The child and its descendants, including those whose parents have ended and that are now
     /// children of this process.
     #[must_use]
     pub fn members(&self) -> Vec<Member> {
@@ -62,8 +62,8 @@ impl Family {
             || bears(pid, &self.mark)
     }
 
-    /// What they have spent so far, those that have ended included. The peak of memory is the sum
-    /// of their peaks.
+    /// Resources that they have used so far, including those that have ended. The peak of memory is
+    /// the sum of their peaks.
     #[must_use]
     pub fn usage(&self) -> ProcessUsage {
         let mut sum = ProcessUsage::default();
@@ -77,15 +77,15 @@ impl Family {
         sum
     }
 
-    /// Threads that they have now.
+    /// Current number of their threads.
     #[must_use]
     pub fn threads(&self) -> u32 {
         self.members().iter().map(|member| member.threads).sum()
     }
 }
 
-/// What was started below a worker that has ended: everything in its session, or that bears its
-/// mark.
+/// Processes that were started below a worker that has ended: everything in its session, or with
+/// its mark.
 #[must_use]
 pub fn left_by(worker: u32) -> Vec<Member> {
     let mark = format!("{worker}-");
@@ -99,7 +99,7 @@ pub fn left_by(worker: u32) -> Vec<Member> {
         .collect()
 }
 
-/// Whether the process was started with this mark, or one that begins so.
+/// Whether the process was started with this mark, or one that begins with it.
 fn bears(pid: u32, mark: &str) -> bool {
     let wanted = format!("{MARK}={mark}");
     let environment = fs::read(format!("/proc/{pid}/environ")).unwrap_or_default();
@@ -107,7 +107,7 @@ fn bears(pid: u32, mark: &str) -> bool {
     variables.any(|variable| variable.starts_with(wanted.as_bytes()))
 }
 
-/// Children of a process, of any of its threads.
+/// Children of all threads of a process.
 fn children(pid: u32) -> Vec<u32> {
     let tasks = fs::read_dir(format!("/proc/{pid}/task"));
     let tasks = tasks.into_iter().flatten().flatten();
@@ -125,11 +125,12 @@ impl Member {
         Self::parse(&fs::read_to_string(format!("/proc/{pid}/stat")).ok()?)
     }
 
-    /// The line of /proc/PID/stat. Its second field is a name in brackets, which may hold anything.
+    /// Parses the line of /proc/PID/stat. Its second field is a name in parentheses, which may
+    /// contain anything.
     fn parse(stat: &str) -> Option<Self> {
         let (pid, _) = stat.split_once(' ')?;
         let (_, rest) = stat.rsplit_once(") ")?;
-        // The third field comes first here.
+        // The remaining fields begin with the third.
         let fields: Vec<&str> = rest.split_ascii_whitespace().collect();
         let number = |field: usize| fields.get(field - 3)?.parse::<u64>().ok();
         let id = |field| number(field).and_then(|id| u32::try_from(id).ok());
@@ -150,7 +151,7 @@ impl Member {
     }
 }
 
-/// Times that a processor was taken away from any of its threads.
+/// Number of times that a processor was taken away from any of its threads.
 fn switches(pid: u32) -> u64 {
     let tasks = fs::read_dir(format!("/proc/{pid}/task"));
     let tasks = tasks.into_iter().flatten().flatten();

@@ -1,4 +1,4 @@
-//! The conformance suite on the examples, and a twin that loses a token.
+//! The conformance suite on the examples, and a counter-check that loses a token.
 
 use contract::spec::{Protocol, ServerSpec};
 use worker::conformance;
@@ -11,7 +11,7 @@ fn failures(spec: &ServerSpec) -> Vec<(&'static str, String)> {
     conformance::failures(&opened, &Clock::monotonic(), PATIENCE)
 }
 
-/// Slow enough that whoever cancels a request comes before its end.
+/// Slow enough that a cancellation arrives before a request ends.
 fn python(more: &[&str]) -> ServerSpec {
     let line = ["python3", "exec/engine.py", "--passes", "10"];
     spec(Protocol::Exec, &[&line, more].concat())
@@ -24,7 +24,7 @@ fn the_exec_example_conforms() {
 
 #[test]
 fn an_exec_engine_that_loses_a_token_does_not() {
-    // The example, with one token of its second step left out.
+    // The example, without one token of its second step.
     let twin = "import sys; sys.argv[0:2] = ['engine']; source = open('exec/engine.py').read(); \
                 whole = 'for index, (state, _) in running.items()]'; assert whole in source; \
                 exec(source.replace(whole, whole[:-1] + ' if _ != 2]'))";

@@ -1,4 +1,4 @@
-//! How servers end, and that nothing of them is left.
+//! How servers end, and that no process of them is left.
 
 use std::time::{Duration, Instant};
 
@@ -63,7 +63,7 @@ fn one_that_crashes_in_the_middle_says_how() {
 
 #[test]
 fn nothing_is_left_of_one_that_starts_others() {
-    // One in its group, one in a session of its own, one whose parent has ended; all deaf.
+    // One in its group, one in its own session, one whose parent has ended; all ignore SIGTERM.
     let rest = "trap '' TERM; sleep 1000 & setsid sleep 1001 & \
                 (setsid sh -c 'sleep 1002 & exec sleep 1003' &) ; \
                 echo '{}'; while :; do sleep 1; done";

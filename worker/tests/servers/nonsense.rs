@@ -1,12 +1,12 @@
-//! What an exec engine must not say: each is named, and nothing grows without end.
+//! Invalid output of an exec engine: each kind is named, and memory stays bounded.
 
 use worker::engine::{Ending, EngineEvent, ErrorKind};
 
 use crate::rig::{Rig, refusal, script, spec};
 use contract::spec::Protocol;
 
-/// What is heard last of a script that says this when it is asked for four tokens of request 1, and
-/// what is complained of.
+/// The last event, and the complaint, for a script that writes this when four tokens of request 1
+/// are requested.
 fn heard(said: &str) -> (EngineEvent, String) {
     let mut rig = Rig::open(&script(&format!("read submitted; {said}; read rest"))).unwrap();
     rig.ask(1, 4);
@@ -28,7 +28,7 @@ fn nonsense_brings_the_engine_down_and_is_named() {
             r#"echo '{"tokens": [[7, 5]]}'"#,
             "request 7, which it does not hold",
         ),
-        (r#"echo '{"encoded": [1]}'"#, "nobody asked for"),
+        (r#"echo '{"encoded": [1]}'"#, "was not requested"),
         (
             "head -c 1073741824 /dev/zero | tr '\\0' x",
             "is longer than 4194304 bytes",

@@ -1,7 +1,6 @@
 //! An accepted connection: a stream that closes itself unless its session is admitted in time, and
-//! when the caller floods it. Until the session is admitted, no more is read than a hello can need;
-//! the rest waits in the system's buffers and costs nothing here. Must not know the
-//! messages.
+//! when the client floods it. Until the session is admitted, no more is read than a hello can need;
+//! the rest waits in the system's buffers and costs nothing here. Must not know the messages.
 
 use std::future::Future;
 use std::io;

@@ -5,7 +5,7 @@ use stats::compare::{Decision, Verdict};
 use stats::validity::Validity;
 
 use crate::compare::{Cell, Findings};
-use crate::report::phrases::verdicts::{PATIENCE, settling};
+use crate::report::phrases::verdicts::{PATIENCE, in_all, settling};
 use crate::report::render::text::Page;
 
 /// A host is noisy if alternating arms need more than this many times the rounds that were run.
@@ -20,9 +20,11 @@ pub(crate) fn next(page: &mut Page, findings: &Findings, full: bool) {
         step(&format!("coordinator run --resume {run}"), "");
     }
     if let Some(rounds) = wanted(&findings.cells, findings.plan.rounds) {
+        let time = findings.cells.first().and_then(|cell| in_all(cell, rounds));
+        let time = time.map_or_else(String::new, |time| format!(" in about {time}"));
         step(
             &format!("run it again with --rounds {rounds}"),
-            "settles what is UNDECIDED",
+            &format!("settles what is UNDECIDED{time}"),
         );
     }
     if let Some(slots) = duet(findings) {

@@ -96,11 +96,12 @@ pub struct Variant {
     pub git_sha: String,
     /// Compiler flags it was built with.
     pub flags: String,
-    /// What starts it, or where it is; null for what is no server.
+    /// The command that starts it, or its address; null if it is not a server.
     pub command: Option<String>,
-    /// SHA-256 that names a server's program, arguments and environment; null for what is none.
+    /// SHA-256 that identifies a server's program, arguments and environment; null if it is not a
+    /// server.
     pub identity_sha256: Option<String>,
-    /// SHA-256 of a server's program; null where it is not known.
+    /// SHA-256 of a server's program; null if unknown.
     pub program_sha256: Option<String>,
 }
 

@@ -49,7 +49,7 @@ pub(crate) fn facts(
     facts.into_iter().chain(model).chain([tool]).collect()
 }
 
-/// Which engine; of others than our own what that is.
+/// The engine; for engines other than our own, also its description.
 fn engine(plan: &Plan) -> String {
     let kind = plan.engine_kind();
     match kind {

@@ -1,7 +1,9 @@
 //! One headline for each scenario: faster or not, by how much, with which confidence, and if
 //! undecided, what would settle it. Must not decide anything: the words follow the decision's path.
 
-use stats::compare::{Comparison, Decision, Estimate, Row, Verdict};
+use std::time::Duration;
+
+use stats::compare::{Comparison, Decision, Estimate, Interval, Row, Verdict};
 use stats::validity::{Validity, alike};
 
 use super::changes::{change, interval, level, share_of};
@@ -122,7 +124,7 @@ fn why_open(
     found: &Comparison,
     decision: &Decision,
 ) -> String {
-    let detectable = detectable(metric, found, decision);
+    let detectable = detectable(cell, metric, found, decision);
     let why = match deciding(decision) {
         Some(Row::TooFewRounds { rounds, least }) => {
             let rounds = count(*rounds as u64, "round");
@@ -151,8 +153,14 @@ fn why_open(
     format!("{why}; {detectable}")
 }
 
-/// The minimum detectable effect, and how many rounds would be enough if more would help.
-fn detectable(metric: &MetricComparison, found: &Comparison, decision: &Decision) -> String {
+/// The minimum detectable effect, what the rounds show already, and how many rounds would be enough
+/// if more would help.
+fn detectable(
+    cell: &Cell,
+    metric: &MetricComparison,
+    found: &Comparison,
+    decision: &Decision,
+) -> String {
     let seen = percent(metric.share(found.effect.mde));
     let open = matches!(deciding(decision), Some(Row::Open { .. }));
     let done = found.effect.rounds as u64;
@@ -168,10 +176,42 @@ fn detectable(metric: &MetricComparison, found: &Comparison, decision: &Decision
                 true => " on a host this noisy: make it quieter first",
                 false => "",
             };
-            format!("; about {} would settle it{noisy}", count(rounds, "round"))
+            let time = in_all(cell, rounds).map_or_else(String::new, |time| format!(" ({time})"));
+            let rounds = count(rounds, "round");
+            format!("; about {rounds}{time} would settle it{noisy}")
         }
     };
-    format!("minimum detectable effect {seen}{then}")
+    // What is shown at the level of SAME: with this tolerance that would be the answer.
+    let shown = match open {
+        true => format!(
+            "; SAME within ±{}",
+            percent(widest(metric, &found.effect.tost))
+        ),
+        false => String::new(),
+    };
+    format!("minimum detectable effect {seen}{shown}{then}")
+}
+
+/// The larger end of an interval, as a share.
+fn widest(metric: &MetricComparison, interval: &Interval) -> f64 {
+    let ends = [interval.low, interval.high].map(|end| metric.share(end).abs());
+    ends[0].max(ends[1])
+}
+
+/// Time of so many rounds of the whole run, in words.
+pub(crate) fn in_all(cell: &Cell, rounds: u64) -> Option<String> {
+    let rounds = u32::try_from(rounds).ok()?;
+    Some(rough(cell.round_time?.checked_mul(rounds)?))
+}
+
+/// A length of time that is an estimate.
+fn rough(time: Duration) -> String {
+    match time.as_secs() {
+        seconds @ 0..100 => format!("{seconds} s"),
+        seconds @ 100..6000 => format!("{} min", (seconds + 30) / 60),
+        seconds @ 6000..172_800 => format!("{} h", (seconds + 1800) / 3600),
+        seconds => format!("{} days", (seconds + 43_200) / 86_400),
+    }
 }
 
 /// Rounds that would settle an UNDECIDED measure. If it is already beyond the tolerance, only the

@@ -88,8 +88,8 @@ impl Estimate {
     }
 
     /// The same if a value is zero. `reach` is the greatest distance of a cost from that of zero
-    /// ([`super::Scale::reach`]). The interval is at least wide enough for rounds of the other kind
-    /// that chance left out.
+    /// ([`super::Scale::reach`]). The interval is at least wide enough to allow for rounds of the
+    /// other outcome that chance left out.
     ///
     /// # Errors
     /// As [`Estimate::of`].

@@ -1,5 +1,5 @@
-//! A server as a process of this worker: found, identified, started in a process group of its own,
-//! listened to, and ended with all that it has started. Must not know what it is asked.
+//! A server as a process of this worker: located, identified, started in its own process group, its
+//! output read, and ended together with all that it has started. Must not know its requests.
 
 use std::io::Read;
 use std::os::unix::process::{CommandExt, ExitStatusExt};
@@ -18,20 +18,19 @@ use crate::os::child::{self, Signal};
 use crate::os::family::{Family, MARK};
 use crate::tail::Tail;
 
-/// Time to end by itself once it was asked to.
+/// Time to exit after it was asked to.
 const GRACE: Duration = Duration::from_secs(1);
-/// Between two looks whether something has ended.
+/// Pause between two checks for the end of a process.
 const NAP: Duration = Duration::from_millis(2);
-/// How long a process that says nothing more may take to end.
+/// Time within which a process must exit after its output has ended.
 const LAST_WORDS: Duration = Duration::from_millis(500);
-/// Characters of a last line that are shown.
+/// Maximum number of characters of a last line that are shown.
 const LINE: usize = 400;
 
-/// What begins the names of variables that are this program's own: a server has no use for them,
-/// and some are secrets.
+/// Prefix of this program's own variables: a server has no use for them, and some are secrets.
 const OWN: &str = "PGO_BENCH_";
 
-/// A server's process. Dropping it ends all of it.
+/// A server's process. Dropping it ends it with all that it has started.
 pub(super) struct Process {
     child: Child,
     family: Family,
@@ -39,18 +38,18 @@ pub(super) struct Process {
     shown: String,
 }
 
-/// Which of its outputs is for its log alone.
+/// The use of standard output.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Output {
-    /// Standard output is the protocol's.
+    /// Standard output carries the protocol.
     Spoken,
     /// Standard output is a log, like standard error.
     Logged,
 }
 
 impl Process {
-    /// Starts a command as it was identified. Must be called on a thread that outlives it: the
-    /// process dies with the thread.
+    /// Starts a command that has been identified. Must be called on a thread that outlives the
+    /// process, because the process is killed when that thread ends.
     pub(super) fn start(
         found: &Identified,
         filled: &contract::spec::Command,
@@ -94,7 +93,7 @@ impl Process {
         Ok(process)
     }
 
-    /// Keeps the last of what comes, and takes in all of it, so that the process never waits.
+    /// Reads all output, so that the process never waits, and keeps its end.
     fn log(&self, mut from: impl Read + Send + 'static) -> std::io::Result<()> {
         let tail = Arc::clone(&self.tail);
         let follow = move || {
@@ -103,40 +102,40 @@ impl Process {
                 lock(&tail).push(&buffer[..read]);
             }
         };
-        // It ends when the last process that holds the other end does.
+        // Ends when the last process that has the other end open ends.
         let thread = std::thread::Builder::new().name("log".to_owned());
         thread.spawn(follow).map(drop)
     }
 
-    /// Its standard input and output, once.
+    /// Its standard input and output; only on the first call.
     pub(super) fn pipes(&mut self) -> Option<(ChildStdin, ChildStdout)> {
         self.child.stdin.take().zip(self.child.stdout.take())
     }
 
-    /// Who belongs to it.
+    /// The processes that belong to it.
     pub(super) fn family(&self) -> Family {
         self.family.clone()
     }
 
-    /// The command, as somebody would type it.
+    /// The command as a user would type it.
     pub(super) fn shown(&self) -> &str {
         &self.shown
     }
 
-    /// Whether it runs.
+    /// Whether it is running.
     pub(super) fn runs(&mut self) -> bool {
         matches!(self.child.try_wait(), Ok(None))
     }
 
-    /// How it ended, of one that has said its last; it is waited for shortly. `None` where it runs
-    /// on.
+    /// How it ended, for a process whose output has ended; waits briefly. `None` if it is still
+    /// running.
     pub(super) fn end(&mut self) -> Option<String> {
         let until = Instant::now() + LAST_WORDS;
         while self.runs() && Instant::now() < until {
             std::thread::sleep(NAP);
         }
         let status = self.child.try_wait().ok().flatten()?;
-        // The end of its standard error may still be on its way.
+        // The end of its standard error may not have been read yet.
         std::thread::sleep(5 * NAP);
         let exit = Exit {
             code: status.code(),
@@ -146,13 +145,13 @@ impl Process {
         Some(exit.to_string())
     }
 
-    /// Which program it runs now.
+    /// Hash of the program that it currently runs.
     pub(super) fn executable(&self) -> Option<Sha256> {
         let link = format!("/proc/{}/exe", self.child.id());
         contract::command::sha256(Path::new(&link)).ok()
     }
 
-    /// The last line of its log, behind words that say so.
+    /// The last line of its log, with an introduction.
     pub(super) fn last_words(&self) -> String {
         let log = lock(&self.tail).text();
         let last = log.lines().rev().find(|line| !line.trim().is_empty());
@@ -171,7 +170,7 @@ impl Drop for Process {
         while Instant::now() < until && !self.is_over() {
             std::thread::sleep(NAP);
         }
-        // Whoever is left, in its group or not; and what they start meanwhile.
+        // Remaining processes, in its group or not, and those that they start meanwhile.
         let until = Instant::now() + GRACE;
         while Instant::now() < until && !self.is_over() {
             self.tell(Signal::Kill);
@@ -192,14 +191,14 @@ impl Drop for Process {
 }
 
 impl Process {
-    /// Signals its group, which is its own as long as nobody has taken note of its end.
+    /// Signals its process group, whose id is not reused before its end has been collected.
     fn tell(&mut self, signal: Signal) {
         if self.runs() {
             child::signal_group(self.child.id(), signal);
         }
     }
 
-    /// Whether nothing of it runs.
+    /// Whether all of its processes have ended.
     fn is_over(&self) -> bool {
         self.family.members().iter().all(|member| member.is_zombie)
     }

@@ -1,6 +1,6 @@
-//! The checks of one trial: a line of a list each, with its name, the plan's key of its limit, its
-//! finding, its figure and limit. A check that does not apply to a kind of load is not in that
-//! kind's lists.
+//! The checks of one trial, as lists. Each entry has a name, the plan's key of its limit, its
+//! finding, its figure and its limit. If a check does not apply to a kind of load, it is not in
+//! that kind's lists.
 
 use std::time::Duration;
 

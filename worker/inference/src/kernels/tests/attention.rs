@@ -1,4 +1,4 @@
-//! One attention to be computed, and its exact value.
+//! One attention computation and its exact value.
 
 use super::*;
 
@@ -41,7 +41,7 @@ impl Case {
         .1
     }
 
-    /// Pages in reverse order with garbage behind the last token.
+    /// Pages in reverse order, with garbage after the last token.
     pub(super) fn pages(&self, seed: u64, transposed: bool) -> Vec<u8> {
         let (rows, count) = (self.rows(seed), self.length().div_ceil(PAGE));
         let mut pages = numbers(seed + 7, count * PAGE * self.head);

@@ -1,9 +1,9 @@
-//! Requests that an engine behind pipes holds, and whether what it says of them makes sense. Pure;
-//! must not know how anything is sent.
+//! The requests that an engine behind pipes holds, and whether the engine's lines about them are
+//! valid. Pure; must not know how anything is sent.
 //!
 //! ```text
 //! held ─started→ running ─tokens→ running ─finished, failed, cancelled→ gone
-//!   └─refused, cancelled→ gone          said of one that is gone: nonsense, and the engine is down
+//!   └─refused, cancelled→ gone          a line about a gone request is invalid, and the engine is down
 //! ```
 
 use std::collections::BTreeMap;
@@ -11,7 +11,7 @@ use std::collections::BTreeMap;
 use super::words::Line;
 use crate::engine::{Counters, Ending, EngineEvent, ErrorKind, StepLoad};
 
-/// What the engine holds.
+/// The requests that the engine holds.
 #[derive(Debug, Default)]
 pub(super) struct Held {
     requests: BTreeMap<u32, Request>,
@@ -25,11 +25,11 @@ struct Request {
     asked: u32,
     made: u32,
     started: bool,
-    /// It was asked to let go of it.
+    /// Its cancellation was requested.
     cancelled: bool,
 }
 
-/// The engine says what cannot be. Messages complete "the engine …".
+/// An invalid line of the engine. Messages complete "the engine …".
 #[derive(Debug, PartialEq, Eq, thiserror::Error)]
 pub(super) enum Nonsense {
     #[error(
@@ -38,12 +38,12 @@ pub(super) enum Nonsense {
     Unknown { index: u32 },
     #[error("starts request {index} a second time")]
     Again { index: u32 },
-    #[error("gives tokens of a text that nobody asked for")]
+    #[error("gives tokens of a text that was not requested")]
     Unasked,
 }
 
 impl Held {
-    /// It was given a request.
+    /// Adds a request that was submitted.
     pub(super) fn take(&mut self, index: u32, asked: u32) {
         let request = Request {
             asked,
@@ -55,13 +55,13 @@ impl Held {
         self.counters.peak_waiting = self.counters.peak_waiting.max(waiting);
     }
 
-    /// It is to let go of a request; whether it holds it.
+    /// Marks a request as cancelled; returns whether the engine holds it.
     pub(super) fn cancel(&mut self, index: u32) -> bool {
         let held = self.requests.get_mut(&index);
         held.map(|request| request.cancelled = true).is_some()
     }
 
-    /// What it counts begins anew.
+    /// Resets the counters.
     pub(super) fn begin_window(&mut self) {
         self.counters = Counters::default();
     }
@@ -70,7 +70,7 @@ impl Held {
         self.counters
     }
 
-    /// The first thing that was wrong with it.
+    /// The first error of the engine.
     pub(super) fn complaint(&self) -> Option<String> {
         self.complaint.clone()
     }
@@ -79,7 +79,7 @@ impl Held {
         self.complaint.get_or_insert_with(complaint);
     }
 
-    /// Takes in what happened together and appends it to `events`.
+    /// Handles a line's events and appends them to `events`.
     pub(super) fn hear(
         &mut self,
         line: &Line,
@@ -127,15 +127,15 @@ impl Held {
         }
     }
 
-    /// Those beyond what was asked for are counted and not told, and nobody waits any more for those
-    /// of a request that was cancelled.
+    /// Tokens beyond the requested number are counted but not reported; so are those of a cancelled
+    /// request.
     fn token(
         &mut self,
         index: u32,
         token: u32,
         events: &mut Vec<EngineEvent>,
     ) -> Result<(), Nonsense> {
-        // Whoever does not say when work begins has its first token counted as the beginning.
+        // If the engine does not report the start of work, the first token counts as the start.
         if !self.request(index)?.started {
             self.start(index, events);
         }
@@ -172,10 +172,10 @@ impl Held {
                 Ending::Failed(ErrorKind::Internal)
             }
             Ending::Cancelled => {
-                self.complain(|| format!("cancelled request {index}, which nobody asked for"));
+                self.complain(|| format!("cancelled request {index} without being asked"));
                 Ending::Failed(ErrorKind::Internal)
             }
-            // No work was done on what is refused.
+            // Once started, a request can no longer be refused; it fails.
             Ending::Refused(kind) if started => Ending::Failed(kind),
             said => said,
         };

@@ -1,6 +1,6 @@
 //! An engine behind standard input and output: two threads, one for each direction, so that neither
-//! the load nor the engine ever waits for the other. Instants are of the bytes' arrival. Owns the
-//! threads; what is said is in [`words`], what it means in [`held`].
+//! the load nor the engine ever waits for the other. Time stamps are those of the bytes' arrival.
+//! Owns the threads; the lines are in [`words`], and their meaning is in [`held`].
 
 mod held;
 mod words;
@@ -34,15 +34,15 @@ struct Piped {
     encodes: Encodes,
 }
 
-/// Who turns texts into tokens.
+/// How texts become tokens.
 enum Encodes {
-    /// The engine; what it answers comes here.
+    /// By the engine; its answers arrive here.
     Engine(Receiver<Vec<u32>>),
-    /// Nobody: each word is one of so many tokens.
+    /// Without the engine: each word is one of this number of tokens.
     Words { vocabulary: u32 },
 }
 
-/// What is to be written.
+/// What the writing thread writes.
 enum Out {
     Submit(Vec<EngineRequest>),
     Cancel(u32),
@@ -53,19 +53,19 @@ enum Out {
 struct Shared {
     held: Mutex<Held>,
     sink: Mutex<Box<dyn StepSink>>,
-    /// Nothing can be asked any more.
+    /// The engine is down; nothing can be requested any more.
     down: AtomicBool,
-    /// Nobody wants to know any more.
+    /// The engine was dropped; events are no longer needed.
     over: AtomicBool,
 }
 
-/// What the reading thread tells whoever opens the engine.
+/// What the reading thread sends to the thread that opens the engine.
 struct Heard {
     ready: SyncSender<Ready>,
     encoded: SyncSender<Vec<u32>>,
 }
 
-/// Opens the engine that the process is.
+/// Opens the engine of this process.
 pub(super) fn open(
     process: &mut Process,
     setting: &Setting<'_>,
@@ -78,7 +78,7 @@ pub(super) fn open(
         down: AtomicBool::new(false),
         over: AtomicBool::new(false),
     });
-    // One answer at a time is asked for: whatever is said beyond is not kept.
+    // One answer at a time is requested; further ones are dropped.
     let (ready, opened) = sync_channel(1);
     let (encoded, texts) = sync_channel(1);
     let (to, orders) = channel();
@@ -99,7 +99,7 @@ pub(super) fn open(
         let message = format!("the engine's threads could not be started: {error}");
         failure(FailureKind::Engine, message)
     })?;
-    // Dropped with an error, it tells both threads to end.
+    // If it is dropped because of an error, both threads end.
     let mut engine = Piped {
         to,
         shared,
@@ -134,7 +134,7 @@ fn thread(work: impl FnOnce() + Send + 'static) -> std::io::Result<()> {
     thread.spawn(work).map(drop)
 }
 
-/// Waits until the engine is ready, for as long as the plan says.
+/// Waits until the engine is ready, at most for the plan's time.
 fn wait(
     opened: &Receiver<Ready>,
     process: &mut Process,
@@ -178,7 +178,7 @@ fn wait(
 }
 
 impl Shared {
-    /// The reading thread, until the engine says nothing more or nonsense.
+    /// The reading thread, until the output ends or a line is invalid.
     fn read(&self, stdout: ChildStdout, heard: Heard) {
         crate::os::sharpen_timers();
         let complaint = self.listen(Lines::new(stdout), &heard);
@@ -189,7 +189,7 @@ impl Shared {
         }
     }
 
-    /// Why it is over.
+    /// Reads until the end; returns its reason.
     fn listen(&self, mut lines: Lines<ChildStdout>, heard: &Heard) -> String {
         let (mut number, mut events) = (0_u64, Vec::with_capacity(1024));
         loop {
@@ -231,7 +231,7 @@ impl Shared {
         events: &mut Vec<EngineEvent>,
     ) -> Result<(), held::Nonsense> {
         lock(&self.held).hear(&line, events)?;
-        // Whoever waited may have given up.
+        // The thread that waited may have given up.
         if let Some(ready) = line.ready {
             drop(heard.ready.try_send(ready));
         }
@@ -241,10 +241,10 @@ impl Shared {
         }
     }
 
-    /// The writing thread, until nobody has anything to say or nobody listens.
+    /// The writing thread, until there is nothing more to write or the engine has closed its input.
     fn write(&self, mut stdin: ChildStdin, mut bytes: Vec<u8>, orders: &Receiver<Out>) {
         loop {
-            // That the engine is gone is seen where it is read.
+            // The reading thread reports the end of the engine.
             if stdin
                 .write_all(&bytes)
                 .and_then(|()| stdin.flush())
@@ -263,7 +263,7 @@ impl Shared {
         }
     }
 
-    /// What makes no sense is refused here; the engine never sees it.
+    /// Refuses invalid requests here; the engine never sees them.
     fn submit(&self, batch: &[EngineRequest], bytes: &mut Vec<u8>) {
         let (sound, senseless): (Vec<_>, Vec<_>) =
             batch.iter().partition(|request| request.makes_sense());
@@ -336,7 +336,7 @@ impl Engine for Piped {
 }
 
 impl Piped {
-    /// Without a receiver the engine is gone, which the reading thread tells.
+    /// Without a receiver the engine is gone, which the reading thread reports.
     fn say(&self, out: Out) {
         drop(self.to.send(out));
     }

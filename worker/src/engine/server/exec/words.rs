@@ -1,5 +1,5 @@
-//! What is said on the pipes, one JSON object a line; docs/exec-engine.md has it for readers. Owns
-//! both directions and their limits; must not know what follows from a line.
+//! The lines on the pipes, one JSON object each; docs/exec-engine.md describes them. Owns both
+//! directions and their limits; must not know what follows from a line.
 
 use std::io::Read;
 
@@ -9,7 +9,8 @@ use crate::engine::{EngineRequest, ErrorKind};
 
 /// Version of the protocol.
 pub(super) const VERSION: u32 = 1;
-/// Bytes of a line at most: far above any step, and a bound on what an engine can have kept.
+/// Maximum bytes of a line: far more than any step needs, and a bound on the memory that an engine
+/// can use.
 pub(super) const MOST: usize = 4 << 20;
 /// Bytes read at a time.
 const CHUNK: usize = 64 << 10;
@@ -26,13 +27,13 @@ pub(super) enum Said<'a> {
         model: &'a str,
         threads: usize,
     },
-    /// These requests, all at once.
+    /// Submits these requests, all at once.
     Submit(Vec<Asked<'a>>),
-    /// Let go of this one.
+    /// Cancels this request.
     Cancel(u32),
     /// The measured window begins.
     Window {},
-    /// The tokens of a text, please.
+    /// Requests the tokens of a text.
     Encode(&'a str),
 }
 
@@ -44,7 +45,7 @@ pub(super) struct Asked<'a> {
     max_new_tokens: u32,
 }
 
-/// A line of the engine: what happened together.
+/// A line of the engine: events that happened together.
 #[derive(Debug, Default, PartialEq, Eq, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub(super) struct Line {
@@ -73,7 +74,7 @@ pub(super) struct Ready {
     pub(super) vocabulary: u32,
 }
 
-/// Why a request is not answered.
+/// Why a request was not answered.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub(super) enum Why {
@@ -84,7 +85,7 @@ pub(super) enum Why {
     Internal,
 }
 
-/// What is wrong with a line. Messages complete "line N of its standard output …".
+/// Why a line is invalid. Messages complete "line N of its standard output …".
 #[derive(Debug, PartialEq, Eq, thiserror::Error)]
 pub(super) enum Wrong {
     #[error("is longer than {MOST} bytes")]
@@ -134,14 +135,14 @@ impl<'a> From<&'a EngineRequest> for Asked<'a> {
 }
 
 impl Said<'_> {
-    /// Appends it, with its end of line.
+    /// Appends the line, including its end of line.
     pub(super) fn write(&self, to: &mut Vec<u8>) {
         serde_json::to_writer(&mut *to, self).expect("numbers and texts, into memory");
         to.push(b'\n');
     }
 }
 
-/// Reads a line; an empty one says nothing.
+/// Parses a line; an empty one has no events.
 pub(super) fn parse(line: &[u8]) -> Result<Line, Wrong> {
     let text = std::str::from_utf8(line).map_err(|_| Wrong::Utf8)?;
     if text.trim().is_empty() {
@@ -150,13 +151,13 @@ pub(super) fn parse(line: &[u8]) -> Result<Line, Wrong> {
     serde_json::from_str(text).map_err(|error| Wrong::Json(error.to_string()))
 }
 
-/// Bytes as they come, cut into lines; never more than one line of [`MOST`] and a chunk are kept.
+/// Cuts incoming bytes into lines; never keeps more than one line of [`MOST`] and a chunk.
 pub(super) struct Lines<R> {
     from: R,
     bytes: Vec<u8>,
     chunk: Vec<u8>,
     taken: usize,
-    /// So far no end of a line was found in this much.
+    /// Bytes already searched for an end of line.
     searched: usize,
 }
 
@@ -171,7 +172,7 @@ impl<R: Read> Lines<R> {
         }
     }
 
-    /// Waits for more; false at the end.
+    /// Waits for more bytes; false at the end.
     pub(super) fn read(&mut self) -> std::io::Result<bool> {
         self.bytes.drain(..self.taken);
         self.searched -= self.taken.min(self.searched);
@@ -189,7 +190,7 @@ impl<R: Read> Lines<R> {
         }
     }
 
-    /// The next whole line of what has come.
+    /// The next complete line.
     pub(super) fn next(&mut self) -> Option<Result<&[u8], Wrong>> {
         let from = self.taken.max(self.searched);
         let end = self.bytes[from..].iter().position(|byte| *byte == b'\n');
@@ -213,7 +214,7 @@ mod tests {
 
     #[test]
     fn lines_are_cut_wherever_the_bytes_come_apart() {
-        /// One byte at a time.
+        /// Returns one byte at a time.
         struct Slow(std::vec::IntoIter<u8>);
 
         impl Read for Slow {

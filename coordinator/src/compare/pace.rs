@@ -1,0 +1,78 @@
+//! How long a round took, from the wall clock at the end of its blocks: what turns a number of
+//! rounds into minutes. Nothing here affects a verdict.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::time::Duration;
+
+use contract::run::BlockDone;
+
+/// Time of a round: the sum over its cells of the median time of their blocks, so that a pause or a
+/// clock that was set changes little. `None` if no block has one before it, or the clock stood
+/// still.
+pub(super) fn of_a_round(blocks: &[BlockDone]) -> Option<Duration> {
+    let mut ends: Vec<(u64, u32)> = blocks
+        .iter()
+        .map(|block| (block.finished_unix_ms, block.cell))
+        .collect();
+    ends.sort_unstable();
+    let mut times: BTreeMap<u32, Vec<u64>> = BTreeMap::new();
+    for pair in ends.windows(2) {
+        times
+            .entry(pair[1].1)
+            .or_default()
+            .push(pair[1].0 - pair[0].0);
+    }
+    let mut medians: Vec<u64> = times.into_values().map(median).collect();
+    let cells: BTreeSet<u32> = blocks.iter().map(|block| block.cell).collect();
+    // The first block of all has none before it: its cell may have no time of its own.
+    let usual = median(medians.clone());
+    medians.resize(cells.len(), usual);
+    Some(Duration::from_millis(medians.iter().sum())).filter(|time| !time.is_zero())
+}
+
+/// The upper of two in the middle; zero of none.
+fn median(mut values: Vec<u64>) -> u64 {
+    values.sort_unstable();
+    values.get(values.len() / 2).copied().unwrap_or(0)
+}
+
+#[cfg(test)]
+mod tests {
+    use contract::id::Attempt;
+
+    use super::*;
+
+    fn done(ends: &[(u32, u64)]) -> Option<Duration> {
+        let block = |(cell, finished_unix_ms): &(u32, u64)| BlockDone {
+            cell: *cell,
+            round: 0,
+            attempt: Attempt(1),
+            order: Vec::new(),
+            finished_unix_ms: *finished_unix_ms,
+            planned_requests: 1,
+            lost_requests: 0,
+        };
+        of_a_round(&ends.iter().map(block).collect::<Vec<_>>())
+    }
+
+    #[test]
+    fn a_round_is_as_long_as_its_cells_together_and_a_pause_does_not_count() {
+        let seconds = |s| Some(Duration::from_secs(s));
+        // Blocks of 2 s and 3 s in turn, with a night in between.
+        let ends = [
+            (0, 2000),
+            (1, 5000),
+            (0, 7000),
+            (1, 10_000),
+            (0, 40_000_000),
+            (1, 40_003_000),
+            (0, 40_005_000),
+        ];
+        assert_eq!(done(&ends), seconds(5));
+        // One block of each: the first has no time of its own.
+        assert_eq!(done(&ends[..2]), seconds(6));
+        assert_eq!(done(&ends[..1]), None);
+        assert_eq!(done(&[]), None);
+        assert_eq!(done(&[(0, 5), (0, 5)]), None);
+    }
+}
