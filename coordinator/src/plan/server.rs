@@ -138,7 +138,7 @@ impl ServerPlan {
             model: model.to_owned(),
             threads: self.threads,
             start: Duration::try_from_secs_f64(self.start).unwrap_or_default(),
-            openai: self.openai.clone(),
+            openai: Box::new(self.openai.clone()),
         }
     }
 

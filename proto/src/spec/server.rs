@@ -45,7 +45,7 @@ pub struct ServerSpec {
     pub start: Duration,
     /// Of [`Protocol::OpenAi`] alone.
     #[serde(default, skip_serializing_if = "OpenAiSpec::is_default")]
-    pub openai: OpenAiSpec,
+    pub openai: Box<OpenAiSpec>,
 }
 
 /// Command or address of a server.

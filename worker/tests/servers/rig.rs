@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 
 use contract::command;
 use contract::message::Failure;
-use contract::spec::{Command, Demand, EngineSpec, OpenAiSpec, Protocol, Reach, ServerSpec};
+use contract::spec::{Command, Demand, EngineSpec, Protocol, Reach, ServerSpec};
 use worker::engine::linked::Engines;
 use worker::engine::{self, Engine, EngineRequest, Opened, StepSink};
 use worker::load::inbox::{Inbox, Stamped};
@@ -56,7 +56,7 @@ pub(crate) fn spec(protocol: Protocol, line: &[&str]) -> ServerSpec {
         model: String::new(),
         threads: 1,
         start: PATIENCE,
-        openai: OpenAiSpec::default(),
+        openai: Box::default(),
     }
 }
 
