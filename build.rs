@@ -61,7 +61,11 @@ fn help() {
 
 #[cfg(feature = "wire")]
 fn compile_protos() {
-    let files = ["bench/v1/session.proto", "bench/record/v1/record.proto"];
+    let files = [
+        "bench/v1/session.proto",
+        "bench/record/v1/record.proto",
+        "bench/engine/v1/engine.proto",
+    ];
     let set = protox::compile(files, ["proto"]).expect("the protos of this repository compile");
     let out = std::env::var("OUT_DIR").expect("cargo sets OUT_DIR for build scripts");
     // Served by gRPC reflection, so that tools such as `grpcurl` can talk to a coordinator.

@@ -3,7 +3,7 @@
 //! Owns the types that both sides share: [`id`]entities of runs, trials and slots; the [`spec`] of
 //! a load; the closed set of [`metric`]s with their [`histogram`]s; the measured [`part`]; the
 //! [`identity`] of builds and hosts; session [`message`]s and the [`credentials`] that open a
-//! session; the record of a [`run`] and its additions ([`addendum`]). It also owns helpers that
+//! session; the words that an [`engine`] of its own speaks; the record of a [`run`] and its additions ([`addendum`]). It also owns helpers that
 //! both sides need: the limit of file [`descriptors`], [`output`] that must not change exit codes,
 //! opening [`files`] that users name, detecting an ignored [`hangup`], making foreign [`text`]
 //! harmless, and quoting for a [`shell`]. With the feature `wire` it also owns identifying the
@@ -15,6 +15,7 @@
 pub mod addendum;
 pub mod credentials;
 pub mod descriptors;
+pub mod engine;
 pub mod envelope;
 pub mod files;
 pub mod hangup;

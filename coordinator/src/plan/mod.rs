@@ -33,6 +33,7 @@ mod sim;
 mod texts;
 mod timeouts;
 mod validity;
+mod verify;
 mod window;
 
 pub use check::Remark;
@@ -44,7 +45,7 @@ pub use kind::EngineKind;
 pub use linked::LinkedPlan;
 pub use measure::{InterimAnalysis, Primary, Tolerances};
 pub use names::nearest;
-pub use native::{NativePlan, Verify};
+pub use native::NativePlan;
 pub use overrides::Overrides;
 pub use problem::Problem;
 pub use server::{ServerPlan, ServerVariant};
@@ -52,6 +53,7 @@ pub use server_problem::ServerProblem;
 pub use sim::{SimParams, SimPlan};
 pub use timeouts::Timeouts;
 pub use validity::Limits;
+pub use verify::Verify;
 
 /// Default number of rounds.
 pub const DEFAULT_ROUNDS: u32 = 10;

@@ -9,6 +9,7 @@ use super::Plan;
 use super::ledger::Ledger;
 use super::overrides::Overrides;
 use super::problem::Problem;
+use super::verify::Verify;
 
 /// The native engine's options. All have defaults.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -47,28 +48,6 @@ pub struct NativePlan {
     /// `header` or `full`.
     #[serde(skip_serializing_if = "Verify::is_header")]
     pub verify: Verify,
-}
-
-/// How much of the model's files must be the same on every host.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "kebab-case")]
-pub enum Verify {
-    /// Headers, sizes, and samples of the weights; reads nothing else.
-    #[default]
-    Header,
-    /// Every byte, by SHA-256, read once by each host's agent.
-    Full,
-}
-
-impl Verify {
-    /// The default value is not written, so that the text of old plans stays the same.
-    #[expect(
-        clippy::trivially_copy_pass_by_ref,
-        reason = "serde asks for a reference"
-    )]
-    fn is_header(&self) -> bool {
-        *self == Self::Header
-    }
 }
 
 impl NativePlan {

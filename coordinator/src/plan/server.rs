@@ -43,7 +43,7 @@ pub struct ServerPlan {
     pub env: BTreeMap<String, String>,
     /// How a server with the OpenAI interface is asked.
     #[serde(skip_serializing_if = "OpenAiSpec::is_default")]
-    pub openai: OpenAiSpec,
+    pub openai: Box<OpenAiSpec>,
     /// The variants, baseline first.
     #[serde(rename = "variant")]
     pub variants: Vec<ServerVariant>,
@@ -82,7 +82,7 @@ impl Default for ServerPlan {
             threads: 0,
             start: 60.0,
             env: BTreeMap::new(),
-            openai: OpenAiSpec::default(),
+            openai: Box::default(),
             variants: Vec::new(),
         }
     }
@@ -138,7 +138,7 @@ impl ServerPlan {
             model: model.to_owned(),
             threads: self.threads,
             start: Duration::try_from_secs_f64(self.start).unwrap_or_default(),
-            openai: Box::new(self.openai.clone()),
+            openai: self.openai.clone(),
         }
     }
 

@@ -275,6 +275,7 @@ pub(crate) const RULES: &[Rule] = &[
             "coordinator/src/fleet/session",
             "coordinator/src/app",
             "worker/src/session/",
+            "worker/src/engine/server/grpc.rs",
         ],
         forbidden: &["contract::wire", "tonic"],
         reason: "all others speak contract::message",
@@ -282,7 +283,11 @@ pub(crate) const RULES: &[Rule] = &[
     Rule {
         name: "the wire's items end at the sessions",
         applies: EVERYWHERE,
-        except: &["coordinator/src/fleet/session", "worker/src/session/"],
+        except: &[
+            "coordinator/src/fleet/session",
+            "worker/src/session/",
+            "worker/src/engine/server/grpc.rs",
+        ],
         forbidden: &[
             "contract::wire::FromPeerItem",
             "contract::wire::ToPeerItem",
@@ -324,9 +329,15 @@ pub(crate) const RULES: &[Rule] = &[
             "crate::measure",
             "crate::session",
             "crate::agent",
-            "tonic",
         ],
         reason: "an engine says what happened and knows neither load nor session",
+    },
+    Rule {
+        name: "one engine speaks gRPC",
+        applies: &["worker/src/engine/"],
+        except: &["worker/src/engine/server/grpc.rs"],
+        forbidden: &["tonic"],
+        reason: "the others are in this process, or behind pipes",
     },
     Rule {
         name: "the worker does not know the coordinator",

@@ -16,6 +16,8 @@ use crate::identity::Sha256;
 pub enum Protocol {
     /// JSON lines on standard input and output.
     Exec,
+    /// The service `bench.engine.v1`.
+    Grpc,
     /// HTTP as OpenAI's interface has it.
     #[serde(rename = "openai")]
     OpenAi,
@@ -83,13 +85,14 @@ pub const PROGRAM: &str = "{program}";
 
 impl Protocol {
     /// All.
-    pub const ALL: [Self; 2] = [Self::Exec, Self::OpenAi];
+    pub const ALL: [Self; 3] = [Self::Exec, Self::Grpc, Self::OpenAi];
 
     /// The name in plans and flags.
     #[must_use]
     pub const fn name(self) -> &'static str {
         match self {
             Self::Exec => "exec",
+            Self::Grpc => "grpc",
             Self::OpenAi => "openai",
         }
     }
@@ -99,6 +102,7 @@ impl Protocol {
     pub const fn help(self) -> &'static str {
         match self {
             Self::Exec => "A program that speaks JSON lines on standard input and output",
+            Self::Grpc => "A program that serves the gRPC service bench.engine.v1",
             Self::OpenAi => "A server with the OpenAI HTTP interface",
         }
     }

@@ -23,7 +23,7 @@ fn one_that_ends_at_once_is_named_with_its_exit_and_its_last_words() {
         Protocol::Exec,
         &["sh", "-c", "echo first >&2; echo no weights >&2; exit 3"],
     ));
-    let said = "ended before it was ready (exit code 3); its last line: no weights";
+    let said = "ended before it was ready (exit code 3): try that command by hand; its last line: no weights";
     assert!(failure.message.contains(said), "{failure}");
 }
 
@@ -35,7 +35,8 @@ fn one_that_never_gets_ready_is_named_and_ended() {
     );
     spec.start = Duration::from_millis(300);
     let failure = refusal(&spec);
-    let said = "was not ready within 0.3 s; its last line: waiting";
+    let said =
+        "was not ready within 0.3 s: raise [server] start, or see its log; its last line: waiting";
     assert!(failure.message.contains(said), "{failure}");
     assert!(
         failure.message.contains("raise [server] start"),
@@ -103,4 +104,20 @@ fn a_program_that_is_another_than_the_run_began_with_is_refused() {
     assert!(failure.message.contains("is not the one"), "{failure}");
     spec.reach = Reach::Url("http://127.0.0.1:1".to_owned());
     assert!(refusal(&spec).message.contains("is not the one"));
+}
+
+#[test]
+fn a_grpc_engine_that_never_listens_or_ends_is_named() {
+    let mut spec = spec(Protocol::Grpc, &["sh", "-c", "echo {port} >&2; sleep 1000"]);
+    spec.start = Duration::from_millis(300);
+    let failure = refusal(&spec);
+    assert!(
+        failure.message.contains("was not ready within 0.3 s"),
+        "{failure}"
+    );
+    let ended = self::spec(Protocol::Grpc, &["sh", "-c", "echo no port {port}; exit 7"]);
+    let failure = refusal(&ended);
+    let said =
+        "ended before it was ready (exit code 7): try that command by hand; its last line: no port";
+    assert!(failure.message.contains(said), "{failure}");
 }

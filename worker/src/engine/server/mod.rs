@@ -2,10 +2,12 @@
 //! is, its process, and the end of both; each protocol has a file of its own. Must not know loads.
 
 mod exec;
+mod grpc;
+mod held;
 pub mod openai;
 mod process;
+mod spoken;
 
-use std::net::TcpListener;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
@@ -17,13 +19,14 @@ use contract::spec::{Demand, MODEL, PORT, Protocol, Reach, ServerSpec, THREADS};
 use super::{
     Counters, Engine, EngineError, EngineRequest, Opened, StepSink, Time, WindowStart, threads,
 };
+use openai::fault::Fault;
 use process::{Output, Process};
 
 /// In a worker's environment: its host starts no commands that a coordinator names.
 pub const NO_COMMANDS: &str = "PGO_BENCH_NO_COMMANDS";
 
-/// Between two questions whether a server is ready.
-const BETWEEN_ASKING: Duration = Duration::from_millis(20);
+/// Between two tries to reach a server that is not ready.
+const PROBE: Duration = Duration::from_millis(20);
 
 /// What a protocol opens its engine with.
 struct Setting<'a> {
@@ -59,38 +62,107 @@ pub(super) fn open(
         demand,
         threads: threads(spec.threads, slots),
     };
-    let (opened, process) = match (spec.protocol, &spec.reach) {
-        (Protocol::Exec, Reach::Command(command)) => {
-            let mut process = started(&setting, command, &found, Output::Spoken, None)?;
-            let opened = exec::open(&mut process, &setting, sink)?;
-            (opened, Some(process))
+    let (mut process, address) = match &spec.reach {
+        Reach::Command(command) => {
+            let port = free_port(spec.protocol)?;
+            let process = started(&setting, command, &found, port)?;
+            (Some(process), format!("http://127.0.0.1:{port}"))
         }
-        (Protocol::Exec, Reach::Url(url)) => {
-            let message = format!(
-                "an exec engine has no address, and the plan gives {url}: give a command instead"
-            );
-            return Err(failure(FailureKind::BadAssignment, message));
-        }
-        (Protocol::OpenAi, Reach::Command(command)) => {
-            let port = free_port()?;
-            let mut process = started(&setting, command, &found, Output::Logged, Some(port))?;
-            let at = format!("http://127.0.0.1:{port}");
-            let until = Instant::now() + spec.start;
-            let wait = &mut |fault: &openai::fault::Fault| wait(&mut process, spec, until, fault);
-            let opened = openai::open(&spec.openai, &at, demand, time, sink, wait, phase)?;
-            (opened, Some(process))
-        }
-        (Protocol::OpenAi, Reach::Url(url)) => {
-            let wait = &mut |fault: &openai::fault::Fault| Err(unreachable(spec, url, fault));
-            let opened = openai::open(&spec.openai, url, demand, time, sink, wait, phase)?;
-            (opened, None)
-        }
+        Reach::Url(url) => (None, url.clone()),
     };
+    let opened = match spec.protocol {
+        Protocol::Exec => exec::open(process.as_mut(), &setting, sink),
+        Protocol::Grpc => grpc::open(&address, process.as_mut(), &setting, sink),
+        Protocol::OpenAi => {
+            let until = Instant::now() + spec.start;
+            let wait =
+                &mut |fault: &Fault| more_time(process.as_mut(), &setting, &address, until, fault);
+            openai::open(&spec.openai, &address, demand, time, sink, wait, phase)
+        }
+    }?;
     if let Some(process) = &process {
         runs_what_it_should(process, &found)?;
     }
     phase("server");
     Ok(owned(opened, process, &spec.variant))
+}
+
+/// A port that is free now; zero where none is needed.
+fn free_port(protocol: Protocol) -> Result<u16, Failure> {
+    if !protocol.has_address() {
+        return Ok(0);
+    }
+    let listener = std::net::TcpListener::bind(("127.0.0.1", 0));
+    let address = listener.and_then(|listener| listener.local_addr());
+    let port = address.map(|address| address.port());
+    port.map_err(|error| {
+        let message = format!("failed to find a free port for a server: {error}");
+        failure(FailureKind::Engine, message)
+    })
+}
+
+/// Tries again until there is an answer, the process has ended, or the plan's limit is reached.
+fn until_ready<T>(
+    mut process: Option<&mut Process>,
+    setting: &Setting<'_>,
+    mut probe: impl FnMut() -> Option<T>,
+) -> Result<T, Failure> {
+    let until = Instant::now() + setting.spec.start;
+    loop {
+        if let Some(answer) = probe() {
+            return Ok(answer);
+        }
+        let runs = process.as_deref_mut().is_none_or(Process::runs);
+        if !runs || Instant::now() > until {
+            return Err(unready(&overdue(setting), process, setting));
+        }
+        std::thread::sleep(PROBE);
+    }
+}
+
+/// Gives a server that is not ready more time, or says why it gets none.
+fn more_time(
+    process: Option<&mut Process>,
+    setting: &Setting<'_>,
+    address: &str,
+    until: Instant,
+    fault: &Fault,
+) -> Result<(), Failure> {
+    let Some(process) = process else {
+        let way_out = fault.kind.way_out();
+        let why = format!("at {address} cannot be asked: {fault}; {way_out}");
+        return Err(unready(&why, None, setting));
+    };
+    if process.runs() && Instant::now() < until {
+        std::thread::sleep(PROBE);
+        return Ok(());
+    }
+    let why = format!("{} ({fault})", overdue(setting));
+    Err(unready(&why, Some(process), setting))
+}
+
+/// That the limit is reached, and what can be done.
+fn overdue(setting: &Setting<'_>) -> String {
+    let seconds = setting.spec.start.as_secs_f64();
+    format!("was not ready within {seconds} s: raise [server] start, or see its log")
+}
+
+/// Why a server is of no use; that it has ended says more than what follows from it.
+fn unready(why: &str, process: Option<&mut Process>, setting: &Setting<'_>) -> Failure {
+    let variant = &setting.spec.variant;
+    let message = match process {
+        None => format!("the server of {variant} {why}"),
+        Some(process) => {
+            let end = process.end();
+            let why = end.map_or_else(
+                || why.to_owned(),
+                |exit| format!("ended before it was ready ({exit}): try that command by hand"),
+            );
+            let (shown, last) = (process.shown(), process.last_words());
+            format!("the server of {variant}, `{shown}`, {why}{last}")
+        }
+    };
+    failure(FailureKind::Engine, message)
 }
 
 fn owned(opened: Opened, process: Option<Process>, variant: &str) -> Opened {
@@ -145,16 +217,19 @@ fn started(
     setting: &Setting<'_>,
     command: &contract::spec::Command,
     found: &Identified,
-    output: Output,
-    port: Option<u16>,
+    port: u16,
 ) -> Result<Process, Failure> {
-    let threads = setting.threads.to_string();
-    let port = port.map_or_else(String::new, |port| port.to_string());
-    let filled = command.filled(&[
-        (MODEL, &setting.spec.model),
+    let (threads, port) = (setting.threads.to_string(), port.to_string());
+    let values = [
+        (MODEL, setting.spec.model.as_str()),
         (THREADS, &threads),
         (PORT, &port),
-    ]);
+    ];
+    let filled = command.filled(&values);
+    let output = match setting.spec.protocol.has_address() {
+        true => Output::Logged,
+        false => Output::Spoken,
+    };
     Process::start(found, &filled, output).map_err(|error| {
         let message = format!(
             "failed to start `{}` for {}: {error}; correct the command or its directory in the plan",
@@ -163,54 +238,6 @@ fn started(
         );
         failure(FailureKind::BadAssignment, message)
     })
-}
-
-/// A port of this host that nobody listens on now.
-fn free_port() -> Result<u16, Failure> {
-    let free = TcpListener::bind(("127.0.0.1", 0)).and_then(|listener| listener.local_addr());
-    free.map(|address| address.port()).map_err(|error| {
-        let message = format!("failed to find a free port for the server: {error}");
-        failure(FailureKind::Engine, message)
-    })
-}
-
-/// Lets a server that is not ready have more time, or says why it gets none.
-fn wait(
-    process: &mut Process,
-    spec: &ServerSpec,
-    until: Instant,
-    fault: &openai::fault::Fault,
-) -> Result<(), Failure> {
-    let why = match process.runs() {
-        true if Instant::now() < until => {
-            std::thread::sleep(BETWEEN_ASKING);
-            return Ok(());
-        }
-        true => format!(
-            "was not ready within {} s ({fault}); raise `server.start`, or look at its command",
-            spec.start.as_secs_f64()
-        ),
-        false => match process.end() {
-            Some(exit) => format!("ended before it was ready ({exit})"),
-            None => "ended before it was ready".to_owned(),
-        },
-    };
-    let message = format!(
-        "the server of {}, `{}`, {why}{}",
-        spec.variant,
-        process.shown(),
-        process.last_words()
-    );
-    Err(failure(FailureKind::Engine, message))
-}
-
-fn unreachable(spec: &ServerSpec, url: &str, fault: &openai::fault::Fault) -> Failure {
-    let message = format!(
-        "the server of {} at {url} cannot be asked: {fault}; {}",
-        spec.variant,
-        fault.kind.way_out()
-    );
-    failure(FailureKind::Engine, message)
 }
 
 /// A wrapper that runs something else would measure what nobody has identified. That a script may

@@ -1,5 +1,5 @@
-//! The requests that an engine behind pipes holds, and whether the engine's lines about them are
-//! valid. Pure; must not know how anything is sent.
+//! Requests that an engine of its own holds, and whether what it says of them makes sense. Pure;
+//! must not know how anything is sent.
 //!
 //! ```text
 //! held ─started→ running ─tokens→ running ─finished, failed, cancelled→ gone
@@ -8,7 +8,8 @@
 
 use std::collections::BTreeMap;
 
-use super::words::Line;
+use contract::engine::{Heard, Why};
+
 use crate::engine::{Counters, Ending, EngineEvent, ErrorKind, StepLoad};
 
 /// The requests that the engine holds.
@@ -82,7 +83,7 @@ impl Held {
     /// Handles a line's events and appends them to `events`.
     pub(super) fn hear(
         &mut self,
-        line: &Line,
+        line: &Heard,
         events: &mut Vec<EngineEvent>,
     ) -> Result<(), Nonsense> {
         for &index in &line.started {
@@ -104,9 +105,9 @@ impl Held {
         let cancelled = line.cancelled.iter();
         let cancelled = cancelled.map(|index| (*index, Ending::Cancelled));
         let refused = line.refused.iter();
-        let refused = refused.map(|(index, why)| (*index, Ending::Refused((*why).into())));
+        let refused = refused.map(|(index, why)| (*index, Ending::Refused(kind(*why))));
         let failed = line.failed.iter();
-        let failed = failed.map(|(index, why)| (*index, Ending::Failed((*why).into())));
+        let failed = failed.map(|(index, why)| (*index, Ending::Failed(kind(*why))));
         for (index, ending) in finished.chain(cancelled).chain(refused).chain(failed) {
             self.end(index, ending, events)?;
         }
@@ -187,13 +188,23 @@ impl Held {
     }
 }
 
+fn kind(why: Why) -> ErrorKind {
+    match why {
+        Why::Overloaded => ErrorKind::Overloaded,
+        Why::TooLong => ErrorKind::TooLong,
+        Why::Invalid => ErrorKind::Invalid,
+        Why::NotFinite => ErrorKind::NotFinite,
+        Why::Internal => ErrorKind::Internal,
+    }
+}
+
 #[cfg(test)]
 mod tests {
-    use super::super::words::parse;
     use super::*;
 
     fn hear(held: &mut Held, line: &str) -> Result<Vec<EngineEvent>, Nonsense> {
-        let (line, mut events) = (parse(line.as_bytes()).expect("a line"), Vec::new());
+        let (line, mut events): (Heard, _) =
+            (serde_json::from_str(line).expect("a line"), Vec::new());
         held.hear(&line, &mut events).map(|()| events)
     }
 
