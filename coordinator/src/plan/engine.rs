@@ -88,7 +88,7 @@ impl Tables {
         match kind {
             EngineKind::Linked => self.linked = Some(self.linked.unwrap_or_default().with(flags)),
             EngineKind::Server(_) => {
-                self.server = Some(self.server.unwrap_or_default().with(flags))
+                self.server = Some(self.server.unwrap_or_default().with(flags));
             }
             EngineKind::Native | EngineKind::Sim => {}
         }
