@@ -1,4 +1,5 @@
-//! What can be wrong with the servers of a plan, one sentence each. Must not know how it is found.
+//! Everything that can be wrong with the servers of a plan, one sentence each. Must not know how it
+//! is detected.
 
 /// What can be wrong with servers.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -8,46 +9,46 @@ pub enum ServerProblem {
         "names none: write [server] with a `command`, and a [[server.variant]] for each variant"
     )]
     NoVariant,
-    /// Two of one name.
+    /// Two variants have this name.
     #[error("names `{0}` twice, names must differ")]
     Twice(String),
-    /// Neither started nor found.
+    /// Neither a command nor an address.
     #[error("of `{0}` has neither a `command` nor a `url`: give one of them")]
     Nothing(String),
-    /// Both.
+    /// Both a command and an address.
     #[error("of `{0}` has both a `command` and a `url`: leave one of them out")]
     Both(String),
-    /// An address for what has none.
+    /// An address for a protocol without one.
     #[error("of `{0}` has a `url`, and an exec engine is always started: give a `command`")]
     Address(String),
-    /// A place that nothing fills.
+    /// A placeholder without a value.
     #[error("of `{0}` holds {{program}} in its command: give it a `program`")]
     NoProgram(String),
-    /// A program that nothing uses.
+    /// A program that no command uses.
     #[error(
         "of `{0}` has a `program` that its command does not use: put {{program}} into `command`"
     )]
     UnusedProgram(String),
-    /// It would listen where nobody looks.
+    /// The server would listen on a port that the worker does not know.
     #[error("of `{0}` is not told where to listen: put {{port}} into `command`")]
     NoPort(String),
-    /// It listens nowhere.
+    /// The engine does not listen on a port.
     #[error("of `{0}` holds {{port}}, and an exec engine listens nowhere: leave it out")]
     Port(String),
     /// Options that belong to another protocol.
     #[error("have a table [server.openai], and an {0} engine has no use for it: leave it out")]
     Options(&'static str),
-    /// A slip.
+    /// An unknown placeholder.
     #[error("of `{variant}` holds {found}, which stands for nothing{}", hint(.near))]
     Placeholder {
-        /// Whose.
+        /// The variant.
         variant: String,
         /// As given.
         found: String,
-        /// What was probably meant.
+        /// The most similar placeholder.
         near: Option<String>,
     },
-    /// Whoever waits longer gives up first.
+    /// The worker's load timeout would expire first.
     #[error(
         "may take {start} s until it is ready, longer than `timeouts.load` allows: raise that as well"
     )]

@@ -1,5 +1,5 @@
-//! Servers with the OpenAI interface, from a plan to a verdict. The server is the referee: each
-//! answer is as its flags say.
+//! Servers with the OpenAI interface, from a plan to a verdict. The server is the referee, whose
+//! flags determine its answers.
 
 use std::fs;
 use std::io::{BufRead, BufReader};
@@ -11,7 +11,7 @@ use crate::sandbox::Sandbox;
 
 const COMMAND: &str = r#"["./worker", "referee", "--listen", "127.0.0.1:{port}", "--ttft", "5"]"#;
 
-/// Two variants of a server; `more` is added to the table of servers.
+/// A plan with two variants of a server; `more` is added to the `[server]` table.
 fn plan(sandbox: &Sandbox, command: &str, more: &str) -> String {
     sandbox.plan(&format!(
         r#"

@@ -1,5 +1,5 @@
-//! Servers that break every rule: each request ends once, with a failure that has a name, and
-//! nothing is read without a bound.
+//! Servers that break every rule: each request ends once, with a named failure, and everything that
+//! is read is bounded.
 
 use std::io::Write;
 use std::sync::atomic::Ordering;
@@ -14,7 +14,7 @@ use super::rig::{Bytes, Rig, THREE, headed, stays};
 const FAILED: Ending = Ending::Failed(ErrorKind::Internal);
 const STREAM: &str = "200 OK\r\ncontent-type: text/event-stream";
 
-/// A server that answers with these bytes and closes.
+/// A server that answers with these bytes and closes the connection.
 fn says(bytes: Vec<u8>) -> Bytes {
     Bytes::serve(move |stream, _| {
         stream.write_all(&bytes)?;
@@ -22,7 +22,7 @@ fn says(bytes: Vec<u8>) -> Bytes {
     })
 }
 
-/// How a request ends there, and the one failure that is told of it.
+/// How a request ends there, and the one failure that is reported.
 fn end(bytes: Vec<u8>) -> (Ending, String) {
     let server = says(bytes);
     let mut rig = Rig::new(server.address);
@@ -177,7 +177,7 @@ fn streams_that_are_no_answer_are_named() {
     );
 }
 
-/// Writes blocks until the other side has enough.
+/// Writes blocks until the client closes the connection.
 fn endless(head: &'static [u8], block: &'static [u8]) -> Bytes {
     Bytes::serve(move |stream, _| {
         stream.write_all(head)?;
@@ -214,7 +214,7 @@ fn a_head_or_a_line_without_an_end_is_read_to_a_bound() {
         while server.written.load(Ordering::Relaxed) == 0 && began.elapsed().as_secs() < 20 {
             std::thread::sleep(Duration::from_millis(10));
         }
-        // What the system's buffers took, at most.
+        // The most that the system's buffers can have taken.
         let written = server.written.load(Ordering::Relaxed);
         assert!(
             (1..64 << 20).contains(&written),
@@ -276,7 +276,7 @@ fn connections_are_used_again_and_opened_when_the_server_closed_them() {
     let mut rig = Rig::new(server.address);
     for _ in 0..5 {
         assert_eq!(rig.one(), Ending::Finished);
-        // The end of a connection takes its way through the system.
+        // The end of a connection takes some time to arrive.
         std::thread::sleep(Duration::from_millis(100));
     }
     assert_eq!(server.connections.load(Ordering::Relaxed), 2);
@@ -287,7 +287,7 @@ fn connections_are_used_again_and_opened_when_the_server_closed_them() {
         "{facts:?}"
     );
 
-    // Also without a rest in between.
+    // The same without a pause in between.
     let opened = server.connections.load(Ordering::Relaxed);
     let mut rig = Rig::new(server.address);
     (0..20).for_each(|_| assert_eq!(rig.one(), Ending::Finished));
@@ -313,7 +313,7 @@ fn nobody_there_is_a_sentence() {
     assert!(message.contains("nobody listens"), "{message}");
 }
 
-/// A server that ends while it answers takes the engine with it: what follows would measure nothing.
+/// If a server ends while it answers, the engine is down: later requests would measure nothing.
 #[test]
 fn a_server_that_ends_in_the_middle_is_down() {
     let listener = std::net::TcpListener::bind("127.0.0.1:0").expect("a port is free");
@@ -343,8 +343,8 @@ fn a_server_that_ends_in_the_middle_is_down() {
     assert!(again.is_err(), "nothing is taken any more");
 }
 
-/// Answers with bytes changed, cut and doubled at random: every request ends once, and the client
-/// goes on.
+/// Answers with bytes that are changed, cut and doubled at random: every request ends once, and the
+/// client continues.
 #[test]
 fn mutated_answers_end_every_request_once() {
     const REQUESTS: u64 = 300;

@@ -1,6 +1,6 @@
-//! Connections to a server: HTTP/1.1, kept alive, one request at a time on each. Nothing is tried
-//! twice and no proxy is asked. Owns when bytes came: the clock is read as they leave the kernel.
-//! Must not know what is asked.
+//! Connections to a server: HTTP/1.1, kept alive, one request at a time on each. There are no
+//! retries and no proxies. Owns the arrival times of bytes: the clock is read as they leave the
+//! kernel. Must not know the content of requests.
 
 use std::cell::{Cell, RefCell};
 use std::io;
@@ -22,37 +22,37 @@ use tokio::time::timeout;
 use super::fault::{Fault, Kind};
 use crate::engine::Time;
 
-/// Bytes that the head of an answer may have, and that are read at once.
+/// Maximum bytes of an answer's head, and bytes that are read at once.
 const BUFFER: usize = 64 << 10;
-/// Lines that the head of an answer may have.
+/// Maximum number of lines of an answer's head.
 const HEADERS: usize = 100;
-/// How long a connection may rest and be used again: servers close theirs after five seconds.
+/// How long a connection may be idle and still be used: servers close idle ones after five seconds.
 const REST: Duration = Duration::from_secs(4);
 
-/// How long a connection may take to see that it is free.
+/// Time within which a connection must report that it is free.
 const SETTLING: Duration = Duration::from_millis(5);
 
 /// Connections to one server.
 pub(super) struct Links {
     addresses: Vec<SocketAddr>,
     time: Arc<dyn Time>,
-    /// The one that rested shortest is last.
+    /// The most recently used connection is last.
     idle: RefCell<Vec<Link>>,
     close: bool,
 }
 
 /// A connection that is free for a request.
 pub(super) struct Link {
-    /// Sends one.
+    /// Sends requests.
     pub(super) sender: SendRequest<Full<Bytes>>,
     arrived: Rc<Cell<Duration>>,
     used: Duration,
-    /// What opening it took; unset where it was used before.
+    /// Time that opening it took; unset if it was used before.
     pub(super) opened: Option<Duration>,
 }
 
 impl Links {
-    /// None yet.
+    /// No connection yet.
     pub(super) fn new(addresses: Vec<SocketAddr>, time: Arc<dyn Time>, close: bool) -> Self {
         Self {
             addresses,
@@ -62,7 +62,7 @@ impl Links {
         }
     }
 
-    /// A connection that rested, or a new one.
+    /// An idle connection, or a new one.
     ///
     /// # Errors
     /// When the server cannot be reached.
@@ -71,7 +71,8 @@ impl Links {
             if self.time.now().saturating_sub(link.used) >= REST {
                 continue;
             }
-            // It may not have noticed yet that its last answer is over; one that is closed has.
+            // An open connection may not have processed the end of its last answer yet; a closed
+            // one has.
             if let Ok(Ok(())) = timeout(SETTLING, link.sender.ready()).await {
                 return Ok(link);
             }
@@ -92,7 +93,7 @@ impl Links {
         }
     }
 
-    /// Whether nobody listens any more. It is asked where a connection broke, and sends nothing.
+    /// Whether the server no longer listens. Checked after a connection broke; sends nothing.
     pub(super) async fn is_gone(&self) -> bool {
         let refused = self.connect().await.err();
         refused.is_some_and(|fault| fault.kind == Kind::Gone)
@@ -130,7 +131,7 @@ impl Links {
             .handshake(io)
             .await
             .map_err(|error| failed(&error))?;
-        // What becomes of it is told to whoever waits for the answer.
+        // The task that waits for the answer receives the result.
         tokio::task::spawn_local(async { drop(connection.await) });
         let now = self.time.now();
         Ok(Link {
@@ -143,13 +144,13 @@ impl Links {
 }
 
 impl Link {
-    /// When the last bytes came.
+    /// Arrival time of the last bytes.
     pub(super) fn arrived(&self) -> Duration {
         self.arrived.get()
     }
 }
 
-/// A stream that remembers when bytes came.
+/// A stream that records when bytes arrived.
 struct Stamped {
     stream: TcpStream,
     time: Arc<dyn Time>,

@@ -1,5 +1,5 @@
-//! The thread on which all connections to a server live: takes requests, runs each as a task, and
-//! tells the sink what comes. Must not know plans or HTTP.
+//! The thread that owns all connections to a server: takes requests, runs each as a task, and
+//! reports events to the sink. Must not know plans or HTTP.
 
 use std::cell::RefCell;
 use std::collections::HashMap;
@@ -25,19 +25,19 @@ use super::link::{Link, Links};
 use super::prompts::Prompts;
 use crate::engine::{Ending, EngineEvent, EngineRequest, ErrorKind, StepSink, Time};
 
-/// How long a document may take.
+/// Maximum time for a document.
 const PATIENCE: Duration = Duration::from_secs(30);
 
-/// How long a process that ends may still listen after its connections broke.
+/// How long a process that is ending may still listen after its connections broke.
 const ENDING: Duration = Duration::from_millis(50);
 
-/// What the thread is told.
+/// A command to the thread.
 pub(super) enum Command {
-    /// Fetch a document, and answer.
+    /// Fetches a document, and replies.
     Fetch(Fetch),
-    /// Requests in this form from now on.
+    /// Sends requests in this form from now on.
     Use(Form),
-    /// Answer these.
+    /// Sends these requests.
     Submit(Vec<EngineRequest>),
 }
 
@@ -48,10 +48,10 @@ pub(super) struct Fetch {
     pub(super) reply: SyncSender<Result<Option<Value>, Fault>>,
 }
 
-/// Bodies and prompts, as both threads hold them.
+/// Bodies and prompts, shared by both threads.
 pub(super) type Form = Arc<(Bodies, Prompts)>;
 
-/// What both threads hold.
+/// State shared by both threads.
 #[derive(Default)]
 pub(super) struct Shared {
     pub(super) counts: Mutex<Counts>,
@@ -67,7 +67,7 @@ pub(super) struct Mark {
     pub(super) bell: Notify,
 }
 
-/// What a desk is made of: it cannot move between threads, and its parts can.
+/// The parts of a desk, which can move between threads; a desk cannot.
 pub(super) struct Parts {
     pub(super) addresses: Vec<SocketAddr>,
     pub(super) time: Arc<dyn Time>,
@@ -76,7 +76,7 @@ pub(super) struct Parts {
     pub(super) sink: Box<dyn StepSink>,
 }
 
-/// The thread's own things.
+/// State of the thread.
 pub(super) struct Desk {
     links: Links,
     common: Common,
@@ -96,8 +96,8 @@ impl Desk {
         }
     }
 
-    /// Until nobody can command any more. Tasks that are left then are dropped, and their
-    /// connections with them.
+    /// Runs until no sender of commands is left. Remaining tasks are then dropped, together with
+    /// their connections.
     pub(super) async fn run(self, mut commands: UnboundedReceiver<Command>) {
         let desk = Rc::new(self);
         let tasks = LocalSet::new();
@@ -122,7 +122,7 @@ impl Desk {
         let document = timeout(PATIENCE, document).await.unwrap_or_else(|_| {
             Err(Kind::Cut.of(format!("{} took longer than {PATIENCE:?}", fetch.path)))
         });
-        // Who asked may have given up.
+        // The requesting thread may have given up.
         drop(fetch.reply.send(document));
     }
 
@@ -160,7 +160,7 @@ impl Desk {
             }
             Some(Err(fault)) => {
                 lock(&self.shared.counts).failures.count(&fault);
-                // Without a server nothing that follows would be a measurement of it.
+                // Without a server, later requests would not measure it.
                 match self.is_gone(&fault).await {
                     true => self.down(),
                     false => self.ended(index, fault.kind.ending()),
@@ -169,7 +169,7 @@ impl Desk {
         }
     }
 
-    /// `None` where it cannot be asked at all.
+    /// `None` if the request cannot be sent at all.
     async fn ask(
         &self,
         request: &EngineRequest,
@@ -195,7 +195,7 @@ impl Desk {
         match fault.kind {
             Kind::Gone => true,
             Kind::Cut | Kind::NoEnd => {
-                // A process that ends may lose its connections before it stops listening.
+                // A process that is ending may lose its connections before it stops listening.
                 sleep(ENDING).await;
                 self.links.is_gone().await
             }
@@ -203,7 +203,7 @@ impl Desk {
         }
     }
 
-    /// All that it held is over.
+    /// Ends all requests: the engine is down.
     fn down(&self) {
         if !self.shared.down.swap(true, Ordering::AcqRel) {
             self.sink.borrow_mut().happened(&[EngineEvent::Down]);
@@ -218,7 +218,7 @@ impl Desk {
     }
 }
 
-/// Tells the sink what comes of one request.
+/// Reports the events of one request to the sink.
 struct Telling<'a> {
     desk: &'a Desk,
     index: u32,
@@ -247,13 +247,13 @@ impl Listener for Telling<'_> {
     }
 }
 
-/// Tells that the engine broke down where a task of it panics.
+/// Reports the engine as down if one of its tasks panics.
 struct Watch<'a>(&'a Desk);
 
 impl Drop for Watch<'_> {
     fn drop(&mut self) {
         if std::thread::panicking() && !self.0.shared.down.swap(true, Ordering::AcqRel) {
-            // It may have panicked in the sink.
+            // The panic may have happened in the sink.
             if let Ok(mut sink) = self.0.sink.try_borrow_mut() {
                 sink.happened(&[EngineEvent::Down]);
             }
@@ -261,7 +261,7 @@ impl Drop for Watch<'_> {
     }
 }
 
-/// Nothing is left half-done under these locks.
+/// No operation under these locks leaves data half-written.
 pub(super) fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
