@@ -164,7 +164,7 @@ impl Server {
                 chat,
                 &text,
                 None,
-                self.usage(prompt, sent, UsageAt::EachChunk),
+                &self.usage(prompt, sent, UsageAt::EachChunk),
             );
             connection.event(&chunk.to_string()).await?;
             self.log.borrow_mut()[number as usize]
@@ -176,7 +176,7 @@ impl Server {
         }
         let finish = if tokens < asked { "stop" } else { "length" };
         connection
-            .event(&chunk(chat, "", Some(finish), Value::Null).to_string())
+            .event(&chunk(chat, "", Some(finish), &Value::Null).to_string())
             .await?;
         let usage = self.usage(prompt, sent, UsageAt::End);
         if !usage.is_null() {
@@ -208,7 +208,7 @@ impl Server {
     }
 }
 
-fn chunk(chat: bool, text: &str, finish: Option<&str>, usage: Value) -> Value {
+fn chunk(chat: bool, text: &str, finish: Option<&str>, usage: &Value) -> Value {
     let mut choice = json!({"index": 0, "finish_reason": finish});
     match chat {
         true => choice["delta"] = json!({ "content": text }),
