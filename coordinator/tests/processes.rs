@@ -27,6 +27,8 @@ mod layouts;
 mod losses;
 #[path = "processes/modes.rs"]
 mod modes;
+#[path = "processes/openai.rs"]
+mod openai;
 #[path = "processes/outputs.rs"]
 mod outputs;
 #[path = "processes/resume.rs"]

@@ -43,7 +43,7 @@ pub struct ServerPlan {
     pub env: BTreeMap<String, String>,
     /// Options for a server with the OpenAI interface.
     #[serde(skip_serializing_if = "OpenAiSpec::is_default")]
-    pub openai: OpenAiSpec,
+    pub openai: Box<OpenAiSpec>,
     /// The variants, baseline first.
     #[serde(rename = "variant")]
     pub variants: Vec<ServerVariant>,
@@ -82,7 +82,7 @@ impl Default for ServerPlan {
             threads: 0,
             start: 60.0,
             env: BTreeMap::new(),
-            openai: OpenAiSpec::default(),
+            openai: Box::default(),
             variants: Vec::new(),
         }
     }

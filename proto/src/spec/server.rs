@@ -47,7 +47,7 @@ pub struct ServerSpec {
     pub start: Duration,
     /// Only for [`Protocol::OpenAi`].
     #[serde(default, skip_serializing_if = "OpenAiSpec::is_default")]
-    pub openai: OpenAiSpec,
+    pub openai: Box<OpenAiSpec>,
 }
 
 /// Command or address of a server.

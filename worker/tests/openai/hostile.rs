@@ -287,6 +287,12 @@ fn connections_are_used_again_and_opened_when_the_server_closed_them() {
         "{facts:?}"
     );
 
+    // Also without a rest in between.
+    let opened = server.connections.load(Ordering::Relaxed);
+    let mut rig = Rig::new(server.address);
+    (0..20).for_each(|_| assert_eq!(rig.one(), Ending::Finished));
+    assert_eq!(server.connections.load(Ordering::Relaxed), opened + 1);
+
     let close = OpenAiSpec {
         close: true,
         ..OpenAiSpec::default()

@@ -56,7 +56,7 @@ pub(crate) fn spec(protocol: Protocol, line: &[&str]) -> ServerSpec {
         model: String::new(),
         threads: 1,
         start: PATIENCE,
-        openai: contract::spec::OpenAiSpec::default(),
+        openai: Box::default(),
     }
 }
 

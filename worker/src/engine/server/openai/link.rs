@@ -17,6 +17,7 @@ use hyper::client::conn::http1::{Builder, SendRequest};
 use hyper_util::rt::TokioIo;
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::net::TcpStream;
+use tokio::time::timeout;
 
 use super::fault::{Fault, Kind};
 use crate::engine::Time;
@@ -27,6 +28,9 @@ const BUFFER: usize = 64 << 10;
 const HEADERS: usize = 100;
 /// How long a connection may rest and be used again: servers close theirs after five seconds.
 const REST: Duration = Duration::from_secs(4);
+
+/// How long a connection may take to see that it is free.
+const SETTLING: Duration = Duration::from_millis(5);
 
 /// Connections to one server.
 pub(super) struct Links {
@@ -63,8 +67,12 @@ impl Links {
     /// # Errors
     /// When the server cannot be reached.
     pub(super) async fn get(&self) -> Result<Link, Fault> {
-        while let Some(link) = self.rested() {
-            if link.is_usable(self.time.now()) {
+        while let Some(mut link) = self.rested() {
+            if self.time.now().saturating_sub(link.used) >= REST {
+                continue;
+            }
+            // It may not have noticed yet that its last answer is over; one that is closed has.
+            if let Ok(Ok(())) = timeout(SETTLING, link.sender.ready()).await {
                 return Ok(link);
             }
         }
@@ -138,10 +146,6 @@ impl Link {
     /// When the last bytes came.
     pub(super) fn arrived(&self) -> Duration {
         self.arrived.get()
-    }
-
-    fn is_usable(&self, now: Duration) -> bool {
-        self.sender.is_ready() && now.saturating_sub(self.used) < REST
     }
 }
 

@@ -14,7 +14,7 @@ use serde_json::Value;
 use tokio::sync::Notify;
 use tokio::sync::mpsc::UnboundedReceiver;
 use tokio::task::LocalSet;
-use tokio::time::timeout;
+use tokio::time::{sleep, timeout};
 
 use super::answer::{Arrival, Whole};
 use super::body::Bodies;
@@ -27,6 +27,9 @@ use crate::engine::{Ending, EngineEvent, EngineRequest, ErrorKind, StepSink, Tim
 
 /// How long a document may take.
 const PATIENCE: Duration = Duration::from_secs(30);
+
+/// How long a process that ends may still listen after its connections broke.
+const ENDING: Duration = Duration::from_millis(50);
 
 /// What the thread is told.
 pub(super) enum Command {
@@ -191,7 +194,11 @@ impl Desk {
     async fn is_gone(&self, fault: &Fault) -> bool {
         match fault.kind {
             Kind::Gone => true,
-            Kind::Cut | Kind::NoEnd => self.links.is_gone().await,
+            Kind::Cut | Kind::NoEnd => {
+                // A process that ends may lose its connections before it stops listening.
+                sleep(ENDING).await;
+                self.links.is_gone().await
+            }
             _ => false,
         }
     }
