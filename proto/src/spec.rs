@@ -92,7 +92,7 @@ pub enum EngineSpec {
     /// An engine that the worker program links besides these.
     Linked(LinkedSpec),
     /// A program of its own, reached over a protocol.
-    Server(ServerSpec),
+    Server(Box<ServerSpec>),
 }
 
 impl EngineSpec {

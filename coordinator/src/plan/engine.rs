@@ -21,7 +21,7 @@ pub enum EnginePlan {
     /// An engine that the measured program links.
     Linked(LinkedPlan),
     /// A separate program, reached over a protocol.
-    Server(Protocol, ServerPlan),
+    Server(Protocol, Box<ServerPlan>),
 }
 
 /// The meaning of variants.
@@ -61,7 +61,7 @@ impl Tables {
             EngineKind::Sim => EnginePlan::Sim(self.sim.unwrap_or_default()),
             EngineKind::Linked => EnginePlan::Linked(self.linked.unwrap_or_default()),
             EngineKind::Server(protocol) => {
-                EnginePlan::Server(protocol, self.server.unwrap_or_default())
+                EnginePlan::Server(protocol, Box::new(self.server.unwrap_or_default()))
             }
         }
     }
@@ -73,7 +73,7 @@ impl Tables {
             EnginePlan::Native(of) => tables.native = Some(of),
             EnginePlan::Sim(of) => tables.sim = Some(of),
             EnginePlan::Linked(of) => tables.linked = Some(of),
-            EnginePlan::Server(_, of) => tables.server = Some(of),
+            EnginePlan::Server(_, of) => tables.server = Some(*of),
         }
         tables
     }
@@ -161,7 +161,7 @@ impl EnginePlan {
             Self::Linked(linked) => EngineSpec::Linked(linked.spec()),
             Self::Sim(sim) => EngineSpec::Sim(sim.params(variant).spec()),
             Self::Server(protocol, server) => {
-                EngineSpec::Server(server.spec(*protocol, model, variant))
+                EngineSpec::Server(Box::new(server.spec(*protocol, model, variant)))
             }
         }
     }

@@ -11,6 +11,8 @@ fn with_runs() -> Workplace {
     let workplace = Workplace::new();
     for name in [
         "docs/stall.toml",
+        "docs/examples/exec",
+        "docs/examples/grpc",
         "docs/trace.jsonl",
         "scripts",
         // A new project depends on this library.
@@ -139,6 +141,13 @@ fn the_page_on_linked_engines_can_be_typed() {
 #[test]
 fn the_pages_on_keeping_and_hosts_can_be_typed() {
     ["docs/store.md", "docs/fleet.md", "CONTRIBUTING.md"]
+        .iter()
+        .for_each(|page| holds(page));
+}
+
+#[test]
+fn the_pages_on_engines_of_their_own_can_be_typed() {
+    ["docs/exec-engine.md", "docs/grpc-engine.md"]
         .iter()
         .for_each(|page| holds(page));
 }

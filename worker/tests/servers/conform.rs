@@ -79,11 +79,7 @@ fn a_grpc_engine_that_loses_a_token_does_not() {
 }
 
 /// The example in Rust, compiled into this test.
-#[expect(
-    dead_code,
-    clippy::cast_possible_truncation,
-    reason = "its main is for others; a token is below 1000"
-)]
+#[expect(dead_code, reason = "its main is for others")]
 mod rust_example {
     include!("../../../docs/examples/grpc/engine.rs");
 

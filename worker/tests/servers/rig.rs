@@ -65,7 +65,10 @@ pub(crate) fn open(
     demand: Demand,
     sink: Box<dyn StepSink>,
 ) -> Result<Opened, Failure> {
-    let (spec, time) = (EngineSpec::Server(spec.clone()), Clock::monotonic());
+    let (spec, time) = (
+        EngineSpec::Server(Box::new(spec.clone())),
+        Clock::monotonic(),
+    );
     engine::open(
         Engines::default(),
         &spec,
