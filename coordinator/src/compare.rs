@@ -104,7 +104,7 @@ pub struct Cell {
     pub alpha: f64,
     /// Rounds done, and rounds planned.
     pub rounds: (u32, u32),
-    /// Time that one more round of the whole run takes; `None` if it is not known.
+    /// Time of one more round of the whole run; `None` if unknown.
     pub round_time: Option<Duration>,
     /// Whether this measurement can be trusted.
     pub assessment: Assessment,

@@ -1,5 +1,5 @@
-//! Any bytes as the stream of a server, in any pieces: refused, or the same events whatever the
-//! pieces, in bounded memory. The first byte says how large they are.
+//! Any bytes as the stream of a server, in any pieces: either refused, or the same events for all
+//! pieces, in bounded memory. The first byte sets the size of the pieces.
 #![no_main]
 
 use libfuzzer_sys::fuzz_target;

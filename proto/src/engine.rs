@@ -1,5 +1,5 @@
-//! What a worker and an engine that is a program of its own say to each other, as JSON and on gRPC
-//! alike. Owns the words; must not know what follows from them.
+//! The messages between a worker and an engine that is a separate program, the same in JSON and on
+//! gRPC. Owns the messages; must not know what follows from them.
 
 use std::sync::Arc;
 
@@ -8,11 +8,11 @@ use serde::{Deserialize, Serialize, Serializer};
 /// Version of the protocol.
 pub const VERSION: u32 = 1;
 
-/// To the engine.
+/// A message to the engine.
 #[derive(Clone, Debug, PartialEq, Serialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Said {
-    /// The first word.
+    /// The first message.
     Open(Open),
     /// These requests, all at once.
     Submit(Vec<Asked>),
@@ -27,22 +27,22 @@ pub enum Said {
 /// What will be asked of it.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct Open {
-    /// [`VERSION`].
+    /// Equals [`VERSION`].
     pub protocol: u32,
-    /// Requests in flight at most.
+    /// Greatest number of requests in flight.
     pub concurrency: u32,
     /// Prompt and output of the longest.
     pub tokens_per_request: u32,
-    /// Where the model lies, if the plan says so.
+    /// Location of the model, if the plan names it.
     pub model: String,
-    /// Threads that it may use.
+    /// Number of threads that it may use.
     pub threads: u32,
 }
 
 /// One request.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct Asked {
-    /// Names it.
+    /// Identifies the request.
     pub index: u32,
     /// What is asked.
     #[serde(serialize_with = "tokens")]
@@ -51,21 +51,21 @@ pub struct Asked {
     pub max_new_tokens: u32,
 }
 
-/// From the engine: what happened together.
+/// A message of the engine: events that happened together.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct Heard {
-    /// It is open.
+    /// The engine is open.
     pub ready: Option<Ready>,
-    /// Work on these begins.
+    /// Work on these requests begins.
     pub started: Vec<u32>,
-    /// One more token of each: index and token.
+    /// One more token for each: index and token.
     pub tokens: Vec<(u32, u32)>,
     /// Answered in full.
     pub finished: Vec<u32>,
     /// Let go as asked.
     pub cancelled: Vec<u32>,
-    /// Not taken.
+    /// Refused without work.
     pub refused: Vec<(u32, Why)>,
     /// Given up.
     pub failed: Vec<(u32, Why)>,
@@ -77,23 +77,23 @@ pub struct Heard {
 #[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct Ready {
-    /// [`VERSION`].
+    /// Equals [`VERSION`].
     pub protocol: u32,
     /// Its name.
     pub engine: String,
-    /// Names the model by content.
+    /// Identifies the model by content.
     pub model_digest: String,
     /// Weights of the model; 0 if unknown.
     pub parameters: u64,
     /// Bytes of the weights; 0 if unknown.
     pub weight_bytes: u64,
-    /// Tokens of the longest request that it takes.
+    /// Tokens of the longest request that it accepts.
     pub max_context: u32,
-    /// Threads that compute; 0 if unknown.
+    /// Number of threads that compute; 0 if unknown.
     pub threads: u32,
-    /// It turns texts into tokens.
+    /// Whether it turns texts into tokens.
     pub encodes: bool,
-    /// Otherwise each word is one of so many tokens.
+    /// If it does not, each word is one of this number of tokens.
     pub vocabulary: u32,
 }
 
@@ -103,9 +103,9 @@ pub struct Ready {
 pub enum Why {
     /// Its queue is full.
     Overloaded,
-    /// It can never fit.
+    /// The request can never fit.
     TooLong,
-    /// It makes no sense to the model.
+    /// The request is invalid for the model.
     Invalid,
     /// The model computed something that is no finite number.
     NotFinite,

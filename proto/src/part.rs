@@ -295,7 +295,7 @@ pub struct EngineFacts {
     pub engine_processors: Vec<u32>,
     /// Processors that the load's thread may run on; empty if unknown.
     pub load_processors: Vec<u32>,
-    /// Of an engine that is a program of its own; absent for all others.
+    /// For an engine that is a separate program; absent for all others.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub server: Option<ServerFacts>,
 }

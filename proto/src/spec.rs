@@ -96,7 +96,7 @@ pub enum EngineSpec {
 }
 
 impl EngineSpec {
-    /// Its number of threads, where it is told one.
+    /// Its number of threads, if it has this setting.
     pub fn threads_mut(&mut self) -> Option<&mut u32> {
         match self {
             Self::Native(spec) => Some(&mut spec.threads),

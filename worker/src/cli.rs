@@ -44,8 +44,8 @@ pub enum Command {
     Bench(BenchArgs),
     /// Measure the generator limit: the load generator on one core with an engine that does no work
     GeneratorLimit(GeneratorLimitArgs),
-    /// Serve answers whose every token time is drawn beforehand, and write down when they were
-    /// sent: the truth that a load generator is held against
+    /// Serve answers whose token times are all drawn beforehand, and log when they were really
+    /// sent: the reference for a load generator's figures
     Referee(RefereeArgs),
     /// The name of `generator-limit` until version 0.2
     #[command(hide = true)]

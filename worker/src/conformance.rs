@@ -71,7 +71,7 @@ impl Gate {
     }
 }
 
-/// Engines that show no tokens show chunks.
+/// For engines that do not show tokens, chunks count.
 fn brings_token(event: &EngineEvent) -> bool {
     matches!(event, EngineEvent::Token { .. } | EngineEvent::Chunk { .. })
 }
@@ -162,7 +162,7 @@ fn ensure(holds: bool, what: impl FnOnce() -> String) -> Verdict {
     if holds { Ok(()) } else { Err(what()) }
 }
 
-/// Its tokens, or the digest of the text where it shows none.
+/// The answer's tokens, or the digest of its text if the engine does not show tokens.
 fn tokens(story: &[EngineEvent]) -> Vec<u32> {
     let told = |event: &EngineEvent| match event {
         EngineEvent::Token { token, .. } => vec![*token],
@@ -172,7 +172,7 @@ fn tokens(story: &[EngineEvent]) -> Vec<u32> {
     story.iter().flat_map(told).collect()
 }
 
-/// How many tokens it has, and how many events tell them.
+/// Number of tokens of the answer, and number of events that report them.
 fn length(story: &[EngineEvent]) -> (u32, usize) {
     let told = story.iter().find_map(|event| match event {
         EngineEvent::Told { tokens, .. } => Some(*tokens),

@@ -47,7 +47,7 @@ pub enum WorkerError {
         "measure the generator limit: requests were lost or timed out; try again on a less busy machine"
     )]
     GeneratorLimit,
-    /// The referee cannot listen, or not write its log.
+    /// The referee cannot listen, or cannot write its log.
     #[error("run the referee: {0}; look at --listen and --log")]
     Referee(std::io::Error),
     /// A worker was not started by an agent.

@@ -190,7 +190,7 @@ fn calibrate(args: GeneratorLimitArgs, out: &mut Output<Stdout>) -> Result<(), W
     Ok(())
 }
 
-/// Until it is told to end.
+/// Runs the referee until a signal ends it.
 fn referee(args: &RefereeArgs, out: &mut Output<Stdout>) -> Result<(), WorkerError> {
     let referee = Referee::start(args.settings()).map_err(WorkerError::Referee)?;
     print(out, &format!("http://{}\n", referee.address()));

@@ -28,7 +28,7 @@ pub enum Purpose {
     Block = 11,
     /// Arrivals for measuring pacing.
     Floor = 60,
-    /// Fate and token times of a referee's requests; indexed by request.
+    /// Outcome and token times of a referee's requests; indexed by request.
     Referee = 61,
 }
 

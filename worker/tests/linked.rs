@@ -1,6 +1,10 @@
 //! Linked foreign engines: one of each kind conforms, one that breaks each rule does not, and wrong
 //! options in a plan are refused with a sentence that says what to do.
 #![expect(clippy::unwrap_used, reason = "tests")]
+#![expect(
+    clippy::duplicate_mod,
+    reason = "the two kinds of a new project have the same model"
+)]
 
 use std::collections::BTreeMap;
 use std::sync::Arc;

@@ -1,14 +1,14 @@
-//! How long a round took, from the wall clock at the end of its blocks: what turns a number of
-//! rounds into minutes. Nothing here affects a verdict.
+//! How long a round took, from the wall clock at the end of its blocks. Converts a number of rounds
+//! into minutes. Nothing here affects a verdict.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
 use contract::run::BlockDone;
 
-/// Time of a round: the sum over its cells of the median time of their blocks, so that a pause or a
-/// clock that was set changes little. `None` if no block has one before it, or the clock stood
-/// still.
+/// Time of a round: the sum over its cells of the median time of their blocks, so that a pause or
+/// an adjusted clock changes little. `None` if no block has a predecessor, or the clock did not
+/// advance.
 pub(super) fn of_a_round(blocks: &[BlockDone]) -> Option<Duration> {
     let mut ends: Vec<(u64, u32)> = blocks
         .iter()
@@ -24,13 +24,13 @@ pub(super) fn of_a_round(blocks: &[BlockDone]) -> Option<Duration> {
     }
     let mut medians: Vec<u64> = times.into_values().map(median).collect();
     let cells: BTreeSet<u32> = blocks.iter().map(|block| block.cell).collect();
-    // The first block of all has none before it: its cell may have no time of its own.
+    // The first block of all has no predecessor, so its cell may have no time of its own.
     let usual = median(medians.clone());
     medians.resize(cells.len(), usual);
     Some(Duration::from_millis(medians.iter().sum())).filter(|time| !time.is_zero())
 }
 
-/// The upper of two in the middle; zero of none.
+/// The median, with an even number the upper of the middle two; zero without values.
 fn median(mut values: Vec<u64>) -> u64 {
     values.sort_unstable();
     values.get(values.len() / 2).copied().unwrap_or(0)
@@ -58,7 +58,7 @@ mod tests {
     #[test]
     fn a_round_is_as_long_as_its_cells_together_and_a_pause_does_not_count() {
         let seconds = |s| Some(Duration::from_secs(s));
-        // Blocks of 2 s and 3 s in turn, with a night in between.
+        // Blocks of 2 s and 3 s alternate, with a night in between.
         let ends = [
             (0, 2000),
             (1, 5000),
@@ -69,7 +69,7 @@ mod tests {
             (0, 40_005_000),
         ];
         assert_eq!(done(&ends), seconds(5));
-        // One block of each: the first has no time of its own.
+        // One block of each: the first has no time.
         assert_eq!(done(&ends[..2]), seconds(6));
         assert_eq!(done(&ends[..1]), None);
         assert_eq!(done(&[]), None);

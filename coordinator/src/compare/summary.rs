@@ -44,8 +44,8 @@ pub struct ArmSummary {
     /// Effective number of independent latencies among the answered requests, by batch means: a
     /// diagnostic. Null if not every request was kept.
     pub effective_requests: Option<f64>,
-    /// Of an engine that is a program of its own: connections, usage and failures by kind, all
-    /// trials together; absent for all others.
+    /// For an engine that is a separate program: connections, usage and failures by kind, over all
+    /// trials; absent for all others.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub server: Option<ServerFacts>,
 }

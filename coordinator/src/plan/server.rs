@@ -41,7 +41,7 @@ pub struct ServerPlan {
     /// Environment of every variant.
     #[serde(skip_serializing_if = "BTreeMap::is_empty")]
     pub env: BTreeMap<String, String>,
-    /// How a server with the OpenAI interface is asked.
+    /// Options for a server with the OpenAI interface.
     #[serde(skip_serializing_if = "OpenAiSpec::is_default")]
     pub openai: Box<OpenAiSpec>,
     /// The variants, baseline first.

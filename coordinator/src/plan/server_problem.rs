@@ -34,7 +34,7 @@ pub enum ServerProblem {
     /// It listens nowhere.
     #[error("of `{0}` holds {{port}}, and an exec engine listens nowhere: leave it out")]
     Port(String),
-    /// Options of another protocol.
+    /// Options that belong to another protocol.
     #[error("has a table [server.openai], and an {0} engine has no use for it: leave it out")]
     Options(&'static str),
     /// A slip.

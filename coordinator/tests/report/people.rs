@@ -155,7 +155,7 @@ fn few_rounds_are_undecided_for_that_reason() {
     // rounds.
     silent(&text, "too close to the tolerance");
     says(&text, "about 6 rounds would settle it");
-    // Where the clock is known, the rounds are minutes.
+    // If the time of a round is known, rounds are also given in minutes.
     let paced = short(Story {
         b: 0.9,
         rounds: 5,

@@ -59,7 +59,7 @@ pub(crate) struct Story {
     pub(crate) prompts: Option<(u32, u32)>,
     /// Time between the ends of two rounds.
     pub(crate) pace_ms: u64,
-    /// Facts of a server, the same in every part. The failures are those of B alone.
+    /// Facts of a server, the same in every part. Only B has the failures.
     pub(crate) server: Option<ServerFacts>,
 }
 

@@ -33,7 +33,7 @@ fn the_time_between_chunks_is_not_called_that_between_tokens() {
     fits(&full);
     says(&full, "connections opened");
     says(&full, "per-chunk");
-    // The twin: other engines have no such table.
+    // Counter-check: other engines have no such table.
     silent(&Story::default().reported(), "connections opened");
 }
 

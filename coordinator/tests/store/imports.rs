@@ -2,6 +2,7 @@
 //! of an interrupted import, and messages about runs of other versions.
 
 use std::fs;
+use std::io::Write;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Output, Stdio};
 use std::time::Duration;
@@ -71,7 +72,10 @@ fn very_many_notices_cost_little_more_than_their_bytes() {
         let store = dir.path().join(file.file_stem().unwrap());
         peak(import(&store, file))
     });
-    println!("peak of an import: {few} kB with one notice, {many} kB with {MANY}");
+    drop(writeln!(
+        std::io::stdout(),
+        "peak of an import: {few} kB with one notice, {many} kB with {MANY}"
+    ));
     assert!(many < few + MOST_KB, "{few} kB and {many} kB");
     let there = Store::open(&dir.path().join("many")).unwrap();
     assert_eq!(

@@ -24,7 +24,7 @@ fn answer(heard: &Receiver<ToEngine>, say: &mpsc::UnboundedSender<Said>, passes:
     let mut running = BTreeMap::new();
     loop {
         let mut step = FromEngine::default();
-        // Waits when idle, else takes what has come.
+        // Waits when idle, else takes what has arrived.
         let wait = |idle| if idle { heard.recv().ok() } else { heard.try_recv().ok() };
         while let Some(word) = wait(running.is_empty() && step == FromEngine::default()) {
             match word.kind? {

@@ -1,5 +1,5 @@
-//! What a worker knows of an engine that it reaches over a connection: what time between tokens
-//! means there, what the server counts, and which failures there were. Must not know protocols.
+//! Facts about an engine that the worker reaches over a connection: the meaning of the time between
+//! tokens, the server's counts, and its failures. Must not know protocols.
 
 use std::time::Duration;
 
@@ -7,40 +7,41 @@ use serde::{Deserialize, Serialize};
 
 use crate::nanos;
 
-/// Kinds of failure that a part lists at most.
+/// Maximum number of kinds of failure that a part lists.
 pub const FAILURES: usize = 64;
 
-/// Of an engine that is a program of its own.
+/// Facts about an engine that is a separate program.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct ServerFacts {
-    /// What the time between tokens is.
+    /// The meaning of the time between tokens.
     pub itl: Itl,
-    /// Moments at which something of answered requests came: chunks with text, or tokens where
-    /// their moments are known. The histogram of ITL has one value for each but the first of a
+    /// Number of times at which content of answered requests arrived: chunks with text, or tokens
+    /// if their times are known. The histogram of ITL has one value for each except the first of a
     /// request.
     pub moments: u64,
-    /// Answers that ended after the window had opened and whose usage the server told; those that
-    /// ended too late, and those of a run-in that reached into the window, are among them.
+    /// Answers that ended after the window had opened and whose usage the server reported. They
+    /// include answers that ended too late, and answers of a run-in that ended in the window.
     pub with_usage: u64,
-    /// By their usage; our own count is the part's.
+    /// According to the server's usage; the part has our own count.
     pub prompt_tokens: u64,
-    /// By their usage.
+    /// According to the server's usage.
     pub output_tokens: u64,
-    /// By their usage: prompt tokens taken over from earlier requests; null where it tells none.
+    /// According to the server's usage: prompt tokens reused from earlier requests; null if not
+    /// reported.
     pub cached_tokens: Option<u64>,
-    /// By their usage; null where it tells none.
+    /// According to the server's usage; null if not reported.
     pub reasoning_tokens: Option<u64>,
-    /// By their usage: speculated tokens that were accepted; null where it tells none.
+    /// According to the server's usage: speculated tokens that were accepted; null if not reported.
     pub accepted_tokens: Option<u64>,
-    /// In which form prompts were sent and whose tokenizer counted them.
+    /// The form in which prompts were sent, and the tokenizer that counted them.
     pub prompts: String,
     /// Connections opened in the window.
     pub connections: u64,
-    /// Requests sent on a connection that was there already.
+    /// Requests sent on an existing connection.
     pub reused: u64,
-    /// Time spent opening connections, all together.
+    /// Total time spent opening connections.
     #[serde(rename = "connecting_ns", with = "nanos")]
     #[cfg_attr(feature = "schema", schemars(with = "u64"))]
     pub connecting: Duration,
@@ -48,7 +49,7 @@ pub struct ServerFacts {
     pub failures: Vec<FailureCount>,
 }
 
-/// What the time between tokens is.
+/// The meaning of the time between tokens.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
@@ -56,7 +57,7 @@ pub enum Itl {
     /// Between tokens.
     #[default]
     Exact,
-    /// Between chunks of text, each of which may hold several tokens.
+    /// Between chunks of text, each of which may contain several tokens.
     PerChunk,
 }
 
@@ -65,21 +66,21 @@ pub enum Itl {
 #[serde(deny_unknown_fields)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct FailureCount {
-    /// What went wrong.
+    /// The kind.
     pub kind: String,
-    /// How often.
+    /// Number of failures.
     pub count: u64,
-    /// What was said the first time; may be empty.
+    /// The text of the first one; may be empty.
     pub example: String,
-    /// What can be done about it.
+    /// The remedy.
     pub way_out: String,
 }
 
 impl Itl {
-    /// Every kind, in the order of their stored numbers.
+    /// All kinds, in the order of their stored numbers.
     pub const ALL: [Self; 2] = [Self::Exact, Self::PerChunk];
 
-    /// As it reads beside a figure.
+    /// The label beside a figure.
     #[must_use]
     pub fn label(self) -> &'static str {
         match self {
@@ -90,9 +91,9 @@ impl Itl {
 }
 
 impl ServerFacts {
-    /// Adds what another part says. What differs in words stays as it was said first.
+    /// Adds the facts of another part. Texts that differ stay those of the first part.
     pub fn add(&mut self, other: &Self) {
-        // One that is not between tokens makes the whole not so.
+        // If one part's ITL is per chunk, so is the whole.
         if other.itl == Itl::PerChunk {
             self.itl = Itl::PerChunk;
         }

@@ -1,4 +1,4 @@
-//! [`ServerFacts`] to its stored message and back.
+//! Converts [`ServerFacts`] to its stored message and back.
 
 use super::pb;
 use crate::mirror::{Field, Mirror, mirror};

@@ -1,5 +1,5 @@
-//! How a server with the OpenAI HTTP interface is asked: a plan's table `[server.openai]`. Knows
-//! nothing of how the server is started.
+//! Options for a server with the OpenAI HTTP interface: a plan's table `[server.openai]`. Must not
+//! know how the server is started.
 
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
@@ -8,45 +8,46 @@ use serde_json::{Map, Value};
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct OpenAiSpec {
-    /// Which of the interface's two calls.
+    /// Which of the interface's two calls is used.
     #[serde(skip_serializing_if = "is_default")]
     pub endpoint: Endpoint,
-    /// Path that answers with status 200 once the server is ready; empty means `/health`. A server
-    /// that has no such path is ready when it lists its models.
+    /// Path that returns status 200 once the server is ready; empty means `/health`. A server
+    /// without this path is ready when it lists its models.
     #[serde(skip_serializing_if = "String::is_empty")]
     pub health: String,
-    /// The field `model` of every request; empty means the first that `/v1/models` lists.
+    /// The field `model` of every request; empty means the first model that `/v1/models` lists.
     #[serde(skip_serializing_if = "String::is_empty")]
     pub model: String,
-    /// In which form prompts are sent.
+    /// The form in which prompts are sent.
     #[serde(skip_serializing_if = "is_default")]
     pub prompt: PromptForm,
     /// Directory with the `tokenizer.json` that counts and cuts prompts; empty means the server's
-    /// `/tokenize`, and words where it has none.
+    /// `/tokenize`, or words if it has none.
     #[serde(skip_serializing_if = "String::is_empty")]
     pub tokenizer: String,
-    /// Further keys of every request's body, such as `ignore_eos`; they replace ours.
+    /// Additional keys of every request's body, such as `ignore_eos`; they override the default
+    /// keys.
     #[serde(skip_serializing_if = "Map::is_empty")]
     pub body: Map<String, Value>,
-    /// Keys of ours that the server does not take: they are left out.
+    /// Default keys that the server does not accept: they are left out.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub omit: Vec<String>,
-    /// Environment variable of the worker that holds the key; the key itself is in no plan.
+    /// Environment variable of the worker that contains the key; the key itself is in no plan.
     #[serde(skip_serializing_if = "String::is_empty")]
     pub key_variable: String,
-    /// File on the worker's host that holds the key.
+    /// File on the worker's host that contains the key.
     #[serde(skip_serializing_if = "String::is_empty")]
     pub key_file: String,
-    /// Whether every request has a connection of its own.
+    /// Whether every request uses its own connection.
     #[serde(skip_serializing_if = "is_default")]
     pub close: bool,
-    /// Prompt and output tokens that one request may have; zero means what the server says.
+    /// Maximum number of prompt and output tokens of one request; zero means the server's limit.
     #[serde(skip_serializing_if = "is_default")]
     pub max_context: u32,
 }
 
 impl OpenAiSpec {
-    /// Whether nothing is set.
+    /// Whether all options have their defaults.
     #[must_use]
     pub fn is_default(&self) -> bool {
         is_default(self)
@@ -68,7 +69,7 @@ pub enum Endpoint {
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum PromptForm {
-    /// Token ids where the endpoint takes them and the tokenizer is the model's, else text.
+    /// Token ids if the endpoint accepts them and the tokenizer is the model's, else text.
     #[default]
     Auto,
     /// A list of token ids.

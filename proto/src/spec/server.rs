@@ -18,7 +18,7 @@ pub enum Protocol {
     Exec,
     /// The service `bench.engine.v1`.
     Grpc,
-    /// HTTP as OpenAI's interface has it.
+    /// OpenAI's HTTP interface.
     #[serde(rename = "openai")]
     OpenAi,
 }
@@ -45,7 +45,7 @@ pub struct ServerSpec {
     /// Time within which it must be ready.
     #[serde(with = "seconds")]
     pub start: Duration,
-    /// Of [`Protocol::OpenAi`] alone.
+    /// Only for [`Protocol::OpenAi`].
     #[serde(default, skip_serializing_if = "OpenAiSpec::is_default")]
     pub openai: Box<OpenAiSpec>,
 }

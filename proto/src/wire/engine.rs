@@ -1,4 +1,4 @@
-//! The words of [`crate::engine`] as messages of `bench.engine.v1`, and the service that an engine
+//! The messages of [`crate::engine`] as those of `bench.engine.v1`, and the service that an engine
 //! in Rust can implement with the generated types.
 
 use crate::engine::{Heard, Ready, Said, Why};
@@ -23,7 +23,7 @@ pub mod generated {
 
 use generated::to_engine::Kind;
 
-/// To the engine.
+/// Converts a message to the engine.
 #[must_use]
 pub fn said(said: Said) -> ToEngineItem {
     let kind = match said {
@@ -51,7 +51,7 @@ pub fn said(said: Said) -> ToEngineItem {
     ToEngineItem { kind: Some(kind) }
 }
 
-/// From the engine.
+/// Converts a message of the engine.
 #[must_use]
 pub fn heard(item: FromEngineItem) -> Heard {
     let unanswered = |all: Vec<generated::Unanswered>| {

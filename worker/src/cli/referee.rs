@@ -62,7 +62,7 @@ enum UsageName {
 }
 
 impl RefereeArgs {
-    /// What the referee does.
+    /// The referee's settings.
     #[must_use]
     pub fn settings(&self) -> Settings {
         Settings {

@@ -1,5 +1,5 @@
-//! The engine border: what a load driver may ask of an engine and what an engine tells back. An
-//! engine says *what* happened; the [`StepSink`] it is given says *when*. It must not know load
+//! The engine interface: what a load driver may request from an engine, and what an engine reports.
+//! An engine reports *what* happened; its [`StepSink`] records *when*. It must not know load
 //! shapes, recorders, or which variant this binary is.
 
 #[cfg(feature = "native")]
@@ -33,26 +33,26 @@ pub use null::null;
 
 use crate::os::family::Family;
 
-/// An engine that is open. Dropping it cancels what it holds and frees everything.
+/// An open engine. Dropping it cancels its requests and frees everything.
 pub trait Engine: Send {
-    /// Hands over requests, all visible to the engine at once, and empties `batch`. What becomes of
-    /// each is told to the sink; each ends exactly once.
+    /// Submits requests, all visible to the engine at once, and empties `batch`. The sink receives
+    /// the events of each request; each ends exactly once.
     ///
     /// # Errors
-    /// [`ErrorKind::Down`]: none was taken and `batch` is as it was.
+    /// [`ErrorKind::Down`]: no request was accepted, and `batch` is unchanged.
     fn submit(&mut self, batch: &mut Vec<EngineRequest>) -> Result<(), EngineError>;
 
-    /// Asks the engine to let go of a request. It ends as [`Ending::Cancelled`] unless it has ended
-    /// already; for an index it does not hold nothing happens.
+    /// Cancels a request. It ends as [`Ending::Cancelled`] unless it has already ended. An unknown
+    /// index has no effect.
     fn cancel(&mut self, index: u32);
 
-    /// The measured window begins: counters start from zero, scripted faults count from here.
+    /// The measured window begins: counters restart from zero, and scripted faults count from here.
     fn begin_window(&mut self, window: WindowStart);
 
     /// Counts since the window began.
     fn counters(&self) -> Counters;
 
-    /// What a part is to say of it.
+    /// Facts for a part.
     fn facts(&self) -> EngineFacts {
         self.counters().facts()
     }
@@ -63,109 +63,109 @@ pub trait Engine: Send {
     /// When the tokenizer cannot encode it.
     fn encode(&self, text: &str) -> Result<Vec<u32>, EngineError>;
 
-    /// The first thing that was wrong with it, where it can say: one sentence.
+    /// The engine's first error, if it can report it: one sentence.
     fn complaint(&self) -> Option<String> {
         None
     }
 
-    /// The engine as something that lives in virtual time; `None` for those that run by themselves.
+    /// The engine's interface for virtual time; `None` for engines that run in real time.
     fn simulated(&mut self) -> Option<&mut dyn Simulated> {
         None
     }
 }
 
-/// What lives in virtual time moves only when told.
+/// An engine in virtual time advances only when called.
 pub trait Simulated {
-    /// When something next happens, if anything will.
+    /// The time of the next event, if there is one.
     fn next_at(&self) -> Option<Duration>;
 
-    /// Lets everything happen that is due at `now`.
+    /// Handles all events that are due at `now`.
     fn advance(&mut self, now: Duration);
 }
 
-/// Told what happens, synchronously on the engine's step thread.
+/// Receives events, synchronously on the engine's step thread.
 pub trait StepSink: Send {
-    /// A step begins: the requests it starts, it starts now.
+    /// A step begins; the requests that it starts, start now.
     fn begins(&mut self);
 
-    /// What has happened since, all at once.
+    /// The events since then, all at the same time.
     fn happened(&mut self, events: &[EngineEvent]);
 
-    /// The same of what had happened when the step began, and was understood only now.
+    /// The same for events that had arrived when the step began, but were decoded only now.
     fn arrived(&mut self, events: &[EngineEvent]) {
         self.happened(events);
     }
 
-    /// The same of what happened at this instant, on the clock the engine was opened with.
+    /// The same for events at this instant, on the clock with which the engine was opened.
     fn came(&mut self, at: Duration, events: &[EngineEvent]) {
         let _ = at;
         self.happened(events);
     }
 }
 
-/// The time a simulated engine lives in.
+/// The clock of a simulated engine.
 pub trait Time: Send + Sync {
-    /// Since an arbitrary but fixed instant.
+    /// Time since an arbitrary but fixed instant.
     fn now(&self) -> Duration;
 
-    /// Lets this much time pass.
+    /// Waits for this long.
     fn pass(&self, time: Duration);
 
-    /// Whether it only moves when told.
+    /// Whether the time is virtual.
     fn is_virtual(&self) -> bool;
 }
 
 /// One request, already in tokens.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct EngineRequest {
-    /// Names it in every event. Free again once it has ended.
+    /// Identifies it in every event. May be used again once the request has ended.
     pub index: u32,
-    /// What is asked.
+    /// The prompt's tokens.
     pub prompt: Arc<[u32]>,
-    /// Tokens to answer, exactly.
+    /// Number of tokens to answer, exactly.
     pub max_new_tokens: u32,
 }
 
-/// What happened to a request. For one index: at most one `Started`, then tokens or chunks, for
-/// chunks then one `Told`, then one `Ended`.
+/// An event of a request. For each index: at most one `Started`, then tokens or chunks (after
+/// chunks, one `Told`), then one `Ended`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum EngineEvent {
-    /// Work on it began with this step.
+    /// Work on the request began with this step.
     Started {
-        /// Which.
+        /// The request.
         index: u32,
     },
-    /// One more token of its answer.
+    /// One more token of the answer.
     Token {
-        /// Which.
+        /// The request.
         index: u32,
         /// The token.
         token: u32,
     },
-    /// A chunk of its answer with text, from an engine that does not show its tokens.
+    /// A chunk of text of the answer, from an engine that does not show its tokens.
     Chunk {
-        /// Which.
+        /// The request.
         index: u32,
-        /// Tokens that came with it; zero where that is not known.
+        /// Number of tokens in the chunk; zero if unknown.
         tokens: u32,
     },
-    /// What is known of an answer in chunks once it is whole.
+    /// Facts about an answer in chunks, once it is complete.
     Told {
         /// Which.
         index: u32,
-        /// Tokens that it has.
+        /// Number of its tokens.
         tokens: u32,
-        /// Digest of its text: equal answers have equal ones.
+        /// Digest of its text: equal answers have equal digests.
         text: [u32; 2],
     },
-    /// It is over.
+    /// The request has ended.
     Ended {
         /// Which.
         index: u32,
-        /// How.
+        /// How it ended.
         ending: Ending,
     },
-    /// The engine broke down: everything it held is over and nothing more will come.
+    /// The engine broke down: all its requests are over, and no further event follows.
     Down,
 }
 
@@ -174,37 +174,37 @@ pub enum EngineEvent {
 pub enum Ending {
     /// Answered in full.
     Finished,
-    /// Let go as asked.
+    /// Cancelled on request.
     Cancelled,
-    /// Not taken: no work was done.
+    /// Refused: no work was done.
     Refused(ErrorKind),
-    /// Given up.
+    /// Failed.
     Failed(ErrorKind),
-    /// Cut off half-way.
+    /// Cut off in the middle of the answer.
     Disconnected,
 }
 
-/// Classes of error, closed.
+/// Classes of error; a closed set.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum ErrorKind {
-    /// Its queue is full.
+    /// The queue is full.
     Overloaded,
     /// The request can never fit.
     TooLong,
-    /// The request makes no sense to the model.
+    /// The request is invalid for the model.
     Invalid,
-    /// The model computed something that is no finite number.
+    /// The model computed a number that is not finite.
     NotFinite,
-    /// Something broke within.
+    /// An internal error.
     Internal,
-    /// The engine is not running any more.
+    /// The engine is no longer running.
     Down,
 }
 
-/// Why an engine would not do something.
+/// Why an engine call failed.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum EngineError {
-    /// It is not running any more.
+    /// The engine is no longer running.
     #[error("use an engine that has broken down")]
     Down,
     /// A text cannot be turned into tokens.
@@ -218,51 +218,51 @@ pub enum EngineError {
 /// The beginning of the measured window.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct WindowStart {
-    /// When, on the clock the engine was opened with.
+    /// Its time, on the clock with which the engine was opened.
     pub at: Duration,
-    /// Decides fates and tokens of simulated requests: equal for every arm.
+    /// Seed of the failures and tokens of simulated requests: the same for every arm.
     pub requests_seed: u64,
-    /// Draws the durations of simulated steps: differs between slots and arms.
+    /// Seed of the durations of simulated steps: differs between slots and arms.
     pub noise_seed: u64,
 }
 
-/// What an engine counts about itself.
+/// Counters of the engine about itself.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Counters {
     /// Steps.
     pub steps: u64,
-    /// Most sequences in one step.
+    /// Greatest number of sequences in one step.
     pub peak_running: u32,
-    /// Most requests waiting.
+    /// Greatest number of waiting requests.
     pub peak_waiting: u32,
-    /// Most bytes of the key/value cache in use.
+    /// Greatest number of used bytes of the key/value cache.
     pub peak_kv_bytes: u64,
     /// Bytes of the key/value cache, used or not.
     pub kv_bytes_total: u64,
-    /// Time of all steps; zero where the engine does not compute.
+    /// Time of all steps; zero for an engine that does not compute.
     pub stepping: Duration,
     /// Of that, the time of the passes through the model.
     pub computing: Duration,
-    /// Prompt tokens not computed because an earlier prompt began alike.
+    /// Prompt tokens not computed because an earlier prompt had the same prefix.
     pub prefix_hit_tokens: u64,
 }
 
-/// An engine and what it says of itself.
+/// An engine and what it reports about itself.
 pub struct Opened {
     /// Ready for requests.
     pub engine: Box<dyn Engine>,
-    /// What was opened.
+    /// Facts about what was opened.
     pub report: LoadReport,
-    /// Which kernels run.
+    /// The kernels that compute.
     pub kernels: String,
-    /// Processors that the engine's threads may run on; empty where it has none that compute.
+    /// Processors on which the engine's threads may run; empty if it has no threads that compute.
     pub processors: Vec<u32>,
-    /// Its processes, where it is not this one that computes.
+    /// The engine's processes, if another process computes.
     pub family: Option<Family>,
 }
 
 impl EngineRequest {
-    /// Whether it asks something, and for something.
+    /// Whether it has a prompt and requests at least one token.
     #[must_use]
     pub fn makes_sense(&self) -> bool {
         !self.prompt.is_empty() && self.max_new_tokens > 0
@@ -270,7 +270,7 @@ impl EngineRequest {
 }
 
 impl EngineError {
-    /// Its class.
+    /// The class of the error.
     #[must_use]
     pub fn kind(&self) -> ErrorKind {
         match self {
@@ -281,7 +281,7 @@ impl EngineError {
 }
 
 impl EngineEvent {
-    /// Whether a request, or all of them, are over with it.
+    /// Whether this event ends a request, or all of them.
     #[must_use]
     pub fn is_end(self) -> bool {
         matches!(self, Self::Ended { .. } | Self::Down)
@@ -298,7 +298,7 @@ impl Counters {
         self.see(load);
     }
 
-    /// As a part has them; what cannot be counted is zero here and missing there.
+    /// The form in a part. What the engine does not count is zero here and missing there.
     pub(crate) fn facts(self) -> EngineFacts {
         let computes = !self.computing.is_zero();
         EngineFacts {
@@ -326,9 +326,9 @@ impl Counters {
 /// How busy one step was. What an engine does not know stays zero.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct StepLoad {
-    /// Sequences in it, those that ended with it included.
+    /// Sequences in the step, including those that ended with it.
     pub running: u32,
-    /// Requests that wait for a place.
+    /// Waiting requests.
     pub waiting: u32,
     /// Bytes of the key/value cache in use.
     pub kv_bytes: u64,
@@ -338,15 +338,15 @@ pub struct StepLoad {
     pub stepping: Duration,
     /// Of the step, the pass through the model.
     pub computing: Duration,
-    /// Prompt tokens not computed because an earlier prompt began alike.
+    /// Prompt tokens not computed because an earlier prompt had the same prefix.
     pub prefix_hit_tokens: u64,
 }
 
-/// Opens an engine that can carry `demand` on a host that `slots` workers share, and tells `phase`
-/// the name of each phase of loading as it ends. `engines` are those that the program links.
+/// Opens an engine for `demand` on a host that `slots` workers share. Calls `phase` with the name
+/// of each loading phase as it ends. `engines` are those that the program links.
 ///
 /// # Errors
-/// A [`Failure`] with one sentence that names the way out.
+/// A [`Failure`] with one sentence that says what to do.
 pub fn open(
     engines: linked::Engines,
     spec: &EngineSpec,
@@ -371,8 +371,8 @@ pub fn open(
     }
 }
 
-/// Left open (zero), the cores this process may use (affinity and quota of its control group
-/// count) are divided by the slots that share them; at least one thread.
+/// By default (zero), the cores that this process may use (affinity and control group quota count)
+/// are divided by the slots that share them; at least one thread.
 fn threads(asked: u32, slots: u32) -> usize {
     let cores = std::thread::available_parallelism().map_or(1, std::num::NonZero::get);
     shared(asked, cores, slots)

@@ -1,6 +1,6 @@
-//! Everything that reads a clock or a counter: the clock and pacer, the recorder that turns
-//! instants into a part's figures, and what process and host spent. It must not know load shapes or
-//! sessions.
+//! All code that reads a clock or a counter: the clock and pacer, the recorder that turns time
+//! stamps into a part's figures, and the resources that process and host used. It must not know
+//! load shapes or sessions.
 
 mod cgroup;
 mod clock;

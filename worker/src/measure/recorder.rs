@@ -1,6 +1,6 @@
-//! From instants to a part's figures, each metric exactly as [`Metric`] defines it. Everything is
-//! allocated before the start instant; nothing is afterwards. It must not read a clock, nor know
-//! why a request was sent when it was.
+//! Turns time stamps into a part's figures, each metric exactly as [`Metric`] defines it. All
+//! allocation happens before the start instant. It must not read a clock, nor know why a request
+//! was sent when it was.
 
 mod finish;
 mod trace;
@@ -16,13 +16,13 @@ use trace::{Chunks, State, Trace};
 
 use crate::engine::{Ending, EngineEvent};
 
-/// Follows every request of a phase.
+/// Tracks all requests of a phase.
 pub struct Recorder {
     plan: RecordingPlan,
     traces: Vec<Trace>,
-    /// Output tokens, `output_tokens` places a request whose tokens are compared.
+    /// Output tokens: `output_tokens` entries for each request whose tokens are compared.
     tokens: Vec<u32>,
-    /// Their instants, `output_tokens` places for each request in flight.
+    /// Their times: `output_tokens` entries for each request in flight.
     times: Vec<u64>,
     free: Vec<u32>,
     steps: StepLog,
@@ -35,7 +35,7 @@ pub struct Recorder {
 }
 
 impl Recorder {
-    /// A recorder with room for the whole plan.
+    /// A recorder with space for the whole plan.
     #[must_use]
     pub fn new(plan: RecordingPlan) -> Self {
         let (requests, answer) = (plan.requests as usize, plan.output_tokens as usize);
@@ -58,7 +58,7 @@ impl Recorder {
         }
     }
 
-    /// A request was handed to the engine.
+    /// A request was submitted to the engine.
     pub fn sent(&mut self, index: u32, asked: Asked, due: Due, now: Duration) {
         let lane = self
             .free
@@ -90,8 +90,7 @@ impl Recorder {
         };
     }
 
-    /// Something happened to a request. An end is returned the first time only: whatever comes
-    /// after it is ignored.
+    /// An event of a request. Returns an end only the first time; later events are ignored.
     pub fn event(&mut self, at: Duration, event: EngineEvent) -> Option<Ended> {
         match event {
             EngineEvent::Started { index } => self.started(index, at),
@@ -110,15 +109,15 @@ impl Recorder {
         None
     }
 
-    /// A request is over although the engine has not said so.
+    /// Ends a request although the engine has not reported its end.
     pub fn end(&mut self, index: u32, outcome: Outcome, at: Duration) -> Option<Ended> {
         let place = self.place(index);
         let State::InFlight(lane) = self.traces[place].state else {
             return None;
         };
         let trace = self.traces[place];
-        // A turn takes in what has come since it read the clock, and may then give a request up as
-        // of before that.
+        // An iteration handles events that arrived after it read the clock, and may then give a
+        // request up as of an earlier time.
         let done = if outcome == Outcome::Ok {
             trace.last
         } else {
@@ -157,13 +156,13 @@ impl Recorder {
         matches!(self.traces[self.place(index)].state, State::InFlight(_))
     }
 
-    /// What has become of the requests so far.
+    /// The outcomes so far.
     #[must_use]
     pub fn outcomes(&self) -> &Outcomes {
         &self.outcomes
     }
 
-    /// Tokens that came so far, of whatever request.
+    /// Tokens so far, of all requests.
     #[must_use]
     pub fn tokens_so_far(&self) -> u64 {
         self.output_tokens
@@ -206,8 +205,9 @@ impl Recorder {
         }
     }
 
-    /// Its moments are those of its tokens where it tells them, else its own. More moments than an
-    /// answer may have tokens have no place of their own: the last one is where the answer ends.
+    /// Records a chunk. Its times are those of its tokens if it reports their number, else its own.
+    /// If there are more times than an answer may have tokens, the further ones are not stored: the
+    /// last one is the end of the answer.
     fn chunk(&mut self, index: u32, tokens: u32, at: Duration) {
         let (place, at, answer) = (self.place(index), self.offset(at), self.plan.output_tokens);
         let of_window = self.is_of_window(place);
@@ -241,7 +241,7 @@ impl Recorder {
         }
     }
 
-    /// Tokens of one step come at one instant.
+    /// All tokens of a step have the same time.
     fn step(&mut self, at_ns: u64) {
         let same = self.last_step.replace(at_ns) == Some(at_ns);
         let room = self.steps.kept.len() < self.plan.steps_kept();
@@ -253,7 +253,7 @@ impl Recorder {
         }
     }
 
-    /// An answer that is not exactly as long as asked is not the same work and counts as failed.
+    /// An answer of another length than requested is not the same work and counts as failed.
     fn outcome(&self, index: u32, ending: Ending) -> Outcome {
         let trace = &self.traces[self.place(index)];
         let late = trace.last.saturating_sub(trace.intended) > nanos(self.plan.timeout);
@@ -278,7 +278,7 @@ impl Recorder {
         record(Metric::Prefill, span(trace.started, trace.first));
         record(Metric::Decode, decode);
         record(Metric::Service, span(trace.sent, trace.last));
-        // Tokens that came with the first took no time after it.
+        // Tokens that arrived with the first token took no time after it.
         let later = trace.tokens().saturating_sub(trace.chunks.first.max(1));
         if later > 0 {
             record(Metric::Tpot, decode / u64::from(later));
@@ -294,7 +294,7 @@ impl Recorder {
         nanos(at.saturating_sub(self.plan.start))
     }
 
-    /// Those before the window come behind those of it.
+    /// Requests before the window are stored behind those of the window.
     fn place(&self, index: u32) -> usize {
         let share = self.plan.share;
         let (from, index) = if index < RUN_IN {

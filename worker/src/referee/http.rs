@@ -1,25 +1,25 @@
-//! As much HTTP/1.1 as a referee needs: a request with a length, and answers that it writes byte by
-//! byte. Bounded. Must not know what is asked.
+//! The part of HTTP/1.1 that a referee needs: requests with a length, and answers that it writes
+//! byte by byte. Bounded. Must not know the content of requests.
 
 use std::io;
 
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
 
-/// Bytes of a head.
+/// Maximum bytes of a head.
 const HEAD: usize = 64 << 10;
-/// Bytes of a body.
+/// Maximum bytes of a body.
 const BODY: usize = 64 << 20;
 
 /// A request.
 pub(super) struct Request {
     pub(super) path: String,
     pub(super) body: Vec<u8>,
-    /// The connection ends with its answer.
+    /// Whether the connection ends with its answer.
     pub(super) close: bool,
 }
 
-/// A connection with what was read beyond the last request.
+/// A connection, with the bytes that were read beyond the last request.
 pub(super) struct Connection {
     stream: TcpStream,
     read: Vec<u8>,
@@ -33,7 +33,7 @@ impl Connection {
         }
     }
 
-    /// The next request; `None` once the other side has none any more.
+    /// The next request; `None` once the client has closed the connection.
     pub(super) async fn request(&mut self) -> io::Result<Option<Request>> {
         let end = loop {
             if let Some(at) = self.read.windows(4).position(|four| four == b"\r\n\r\n") {
@@ -71,7 +71,7 @@ impl Connection {
         }))
     }
 
-    /// An answer in whole.
+    /// A whole answer.
     pub(super) async fn whole(&mut self, status: &str, body: &str) -> io::Result<()> {
         let length = body.len();
         let text = format!(
@@ -87,7 +87,7 @@ impl Connection {
         self.stream.write_all(head.as_bytes()).await
     }
 
-    /// One event of a stream, in a chunk of its own.
+    /// One event of a stream, in its own chunk.
     pub(super) async fn event(&mut self, data: &str) -> io::Result<()> {
         let event = format!("data: {data}\n\n");
         let chunk = format!("{:x}\r\n{event}\r\n", event.len());

@@ -1,6 +1,6 @@
-//! A server whose every token time is drawn from a seed before the load begins, and that logs when
-//! it really sent what: the truth that a load generator's figures are held against. It speaks the
-//! OpenAI interface with words as tokens. Must not know who measures it.
+//! A server that draws all token times from a seed before the load begins, and logs when it really
+//! sent each token: the reference with which a load generator's figures are compared. It speaks the
+//! OpenAI interface, with words as tokens. Must not know who measures it.
 
 mod http;
 mod script;
@@ -22,22 +22,22 @@ pub use script::{Script, Stall};
 /// What it does.
 #[derive(Clone, Debug)]
 pub struct Settings {
-    /// Where it listens; port 0 takes a free one.
+    /// Address to listen on; port 0 takes a free one.
     pub listen: SocketAddr,
-    /// How its tokens come.
+    /// The times of its tokens.
     pub script: Script,
-    /// Tokens in a chunk.
+    /// Number of tokens in a chunk.
     pub chunk: u32,
-    /// Where usage is told.
+    /// Where the usage is reported.
     pub usage: UsageAt,
-    /// Whether the answers end before their length, as those of a model that stops.
+    /// Whether answers end before the requested length, like those of a model that stops by itself.
     pub stops: bool,
 }
 
-/// Where a server tells its usage.
+/// Where a server reports its usage.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum UsageAt {
-    /// Behind the last chunk.
+    /// After the last chunk.
     #[default]
     End,
     /// In every chunk.
@@ -49,21 +49,21 @@ pub enum UsageAt {
 /// What really happened to one request. Times in nanoseconds since the referee began.
 #[derive(Clone, Debug, Default, PartialEq, Serialize)]
 pub struct Entry {
-    /// In the order in which requests came, from zero.
+    /// Number of the request, in order of arrival, from zero.
     pub request: u64,
-    /// When all of it was there.
+    /// When the request was complete.
     pub received_ns: u64,
     /// When its connection was accepted.
     pub accepted_ns: u64,
-    /// Chunks with text: when each was handed to the kernel, and its tokens.
+    /// Chunks with text: the time at which each was handed to the kernel, and its tokens.
     pub sent: Vec<(u64, u32)>,
     /// Whether it was answered to its end.
     pub whole: bool,
-    /// When the drawn script wanted each chunk.
+    /// When each chunk was due according to the drawn script.
     pub due_ns: Vec<u64>,
 }
 
-/// A referee at work.
+/// A running referee.
 pub struct Referee {
     address: SocketAddr,
     stop: Option<oneshot::Sender<()>>,
@@ -71,10 +71,10 @@ pub struct Referee {
 }
 
 impl Referee {
-    /// Begins to listen, on a thread of its own.
+    /// Begins to listen, on its own thread.
     ///
     /// # Errors
-    /// When the address cannot be had.
+    /// When the address is not available.
     pub fn start(settings: Settings) -> io::Result<Self> {
         let runtime = tokio::runtime::Builder::new_current_thread()
             .enable_all()
@@ -95,13 +95,13 @@ impl Referee {
         })
     }
 
-    /// Where it listens.
+    /// The address on which it listens.
     #[must_use]
     pub fn address(&self) -> SocketAddr {
         self.address
     }
 
-    /// Ends it; what really happened, in order of requests.
+    /// Ends it; returns what really happened, in order of requests.
     #[must_use]
     pub fn stop(mut self) -> Vec<Entry> {
         self.stop = None;
@@ -111,7 +111,7 @@ impl Referee {
 }
 
 impl Referee {
-    /// What really happened until this process is told to end.
+    /// Runs until a signal ends this process; returns what really happened.
     ///
     /// # Errors
     /// When signals cannot be caught.
@@ -121,7 +121,7 @@ impl Referee {
     }
 }
 
-/// One JSON document a request.
+/// Writes one JSON document for each request.
 ///
 /// # Errors
 /// When the file cannot be written.

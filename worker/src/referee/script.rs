@@ -1,19 +1,19 @@
-//! When a referee's tokens are due: drawn from a seed, for as many requests and tokens as there are
-//! rows, before the first request comes. Pure.
+//! When a referee's tokens are due: drawn from a seed for all rows and columns before the first
+//! request arrives. Pure.
 
 use std::time::Duration;
 
 use crate::stream::{Purpose, Stream};
 
-/// Requests drawn; later ones are as those before.
+/// Number of requests drawn; later ones repeat them.
 const ROWS: usize = 4096;
-/// Tokens drawn for each; later ones are as those before.
+/// Number of tokens drawn for each; later ones repeat them.
 const COLUMNS: usize = 256;
 
-/// What is drawn.
+/// Parameters of the draws.
 #[derive(Clone, Debug)]
 pub struct Script {
-    /// Draws everything.
+    /// Seed of all draws.
     pub seed: u64,
     /// Median time from a request to its first token.
     pub ttft: Duration,
@@ -25,11 +25,11 @@ pub struct Script {
     pub errors: f64,
     /// Share of requests that are cut off after half of their tokens.
     pub cuts: f64,
-    /// When nothing is sent.
+    /// Times in which nothing is sent.
     pub stalls: Vec<Stall>,
 }
 
-/// A time in which nothing is sent, since the first request.
+/// A time in which nothing is sent, counted from the first request.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Stall {
     /// Its beginning.
@@ -38,7 +38,7 @@ pub struct Stall {
     pub lasts: Duration,
 }
 
-/// What becomes of a request.
+/// The outcome of a request.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Fate {
     Answered,
@@ -50,7 +50,7 @@ pub(super) enum Fate {
 pub(super) struct Drawn {
     script: Script,
     fates: Vec<Fate>,
-    /// Microseconds: the first token's, then the gaps.
+    /// Microseconds: the first token's time, then the gaps.
     times: Vec<u32>,
 }
 
@@ -69,7 +69,7 @@ impl Default for Script {
 }
 
 impl Drawn {
-    /// Everything that will be needed.
+    /// Draws all times that will be needed.
     pub(super) fn new(script: Script) -> Self {
         let mut times = Vec::with_capacity(ROWS * COLUMNS);
         let mut fates = Vec::with_capacity(ROWS);
@@ -98,9 +98,9 @@ impl Drawn {
         self.fates[row(request)]
     }
 
-    /// How long after what came before it a token of a request is due.
+    /// Time from the previous token of a request, or from its arrival, until this token is due.
     pub(super) fn gap(&self, request: u64, token: u32) -> Duration {
-        // The first column is no gap.
+        // The first column is not a gap.
         let column = match token as usize {
             0 => 0,
             later => 1 + (later - 1) % (COLUMNS - 1),
@@ -108,7 +108,7 @@ impl Drawn {
         Duration::from_micros(self.times[row(request) * COLUMNS + column].into())
     }
 
-    /// When something that is due then is sent: behind the stall that it falls into.
+    /// When something that is due at this time is sent: after the stall that contains this time.
     pub(super) fn outside_of_stalls(&self, due: Duration) -> Duration {
         let stalls = self.script.stalls.iter();
         stalls.fold(due, |due, stall| {

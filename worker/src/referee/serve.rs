@@ -1,4 +1,4 @@
-//! Answers requests as the script says, and writes down when it did. Must not know HTTP's bytes.
+//! Answers requests according to the script, and logs when it did. Must not know the bytes of HTTP.
 
 use std::cell::RefCell;
 use std::io;
@@ -17,7 +17,7 @@ use super::{Entry, Settings, UsageAt, nanos};
 
 /// Words of the answers.
 const WORDS: [&str; 8] = ["so", "it", "was", "that", "they", "came", "and", "went"];
-/// Length of an answer where nobody asks for one.
+/// Default length of an answer.
 const LENGTH: u64 = 16;
 
 struct Server {
@@ -28,7 +28,7 @@ struct Server {
     first: RefCell<Option<Duration>>,
 }
 
-/// Until it is told to stop; what really happened.
+/// Serves until it is stopped; returns what really happened.
 pub(super) async fn serve(
     settings: Settings,
     listener: TcpListener,
@@ -48,7 +48,7 @@ pub(super) async fn serve(
             let Ok((stream, _)) = listener.accept().await else {
                 continue;
             };
-            // Tokens are sent as they come; without it they would wait for each other.
+            // Sends tokens at once; otherwise the kernel would delay and combine them.
             drop(stream.set_nodelay(true));
             let serving = server.clone().connection(Connection::new(stream));
             tokio::task::spawn_local(async { drop(serving.await) });
@@ -58,7 +58,7 @@ pub(super) async fn serve(
         .run_until(async {
             tokio::select! {
                 () = accept => {}
-                // Dropped is stopped too.
+                // Dropping the sender also stops it.
                 _ = stopped => {}
             }
         })
@@ -217,7 +217,7 @@ fn chunk(chat: bool, text: &str, finish: Option<&str>, usage: &Value) -> Value {
     json!({"object": "chunk", "model": "referee", "choices": [choice], "usage": usage})
 }
 
-/// Tokens of a prompt: ids, or words of every text in it.
+/// Number of tokens of a prompt: ids, or words of all its texts.
 fn count(prompt: &Value) -> u64 {
     match prompt {
         Value::String(text) => text.split_whitespace().count() as u64,
@@ -228,7 +228,7 @@ fn count(prompt: &Value) -> u64 {
     }
 }
 
-/// A token of the answer to a prompt: the same whoever else asks.
+/// A token of the answer to a prompt, independent of other requests.
 fn word(seed: u64, token: u32) -> String {
     let at = hash(&format!("{seed} {token}")) as usize % WORDS.len();
     format!(" {}", WORDS[at])

@@ -88,7 +88,7 @@ pub(super) fn bad_assignment(error: PhaseError) -> Failure {
     }
 }
 
-/// What to say of a warm-up without a single answer.
+/// The error of a warm-up without a single answer.
 pub(super) fn unanswered(outcomes: &Outcomes, complaint: Option<String>) -> Failure {
     let cause = if outcomes.timed_out == outcomes.planned {
         "raise the scenario's `timeout`"
@@ -111,7 +111,7 @@ pub(super) fn unanswered(outcomes: &Outcomes, complaint: Option<String>) -> Fail
     }
 }
 
-/// What the engine says of it is told where it is the engine's fault.
+/// Adds the engine's own reason if the failure is the engine's.
 pub(super) fn broken(reason: Reason, complaint: Option<String>) -> Failure {
     let kind = match reason {
         // It would fail in the same way again.

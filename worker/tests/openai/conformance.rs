@@ -1,4 +1,4 @@
-//! The suite of every engine, on the client with the referee behind it.
+//! The conformance suite, on the client with the referee behind it.
 
 use std::time::Duration;
 

@@ -1,5 +1,5 @@
-//! Engines that are programs of their own: the client of OpenAI-compatible servers against the
-//! referee, against servers that break every rule, and against the conformance suite.
+//! Engines that are separate programs: the client of OpenAI-compatible servers against the referee,
+//! against servers that break every rule, and against the conformance suite.
 
 mod conformance;
 mod hostile;

@@ -1,4 +1,4 @@
-//! `worker referee` as a program: it says where it listens, and writes its log when told to end.
+//! `worker referee` as a program: it prints its address, and writes its log when a signal ends it.
 
 use std::io::{BufRead, BufReader};
 use std::process::{Command, Stdio};

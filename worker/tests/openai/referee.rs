@@ -1,5 +1,5 @@
-//! What the client measures beside what the referee says that it really sent. Counts and order are
-//! exact; times are as good as the machine is quiet, and held loosely.
+//! Compares what the client measures with what the referee really sent. Counts and order are exact;
+//! times depend on the load of the machine, so their limits are loose.
 
 use std::time::Duration;
 
@@ -54,7 +54,7 @@ struct Outcome {
     truth: Vec<Entry>,
 }
 
-/// A burst against a referee: both accounts of it.
+/// A burst against a referee; returns both accounts of it.
 fn both(settings: Settings, spec: &OpenAiSpec, work: &Assignment) -> Outcome {
     let referee = Referee::start(settings).expect("it listens");
     let (clock, inbox, control) = (Clock::monotonic(), Inbox::default(), Control::new());
@@ -78,7 +78,7 @@ fn both(settings: Settings, spec: &OpenAiSpec, work: &Assignment) -> Outcome {
     }
 }
 
-/// The p-th of some nanoseconds, in milliseconds.
+/// The quantile p of some nanoseconds, in milliseconds.
 fn quantile(mut values: Vec<u64>, p: f64) -> f64 {
     values.sort_unstable();
     values[((values.len() - 1) as f64 * p).round() as usize] as f64 / 1e6
@@ -107,7 +107,7 @@ fn measured_times_are_those_that_the_referee_wrote_down() {
             .iter()
             .all(|entry| entry.whole && entry.sent.len() == 16)
     );
-    // As many chunks with text as tokens: each has one.
+    // As many chunks with text as tokens: each chunk is one token.
     assert_eq!(
         (measured.moments.count, measured.moments.itl),
         (60 * 16, Itl::Exact)
@@ -142,7 +142,7 @@ fn measured_times_are_those_that_the_referee_wrote_down() {
                 .value_at_quantile(p) as f64
                 / 1e6;
             let true_one = quantile(truth.clone(), p);
-            // A busy machine is late; one that measures something else is far off.
+            // A busy machine is late; a client that measures something else is far off.
             assert!(
                 (found - true_one).abs() < 40.0,
                 "{} p{}: {found} ms measured, {true_one} ms sent",
@@ -191,10 +191,10 @@ fn chunks_are_no_tokens_and_usage_tells_how_many_there_are() {
     assert_eq!((itl, gaps, tpot), (Itl::PerChunk, 20 * 2, 20));
     let (itl, gaps, tpot, same) = of(UsageAt::EachChunk, 4);
     assert_eq!((itl, gaps, tpot), (Itl::Exact, 20 * 11, 20));
-    // The whole answer in the first chunk has no time after it.
+    // If the whole answer is in the first chunk, no time follows it.
     let (_, _, tpot, again) = of(UsageAt::EachChunk, 12);
     assert_eq!(tpot, 0);
-    // However it is cut into chunks and counted, the text is the same.
+    // The text is the same for all divisions into chunks and all ways of counting.
     assert_eq!((digest, digest), (same, again));
 }
 

@@ -1,4 +1,4 @@
-//! A client of a server, and a server of bytes.
+//! A client of a server, and a server that writes given bytes.
 
 use std::io::{Read, Write};
 use std::net::{SocketAddr, TcpListener, TcpStream};
@@ -19,7 +19,7 @@ pub(super) const DEMAND: Demand = Demand {
     tokens_per_request: 64,
 };
 
-/// Nothing here takes longer.
+/// Longer than anything here takes.
 const PATIENCE: Duration = Duration::from_secs(60);
 
 pub(super) fn open(
@@ -40,7 +40,7 @@ pub(super) fn open(
     Ok(opened.engine)
 }
 
-/// A client with what it has told.
+/// A client with its events so far.
 pub(super) struct Rig {
     pub(super) engine: Box<dyn Engine>,
     inbox: Inbox,
@@ -63,7 +63,7 @@ impl Rig {
         }
     }
 
-    /// Asks for answers of so many tokens, with indices from zero.
+    /// Requests answers of these lengths, with indices from zero.
     pub(super) fn ask(&mut self, lengths: &[u32]) {
         self.heard.clear();
         let prompt = self.engine.encode("one two three").expect("it is text");
@@ -76,7 +76,7 @@ impl Rig {
         self.engine.submit(&mut batch).expect("it takes them");
     }
 
-    /// What it tells until so many have ended.
+    /// The events until this number of requests have ended.
     pub(super) fn until_ended(&mut self, ends: usize) -> &[Stamped] {
         let (began, mut news) = (Instant::now(), Vec::new());
         loop {
@@ -108,16 +108,17 @@ impl Rig {
     }
 }
 
-/// A server that reads a request and answers with whatever bytes.
+/// A server that reads a request and answers with given bytes.
 pub(super) struct Bytes {
     pub(super) address: SocketAddr,
-    /// Bytes that were written, of answers.
+    /// Number of bytes of answers that were written.
     pub(super) written: Arc<AtomicU64>,
     pub(super) connections: Arc<AtomicU64>,
 }
 
 impl Bytes {
-    /// `answer` writes what follows the n-th request for an answer; other documents there are none.
+    /// `answer` writes the response to the n-th request for an answer; other documents do not
+    /// exist.
     pub(super) fn serve(
         answer: impl Fn(&mut TcpStream, u64) -> std::io::Result<u64> + Send + Sync + 'static,
     ) -> Self {
@@ -164,7 +165,7 @@ fn connection(
     }
 }
 
-/// The path of a request that was read whole.
+/// Reads a whole request; returns its path.
 pub(super) fn request(stream: &mut TcpStream) -> Option<String> {
     let (mut read, mut byte) = (Vec::new(), [0]);
     while !read.ends_with(b"\r\n\r\n") {
@@ -194,7 +195,7 @@ pub(super) fn headed(head: &str, body: &str) -> Vec<u8> {
     format!("HTTP/1.1 {head}\r\n\r\n{body}").into_bytes()
 }
 
-/// An answer with a length, after which the connection stays.
+/// An answer with a length, after which the connection stays open.
 pub(super) fn stays(body: &str) -> Vec<u8> {
     let length = body.len();
     headed(

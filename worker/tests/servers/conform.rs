@@ -37,7 +37,7 @@ fn an_exec_engine_that_loses_a_token_does_not() {
     assert!(failed[0].1.contains("expected"), "{failed:?}");
 }
 
-/// A Python that has what the gRPC example imports, if there is one.
+/// A Python with the modules that the gRPC example imports, if there is one.
 fn python_of_grpc() -> Option<String> {
     let program = std::env::var("BENCH_PYTHON").unwrap_or_else(|_| "python3".to_owned());
     let mut check = std::process::Command::new(&program);
@@ -49,7 +49,7 @@ fn python_of_grpc() -> Option<String> {
         "{program} cannot import grpc_tools (BENCH_PYTHON names another)"
     );
     if !has {
-        // The test says so and passes.
+        // The test reports this and passes.
         std::io::Write::write_all(&mut std::io::stderr(), b"skipped: no grpc_tools\n").unwrap();
     }
     has.then_some(program)
@@ -87,7 +87,7 @@ fn a_grpc_engine_that_loses_a_token_does_not() {
 mod rust_example {
     include!("../../../docs/examples/grpc/engine.rs");
 
-    /// Serves it on a free port, as long as the test runs.
+    /// Serves it on a free port while the test runs.
     pub(super) fn address(passes: u32) -> String {
         let listener = std::net::TcpListener::bind(("127.0.0.1", 0)).unwrap();
         let address = listener.local_addr().unwrap();

@@ -1,11 +1,11 @@
-//! What must be said of engines that are programs of their own: which failures there were, and what
-//! the time between tokens is where only chunks are seen. No layout.
+//! Notes about engines that are separate programs: their failures, and the meaning of the time
+//! between tokens if only chunks are visible. No layout.
 
 use contract::part::{Itl, ServerFacts};
 
 use crate::compare::{ArmSummary, Cell};
 
-/// Every kind of failure of every arm, with what can be done about it.
+/// Every kind of failure of every arm, with its remedy.
 pub(crate) fn failures(cell: &Cell) -> Vec<String> {
     let of = |(arm, server): (&ArmSummary, &ServerFacts)| -> Vec<String> {
         let (variant, arm) = (&arm.variant, arm.arm);
@@ -16,7 +16,7 @@ pub(crate) fn failures(cell: &Cell) -> Vec<String> {
     servers(cell).flat_map(of).collect()
 }
 
-/// What ITL is, where it is not between tokens.
+/// The meaning of ITL if it is not the time between tokens.
 pub(crate) fn chunks(cell: &Cell) -> Option<String> {
     let per_chunk = servers(cell).filter(|(_, server)| server.itl == Itl::PerChunk);
     let (moments, tokens) = per_chunk.fold((0, 0), |(moments, tokens), (_, server)| {

@@ -153,7 +153,7 @@ fn why_open(
     format!("{why}; {detectable}")
 }
 
-/// The minimum detectable effect, what the rounds show already, and how many rounds would be enough
+/// The minimum detectable effect, what the rounds already show, and how many rounds would be enough
 /// if more would help.
 fn detectable(
     cell: &Cell,
@@ -181,7 +181,7 @@ fn detectable(
             format!("; about {rounds}{time} would settle it{noisy}")
         }
     };
-    // What is shown at the level of SAME: with this tolerance that would be the answer.
+    // What is shown at the level of SAME: with this tolerance it would be the answer.
     let shown = match open {
         true => format!(
             "; SAME within ±{}",
@@ -192,19 +192,19 @@ fn detectable(
     format!("minimum detectable effect {seen}{shown}{then}")
 }
 
-/// The larger end of an interval, as a share.
+/// The end of an interval that is further from zero, as a share.
 fn widest(metric: &MetricComparison, interval: &Interval) -> f64 {
     let ends = [interval.low, interval.high].map(|end| metric.share(end).abs());
     ends[0].max(ends[1])
 }
 
-/// Time of so many rounds of the whole run, in words.
+/// Time of this number of rounds of the whole run, in words.
 pub(crate) fn in_all(cell: &Cell, rounds: u64) -> Option<String> {
     let rounds = u32::try_from(rounds).ok()?;
     Some(rough(cell.round_time?.checked_mul(rounds)?))
 }
 
-/// A length of time that is an estimate.
+/// An estimated duration in words.
 fn rough(time: Duration) -> String {
     match time.as_secs() {
         seconds @ 0..100 => format!("{seconds} s"),

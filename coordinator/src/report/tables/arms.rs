@@ -140,7 +140,7 @@ fn outcomes(cell: &compare::Cell) -> Table {
     by_arm(cell, caption, "requests").with(KINDS.iter().enumerate().filter_map(row))
 }
 
-/// The server's own counts. There is no table without a server.
+/// The server's own counts. Without a server there is no table.
 fn servers(cell: &compare::Cell) -> Table {
     let caption = Cell::both("The server, all rounds together", "the server, all rounds");
     let table = by_arm(cell, caption, "counted");

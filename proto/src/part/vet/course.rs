@@ -70,7 +70,7 @@ pub(super) fn complete(part: &Part) -> Result<(), PartFault> {
     if is_blank(&part.series) {
         return missing("series");
     }
-    // The steps of a server are its own.
+    // The steps of a server are not visible.
     let steps = part.engine.server.is_none();
     if steps && part.output_tokens > 0 && part.steps.kept.is_empty() {
         return missing("steps");

@@ -19,7 +19,7 @@ pub(super) fn check(part: &Part) -> Result<(), PartFault> {
         "one of each answered request",
         ok,
     )?;
-    // Of a server the moments are known, which need not be those of tokens.
+    // For a server, the known times need not be those of tokens.
     let server = part.engine.server.as_ref();
     let moments = server.map_or(part.output_tokens, |server| server.moments);
     at_least(
@@ -32,7 +32,7 @@ pub(super) fn check(part: &Part) -> Result<(), PartFault> {
     values(part, Metric::Lateness, part.outcomes.planned)?;
     let tpot = part.histograms.get(Metric::Tpot).exact();
     let most = ok.min(part.output_tokens - ok);
-    // All tokens of an answer may come with the first chunk of a server.
+    // All tokens of a server's answer may arrive with its first chunk.
     let none = most > 0 && total(tpot) == 0 && server.is_none();
     if total(tpot) > most || none {
         return Err(PartFault::Values {

@@ -101,7 +101,7 @@ pub(super) fn records(part: &Part) -> Result<(), PartFault> {
         )?;
     }
     let all = part.requests_not_kept == 0;
-    // How many tokens came with the first of a server's chunks is in no record, and TPOT is over
+    // No record says how many tokens arrived with the first chunk of a server, and TPOT covers only
     // the others.
     let unknown = |metric: &Metric| {
         *metric == Metric::Itl || (*metric == Metric::Tpot && part.engine.server.is_some())

@@ -1,12 +1,12 @@
-//! What a part says of an engine that is a program of its own: bounded, and its moments held
-//! against tokens and ITL. Must not know protocols.
+//! Facts of a part about an engine that is a separate program: checks their bounds, and their
+//! consistency with tokens and ITL. Must not know protocols.
 
 use super::PartFault;
 use super::figures::{COUNT, REQUESTS, TIME, at_least, at_most, ns};
 use super::text::text;
 use crate::part::{FAILURES, Part};
 
-/// A kind, an example, or advice.
+/// Maximum length of a kind, an example or a remedy.
 const LINE: usize = 1024;
 
 pub(super) fn check(part: &Part) -> Result<(), PartFault> {
@@ -57,7 +57,7 @@ pub(super) fn check(part: &Part) -> Result<(), PartFault> {
         REQUESTS,
     )?;
     at_most("engine.server.reused", server.reused, "its bound", REQUESTS)?;
-    // Many are opened at a time.
+    // Many connections are opened at the same time.
     at_most(
         "engine.server.connecting",
         ns(server.connecting),

@@ -1,5 +1,5 @@
-//! An engine behind `bench.engine.v1`: one stream for as long as it lives, on one thread with a
-//! runtime of its own. Owns the connection; what is said is in `contract::engine`.
+//! An engine behind `bench.engine.v1`: one stream for its whole life, on one thread with its own
+//! runtime. Owns the connection; the messages are in `contract::engine`.
 
 use std::sync::Arc;
 
@@ -51,7 +51,7 @@ pub(super) fn open(
     spoken::opened(say, shared, awaited, process, setting)
 }
 
-/// The engine's thread, until nobody has anything to say or the engine says nothing more.
+/// The engine's thread, until there is nothing more to send or the engine has ended the stream.
 fn serve(
     runtime: &Runtime,
     channel: Channel,

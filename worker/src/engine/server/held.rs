@@ -1,5 +1,5 @@
-//! Requests that an engine of its own holds, and whether what it says of them makes sense. Pure;
-//! must not know how anything is sent.
+//! The requests that a separate engine holds, and whether the engine's messages about them are
+//! valid. Pure; must not know how anything is sent.
 //!
 //! ```text
 //! held ─started→ running ─tokens→ running ─finished, failed, cancelled→ gone

@@ -1,5 +1,5 @@
-//! Engines that are programs of their own. Owns what all of them have in common: which program it
-//! is, its process, and the end of both; each protocol has a file of its own. Must not know loads.
+//! Engines that are separate programs. Owns their common part: identifying the program, its
+//! process, and the end of both. Each protocol has its own file. Must not know loads.
 
 mod exec;
 mod grpc;
@@ -22,30 +22,30 @@ use super::{
 use openai::fault::Fault;
 use process::{Output, Process};
 
-/// In a worker's environment: its host starts no commands that a coordinator names.
+/// Set in a worker's environment if its host starts no commands that a coordinator names.
 pub const NO_COMMANDS: &str = "PGO_BENCH_NO_COMMANDS";
 
-/// Between two tries to reach a server that is not ready.
+/// Pause between two attempts to reach a server that is not ready.
 const PROBE: Duration = Duration::from_millis(20);
 
-/// What a protocol opens its engine with.
+/// What a protocol needs to open its engine.
 struct Setting<'a> {
     spec: &'a ServerSpec,
     demand: Demand,
     threads: usize,
 }
 
-/// An engine with the process that it speaks to, which ends after it.
+/// An engine with its process, which ends after it.
 struct Owned {
     engine: Box<dyn Engine>,
     process: Mutex<Option<Process>>,
     variant: String,
 }
 
-/// Finds or starts the server and opens the engine that it is.
+/// Locates or starts the server, and opens the engine.
 ///
 /// # Errors
-/// When there is no such program, it is not the one that the run began with, it does not become
+/// When there is no such program, it is not the one with which the run began, it does not become
 /// ready, or it does not speak the protocol.
 pub(super) fn open(
     spec: &ServerSpec,
@@ -87,7 +87,7 @@ pub(super) fn open(
     Ok(owned(opened, process, &spec.variant))
 }
 
-/// A port that is free now; zero where none is needed.
+/// A port that is currently free; zero if none is needed.
 fn free_port(protocol: Protocol) -> Result<u16, Failure> {
     if !protocol.has_address() {
         return Ok(0);
@@ -120,7 +120,7 @@ fn until_ready<T>(
     }
 }
 
-/// Gives a server that is not ready more time, or says why it gets none.
+/// Waits before the next attempt, or returns why there is none.
 fn more_time(
     process: Option<&mut Process>,
     setting: &Setting<'_>,
@@ -141,13 +141,14 @@ fn more_time(
     Err(unready(&why, Some(process), setting))
 }
 
-/// That the limit is reached, and what can be done.
+/// The error for a reached limit, with the remedy.
 fn overdue(setting: &Setting<'_>) -> String {
     let seconds = setting.spec.start.as_secs_f64();
     format!("was not ready within {seconds} s: raise [server] start, or see its log")
 }
 
-/// Why a server is of no use; that it has ended says more than what follows from it.
+/// Why a server cannot be used. If its process has ended, that is the reason, not what followed
+/// from it.
 fn unready(why: &str, process: Option<&mut Process>, setting: &Setting<'_>) -> Failure {
     let variant = &setting.spec.variant;
     let message = match process {
@@ -183,7 +184,7 @@ fn owned(opened: Opened, process: Option<Process>, variant: &str) -> Opened {
     }
 }
 
-/// The program as it lies on this host, if it is the one of the run.
+/// The program on this host, if it is that of the run.
 fn identified(spec: &ServerSpec) -> Result<Identified, Failure> {
     if matches!(spec.reach, Reach::Command(_)) && std::env::var_os(NO_COMMANDS).is_some() {
         let message = format!(
@@ -240,10 +241,10 @@ fn started(
     })
 }
 
-/// A wrapper that runs something else would measure what nobody has identified. That a script may
-/// is known beforehand, and the run is labelled.
+/// A wrapper that runs another program would measure a program that is not identified. A script may
+/// do so, which is known beforehand, and the run is labelled.
 fn runs_what_it_should(process: &Process, found: &Identified) -> Result<(), Failure> {
-    // One that is gone says so itself.
+    // A process that has ended reports this itself.
     let Some(runs) = process.executable() else {
         return Ok(());
     };
@@ -287,7 +288,7 @@ impl Engine for Owned {
         self.engine.encode(text)
     }
 
-    /// The end of the process says more than what follows from it.
+    /// The end of the process is a better reason than what followed from it.
     fn complaint(&self) -> Option<String> {
         let complaint = self.engine.complaint()?;
         let mut process = self.process.lock().unwrap_or_else(PoisonError::into_inner);

@@ -1,6 +1,6 @@
-//! An engine that is told what to do and says what happened, over whatever transport: what is asked
-//! goes into a queue, so that the load never waits for the engine, and what is said comes from the
-//! transport's own thread. Owns the engine's side of both; must not know any transport.
+//! An engine that receives commands and reports events, over any transport. Commands go into a
+//! queue, so that the load never waits for the engine; events come from the transport's own thread.
+//! Owns the engine's side of both; must not know any transport.
 
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
@@ -22,7 +22,7 @@ use crate::engine::{
 /// How long the engine may take to turn a text into tokens.
 const ENCODING: Duration = Duration::from_secs(60);
 
-/// How often it is seen whether an engine that does not answer is still there.
+/// Pause between two checks whether an engine that does not answer is still running.
 const LOOK: Duration = Duration::from_millis(10);
 
 /// Why there is no answer.
@@ -32,7 +32,7 @@ enum Gone {
     Late,
 }
 
-/// Takes what is said; without a listener the engine is gone, which the transport tells.
+/// Takes a message; without a receiver the engine is gone, which the transport reports.
 pub(super) type Say = Box<dyn Fn(Said) + Send>;
 
 /// The engine's end.
@@ -44,13 +44,13 @@ struct Spoken {
 
 /// Who turns texts into tokens.
 enum Encodes {
-    /// The engine; its answers come here.
+    /// The engine; its answers arrive here.
     Engine(Receiver<Vec<u32>>),
     /// Nobody: each word is one of so many tokens.
     Words { vocabulary: u32 },
 }
 
-/// What both ends hold.
+/// State shared by both ends.
 pub(super) struct Shared {
     held: Mutex<Held>,
     sink: Mutex<Box<dyn StepSink>>,
@@ -62,14 +62,14 @@ pub(super) struct Shared {
     over: AtomicBool,
 }
 
-/// What whoever opens the engine waits for. One answer at a time is asked for: whatever is said
-/// beyond is not kept.
+/// Answers for which the opening thread waits. One answer at a time is requested; further ones are
+/// dropped.
 pub(super) struct Awaited {
     ready: Receiver<Ready>,
     encoded: Receiver<Vec<u32>>,
 }
 
-/// The first word.
+/// The first message.
 pub(super) fn greeting(setting: &Setting<'_>) -> Said {
     Said::Open(Open {
         protocol: VERSION,
@@ -99,11 +99,11 @@ impl Shared {
         (Arc::new(shared), awaited)
     }
 
-    /// Waits for an answer, as long as the engine is there and for this long at most.
+    /// Waits for an answer while the engine is running, at most for this long.
     fn answer<T>(&self, answers: &Receiver<T>, most: Duration) -> Result<T, Gone> {
         let until = Instant::now() + most;
         loop {
-            // What it said last comes before its end.
+            // Its last messages come before its end.
             let down = self.down.load(Ordering::Acquire);
             match answers.recv_timeout(LOOK) {
                 Ok(answer) => return Ok(answer),
@@ -114,7 +114,7 @@ impl Shared {
         }
     }
 
-    /// Something has arrived; what it is will be understood in a moment.
+    /// Something has arrived; it will be decoded in a moment.
     pub(super) fn arrives(&self) {
         lock(&self.sink).begins();
     }
@@ -132,7 +132,7 @@ impl Shared {
         }
     }
 
-    /// Passes on what has arrived.
+    /// Passes on the events.
     pub(super) fn tell(&self, events: &mut Vec<EngineEvent>) {
         if !events.is_empty() && !self.over.load(Ordering::Acquire) {
             lock(&self.sink).arrived(events);
@@ -140,7 +140,7 @@ impl Shared {
         events.clear();
     }
 
-    /// It says nothing more, for this reason.
+    /// Ends the engine for this reason.
     pub(super) fn ends(&self, complaint: String) {
         self.down.store(true, Ordering::Release);
         lock(&self.held).complain(|| complaint);
@@ -149,8 +149,8 @@ impl Shared {
         }
     }
 
-    /// What the engine is to be told, if anything is left of it: requests that make no sense are
-    /// refused here, and it never hears of them.
+    /// The message for the engine, if anything is left of it: invalid requests are refused here,
+    /// and the engine never sees them.
     pub(super) fn sensible(&self, said: Said) -> Option<Said> {
         let Said::Submit(batch) = said else {
             return Some(said);
@@ -174,7 +174,7 @@ fn makes_sense(asked: &Asked) -> bool {
     !asked.prompt.is_empty() && asked.max_new_tokens > 0
 }
 
-/// The engine, once it has said that it is ready, for which the plan sets a limit.
+/// The engine, once it has reported itself as ready within the plan's limit.
 pub(super) fn opened(
     say: Say,
     shared: Arc<Shared>,
@@ -182,7 +182,7 @@ pub(super) fn opened(
     process: Option<&mut Process>,
     setting: &Setting<'_>,
 ) -> Result<Opened, Failure> {
-    // Dropped with an error, it tells the transport to end.
+    // If it is dropped because of an error, the transport ends.
     let mut engine = Spoken {
         say,
         shared,

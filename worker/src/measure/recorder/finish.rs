@@ -1,5 +1,5 @@
-//! From what was followed to the figures of a phase: sums, records, slices, digest. Must not know
-//! how requests are followed.
+//! Turns the tracked requests into the figures of a phase: sums, records, slices, digest. Must not
+//! know how requests are tracked.
 
 use sha2::Digest;
 use std::time::Duration;

@@ -1,4 +1,4 @@
-//! One request as the recorder follows it, and what is kept of it. It must not know the others.
+//! The recorder's state of one request, and what is kept of it. It must not know the others.
 
 use std::time::Duration;
 
@@ -18,35 +18,35 @@ pub(super) struct Trace {
     pub(super) started: u64,
     pub(super) first: u64,
     pub(super) last: u64,
-    /// Moments at which something came: tokens, or chunks that do not tell theirs.
+    /// Number of times at which content arrived: tokens, or chunks that do not report their tokens.
     pub(super) made: u32,
-    /// Of an answer in chunks.
+    /// For an answer in chunks.
     pub(super) chunks: Chunks,
 }
 
-/// What is known of an answer that came in chunks; all zero for one in tokens.
+/// Facts about an answer in chunks; all zero for an answer in tokens.
 #[derive(Clone, Copy, Debug, Default)]
 pub(super) struct Chunks {
-    /// Tokens of the first chunk; zero where that is not known, or nothing came in chunks.
+    /// Number of tokens of the first chunk; zero if unknown, or without chunks.
     pub(super) first: u32,
-    /// Tokens of the whole answer, told at its end.
+    /// Number of tokens of the whole answer, reported at its end.
     pub(super) tokens: Option<u32>,
     /// Digest of its text.
     pub(super) text: [u32; 2],
 }
 
-/// How far it has come.
+/// Progress of the request.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(super) enum State {
     #[default]
     Unsent,
-    /// Its token instants are in this lane of `times`.
+    /// Its token times are in this lane of `times`.
     InFlight(u32),
     Ended(Outcome, u64),
 }
 
 impl Trace {
-    /// Whether it was answered, and within every objective.
+    /// Whether it was answered and met every objective.
     pub(super) fn meets(&self, objectives: &Objectives) -> bool {
         let within = |limit: Option<Duration>, from: u64, to: u64| {
             limit.is_none_or(|limit| to.saturating_sub(from) <= nanos(limit))
@@ -62,18 +62,18 @@ impl Trace {
             )
     }
 
-    /// Tokens of its answer, so far or as told.
+    /// Number of tokens of its answer, so far or as reported.
     pub(super) fn tokens(&self) -> u32 {
         self.chunks.tokens.unwrap_or(self.made)
     }
 
-    /// Whether the moment of every token is known: as many chunks with text as tokens have one
-    /// each.
+    /// Whether the time of every token is known: if there are as many chunks with text as tokens,
+    /// each chunk is one token.
     pub(super) fn is_exact(&self) -> bool {
         self.tokens() == self.made
     }
 
-    /// The last that is known to have happened to it.
+    /// Time of its last known event.
     pub(super) fn latest(&self) -> u64 {
         self.sent.max(self.started).max(self.last)
     }

@@ -1,4 +1,4 @@
-//! What a recorder is told, and what it gives.
+//! Input and output types of a recorder.
 
 use std::time::Duration;
 
@@ -8,45 +8,46 @@ use contract::part::{
 };
 use contract::spec::{Objectives, Share};
 
-/// What is going to be recorded.
+/// What will be recorded.
 #[derive(Clone, Copy, Debug)]
 pub struct RecordingPlan {
-    /// Whose requests: those with an index of this share.
+    /// The share whose requests are recorded.
     pub share: Share,
-    /// How many belong to the window, at most.
+    /// Maximum number of requests of the window.
     pub requests: u32,
-    /// How many come before it, at most: those with indices from [`RUN_IN`] on. They are followed
-    /// and not recorded.
+    /// Maximum number of requests before it: those with indices from [`RUN_IN`] on. They are
+    /// tracked but not recorded.
     pub run_in: u32,
-    /// How many of the window are certain to be sent: their tokens go into the digest.
+    /// Number of requests of the window that are certain to be sent: their tokens go into the
+    /// digest.
     pub compared: u32,
-    /// How many requests are in flight at most.
+    /// Maximum number of requests in flight.
     pub in_flight: u32,
     /// Tokens of the longest answer.
     pub output_tokens: u32,
-    /// Later than this after its intended time, a full answer is a timeout.
+    /// A full answer that comes later than this after its intended time is a timeout.
     pub timeout: Duration,
-    /// What a good request achieves.
+    /// What a good request must meet.
     pub objectives: Objectives,
-    /// The instant the window opens, from which all offsets count.
+    /// The instant at which the window opens, from which all offsets count.
     pub start: Duration,
-    /// How long after it the last request is due, where that is known.
+    /// Offset at which the last request is due, if known.
     pub ends: Option<Duration>,
 }
 
 /// Requests before the window have indices from here on.
 pub const RUN_IN: u32 = 1 << 31;
 
-/// When a request was to be sent.
+/// When a request was due.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Due {
     /// By the load's shape.
     pub intended: Duration,
-    /// When it could be: later where it waited for a place in flight.
+    /// When it could be sent: later if it waited because of `max_in_flight`.
     pub possible: Duration,
 }
 
-/// The size of a request.
+/// The requested lengths.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Asked {
     /// Tokens of its prompt.
@@ -55,55 +56,55 @@ pub struct Asked {
     pub output_tokens: u32,
 }
 
-/// The end of a request, seen for the first time.
+/// The end of a request, reported for the first time.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Ended {
-    /// Which.
+    /// The request.
     pub index: u32,
-    /// How.
+    /// Its outcome.
     pub outcome: Outcome,
-    /// When.
+    /// The time of its end.
     pub at: Duration,
     /// Time to first token, of answered requests of the window.
     pub ttft: Option<Duration>,
 }
 
-/// What ITL is made of.
+/// The times from which ITL is computed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Moments {
-    /// How many.
+    /// Number of times.
     pub count: u64,
-    /// Of tokens, or of chunks.
+    /// Whether they are those of tokens or of chunks.
     pub itl: Itl,
 }
 
 /// The figures of a phase.
 #[derive(Clone, Debug)]
 pub struct Measured {
-    /// One histogram a metric.
+    /// One histogram for each metric.
     pub histograms: Histograms,
-    /// What became of the requests.
+    /// Outcomes of the requests.
     pub outcomes: Outcomes,
     /// The first [`REQUESTS_KEPT`].
     pub requests: Vec<RequestRecord>,
-    /// Those beyond.
+    /// Number of further requests.
     pub requests_not_kept: u64,
-    /// The first [`STEPS_KEPT`] moments at which tokens came.
+    /// The first [`STEPS_KEPT`] times at which tokens came.
     pub steps: StepLog,
-    /// Over successful requests in order of index: index, then tokens, each as four bytes, least
-    /// significant first.
+    /// Digest over successful requests in order of index: index, then tokens, each as four bytes,
+    /// least significant first.
     pub token_digest: Sha256,
     /// Of successful requests.
     pub prompt_tokens: u64,
     /// Of successful requests.
     pub output_tokens: u64,
-    /// Moments of successful requests at which something came, and whether each is a token's.
+    /// Times of successful requests at which content arrived, and whether each is that of a token.
     pub moments: Moments,
-    /// Requests sent by the end of the window, where that is known.
+    /// Requests sent by the end of the window, if it is known.
     pub in_time: Option<u64>,
     /// Requests sent before the window.
     pub run_in: u64,
-    /// Successful requests that met every objective; unset where there is none.
+    /// Successful requests that met every objective; unset without objectives.
     pub good: Option<u64>,
     /// The window in slices.
     pub series: Series,

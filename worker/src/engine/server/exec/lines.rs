@@ -1,5 +1,5 @@
-//! What is said on the pipes: one JSON object a line. Owns the cutting and its limits; must not know
-//! what follows from a line.
+//! The lines on the pipes: one JSON object each. Owns how bytes are cut into lines, and the limits;
+//! must not know what follows from a line.
 
 use std::io::Read;
 

@@ -1,6 +1,6 @@
 //! An engine behind standard input and output: two threads, one for each direction, so that neither
-//! the load nor the engine ever waits for the other. Instants are of the bytes' arrival. Owns the
-//! threads; what is said on the pipes is in [`lines`].
+//! the load nor the engine ever waits for the other. Time stamps are those of the bytes' arrival.
+//! Owns the threads; the lines on the pipes are in [`lines`].
 
 mod lines;
 

@@ -1,6 +1,6 @@
-//! One answer as its stream tells it: what counts as a token's arrival, when it is over, and
-//! whether it is the answer that was asked for. A chunk is not a token: how many tokens came with
-//! it is known only where the server sends its usage along. Pure; must not know connections.
+//! One answer, from its stream: what counts as the arrival of a token, when the answer is over, and
+//! whether it is the requested one. A chunk is not a token: the number of its tokens is known only
+//! if the server sends its usage with it. Pure; must not know connections.
 
 use sha2::{Digest, Sha256};
 
@@ -8,16 +8,16 @@ use super::chunk::{self, Said, Usage};
 use super::fault::{Fault, Kind};
 use super::sse::{Event, Reader};
 
-/// An answer under way.
+/// An answer in progress.
 pub struct Answer {
     asked: u32,
     reader: Reader,
     events: Vec<Event>,
-    /// Chunks with text.
+    /// Number of chunks with text.
     chunks: u32,
-    /// Tokens that the usage of chunks has told so far.
+    /// Number of tokens according to the chunks' usage so far.
     told: Option<u32>,
-    /// Of those, the tokens that arrived with text; unset once a chunk did not say.
+    /// Number of those tokens that arrived with text; unset once a chunk had no usage.
     arrived: Option<u32>,
     bytes: u64,
     finish: Option<String>,
@@ -26,23 +26,23 @@ pub struct Answer {
     text: Sha256,
 }
 
-/// A chunk with text, and how many tokens came with it where that is known.
+/// A chunk with text, and the number of its tokens if known.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Arrival(pub Option<u32>);
 
-/// An answer that is whole.
+/// A complete answer.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Whole {
-    /// Tokens that it has.
+    /// Number of its tokens.
     pub tokens: u32,
-    /// The last usage that the server told.
+    /// The last usage that the server reported.
     pub usage: Option<Usage>,
     /// The beginning of the SHA-256 over its text.
     pub text: [u32; 2],
 }
 
 impl Answer {
-    /// One that is to have so many tokens.
+    /// A new answer with this requested number of tokens.
     #[must_use]
     pub fn new(asked: u32) -> Self {
         Self {
@@ -60,10 +60,10 @@ impl Answer {
         }
     }
 
-    /// Takes bytes of the body and appends what came with them.
+    /// Handles bytes of the body and appends the arrivals.
     ///
     /// # Errors
-    /// What is wrong with them. What came before it was appended.
+    /// What is wrong with the bytes. Arrivals before the error have been appended.
     pub fn take(&mut self, bytes: &[u8], arrivals: &mut Vec<Arrival>) -> Result<(), Fault> {
         self.bytes += bytes.len() as u64;
         let mut events = std::mem::take(&mut self.events);
@@ -76,22 +76,22 @@ impl Answer {
         understood.and(read.map_err(Fault::from))
     }
 
-    /// Whether the server has said that this is all.
+    /// Whether the server has ended the stream.
     #[must_use]
     pub fn is_done(&self) -> bool {
         self.done
     }
 
-    /// Bytes that it holds.
+    /// Number of bytes that it holds.
     #[must_use]
     pub fn held(&self) -> usize {
         self.reader.held()
     }
 
-    /// The stream is over.
+    /// Ends the answer.
     ///
     /// # Errors
-    /// Why it is not the answer that was asked for.
+    /// Why it is not the requested answer.
     pub fn end(self) -> Result<Whole, Fault> {
         if self.bytes == 0 {
             return Err(Kind::NoBody.of(""));
@@ -103,7 +103,7 @@ impl Answer {
             return Err(Kind::Finish.of(format!("it is {finish:?}")));
         }
         let counted = self.usage.and_then(|usage| usage.completion_tokens);
-        // It ended because it was as long as asked for.
+        // It ended because it has the requested length.
         let by_finish = self.finish.as_ref().map(|_| self.asked);
         let tokens = counted
             .or(by_finish)
@@ -131,7 +131,7 @@ impl Answer {
     }
 
     fn event(&mut self, event: &Event, arrivals: &mut Vec<Arrival>) -> Result<(), Fault> {
-        // What a server says after the end is of no answer.
+        // Events after the end are ignored.
         if self.done {
             return Ok(());
         }

@@ -1,5 +1,5 @@
-//! The body of a request: what the interface wants, what the plan adds and leaves out. Must not
-//! know connections.
+//! The body of a request: the keys of the interface, those that the plan adds, and those that it
+//! leaves out. Must not know connections.
 
 use contract::spec::{Endpoint, OpenAiSpec};
 use serde_json::{Map, Value, json};
@@ -10,13 +10,13 @@ use crate::engine::{EngineError, EngineRequest};
 /// Makes bodies.
 pub(super) struct Bodies {
     endpoint: Endpoint,
-    /// All but prompt and length.
+    /// Everything except prompt and length.
     fixed: Map<String, Value>,
     omit: Vec<String>,
 }
 
 impl Bodies {
-    /// As the plan wants them, for a model of this name.
+    /// Bodies according to the plan, for a model of this name.
     pub(super) fn new(spec: &OpenAiSpec, model: &str) -> Self {
         let ours = json!({
             "model": model,
@@ -65,7 +65,7 @@ impl Bodies {
         };
         body.insert("max_tokens".to_owned(), request.max_new_tokens.into());
         body.extend(self.fixed.clone());
-        // Servers that know it ends an answer nowhere before its length.
+        // Servers that know this key end no answer before its length.
         self.omit.iter().for_each(|key| drop(body.remove(key)));
         serde_json::to_vec(&body).map_err(|error| EngineError::Encode {
             reason: error.to_string(),

@@ -1,5 +1,5 @@
 //! One event of a stream as a chunk of an answer: the text of every channel, the finish reason and
-//! the usage. Reads both calls of the interface alike. Must not know what came before.
+//! the usage. Reads both calls of the interface in the same way. Must not know earlier events.
 
 use std::borrow::Cow;
 
@@ -8,10 +8,10 @@ use serde::Deserialize;
 use super::fault::{Fault, Kind};
 use super::sse::Event;
 
-/// What marks the end of a stream.
+/// Marks the end of a stream.
 const DONE: &str = "[DONE]";
 
-/// An event, understood.
+/// A parsed event.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Said {
     /// A chunk of the answer.
@@ -23,15 +23,15 @@ pub enum Said {
 /// A chunk.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Chunk {
-    /// What it adds, of all channels; empty where it only has a role or nothing.
+    /// The text that it adds, over all channels; empty if it has only a role or nothing.
     pub text: String,
-    /// Why the answer is over, in the chunk that says so.
+    /// Why the answer is over; only in the last chunk.
     pub finish: Option<String>,
-    /// So far, or of the whole.
+    /// Usage so far, or of the whole answer.
     pub usage: Option<Usage>,
 }
 
-/// What a server counts.
+/// The server's counts.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize)]
 pub struct Usage {
     /// Of the prompt.
@@ -108,10 +108,10 @@ struct Function<'a> {
     arguments: Option<Cow<'a, str>>,
 }
 
-/// Understands an event.
+/// Parses an event.
 ///
 /// # Errors
-/// An error that it tells, or an event that is no chunk.
+/// An error that the event reports, or an event that is not a chunk.
 pub fn read(event: &Event) -> Result<Said, Fault> {
     let data = event.data.trim();
     if event.is_error {
@@ -145,7 +145,7 @@ pub fn read(event: &Event) -> Result<Said, Fault> {
 }
 
 impl Chunk {
-    /// All channels, in a fixed order: which of them a server uses is its own affair.
+    /// All channels in a fixed order, because servers differ in the channels that they use.
     fn add(&mut self, delta: Delta<'_>) {
         let channels = [
             delta.reasoning_content,
@@ -163,7 +163,7 @@ impl Chunk {
 }
 
 impl Usage {
-    /// Prompt tokens taken over from earlier requests.
+    /// Prompt tokens reused from earlier requests.
     #[must_use]
     pub fn cached(&self) -> Option<u32> {
         self.prompt_tokens_details.and_then(|of| of.cached_tokens)

@@ -1,4 +1,4 @@
-//! What is counted over a window: connections, usage, failures. Must not know where it comes from.
+//! Counters over a window: connections, usage, failures. Must not know their sources.
 
 use std::time::Duration;
 
@@ -17,7 +17,8 @@ pub(super) struct Counts {
 }
 
 impl Counts {
-    /// A request goes out; on a new connection that took so long to open, or on an old one.
+    /// A request is sent, either on a new connection, which took this long to open, or on an
+    /// existing one.
     pub(super) fn begins(&mut self, opened: Option<Duration>) {
         match opened {
             Some(took) => {
@@ -28,13 +29,13 @@ impl Counts {
         }
     }
 
-    /// So many are in flight.
+    /// This number of requests is in flight.
     pub(super) fn running(&mut self, requests: usize) {
         let running = u32::try_from(requests).unwrap_or(u32::MAX);
         self.counters.peak_running = self.counters.peak_running.max(running);
     }
 
-    /// An answer is whole.
+    /// An answer is complete.
     pub(super) fn answered(&mut self, usage: Option<Usage>) {
         let Some(usage) = usage else { return };
         let facts = &mut self.facts;
@@ -52,7 +53,7 @@ impl Counts {
         }
     }
 
-    /// For the part; what the recorder knows better is left out.
+    /// The facts for a part, without those that the recorder measures better.
     pub(super) fn facts(&self, prompts: &str) -> ServerFacts {
         ServerFacts {
             prompts: prompts.to_owned(),

@@ -1,5 +1,5 @@
-//! One request and its answer over a connection. Owns how the parts of an HTTP answer are held
-//! against what was asked for; must not know who asked or what is counted.
+//! One request and its answer over a connection. Owns how the parts of an HTTP answer are checked
+//! against the request; must not know who asked or what is counted.
 
 use std::time::Duration;
 
@@ -14,35 +14,35 @@ use super::answer::{Answer, Arrival, Whole};
 use super::fault::{Fault, Kind};
 use super::link::{Link, Links};
 
-/// Bytes read of an answer that says why there is none, and how long that may take.
+/// Maximum bytes of an error answer that are read, and the time for reading them.
 const EXCUSE: (usize, Duration) = (4096, Duration::from_secs(2));
-/// Bytes of any other document.
+/// Maximum bytes of any other document.
 const DOCUMENT: usize = 1 << 22;
-/// How long a connection may take to become free once the stream has said that it is over.
+/// Time within which a connection must become free after the stream has ended.
 const CLOSING: Duration = Duration::from_millis(50);
 
-/// What every request has.
+/// The common part of all requests.
 pub(super) struct Common {
     pub(super) host: HeaderValue,
-    /// Before `/v1`.
+    /// The path before `/v1`.
     pub(super) prefix: String,
     pub(super) key: Option<HeaderValue>,
     pub(super) close: bool,
 }
 
-/// Told while an answer comes.
+/// Receives events while an answer arrives.
 pub(super) trait Listener {
-    /// There is a connection, and the request goes out on it.
+    /// A connection is open, and the request is sent on it.
     fn begins(&mut self, link: &Link);
 
-    /// These came at that instant.
+    /// These chunks arrived at this instant.
     fn arrives(&mut self, at: Duration, arrivals: &[Arrival]);
 }
 
-/// Asks for one answer; when its end came, and what it is.
+/// Requests one answer; returns the time of its end, and the answer.
 ///
 /// # Errors
-/// What is wrong with it.
+/// What is wrong with the answer.
 pub(super) async fn ask(
     links: &Links,
     common: &Common,
@@ -70,7 +70,8 @@ pub(super) async fn ask(
         }
     }
     let whole = answer.end()?;
-    // Whatever follows is of no answer; a connection that is not free soon is not used again.
+    // Events after the end are ignored; a connection that does not become free soon is not used
+    // again.
     let rest = async { while let Ok(Some(_)) = next(&mut body).await {} };
     if timeout(CLOSING, rest).await.is_ok() {
         links.put(link);
@@ -78,10 +79,10 @@ pub(super) async fn ask(
     Ok((at, whole))
 }
 
-/// A document, in whole; `None` where the server has none of that name.
+/// A whole document; `None` if the server has none of that name.
 ///
 /// # Errors
-/// What is wrong with it.
+/// What is wrong with the document.
 pub(super) async fn document(
     links: &Links,
     common: &Common,
@@ -112,7 +113,7 @@ pub(super) async fn document(
         read.extend_from_slice(&bytes);
     }
     links.put(link);
-    // Whatever else stands there is no such document.
+    // Anything that is not JSON is not such a document.
     let document = serde_json::from_slice(&read).ok();
     Ok(document.filter(|_| !none))
 }
@@ -203,7 +204,7 @@ async fn excuse(mut body: Incoming) -> String {
             }
         }
     };
-    // What has come by then is enough.
+    // What has arrived by then is enough.
     drop(timeout(patience, reading).await);
     let document = serde_json::from_slice::<serde_json::Value>(&read).ok();
     let message = document.as_ref().and_then(|document| {
@@ -228,7 +229,7 @@ async fn next(body: &mut Incoming) -> Result<Option<Bytes>, Fault> {
     loop {
         match body.frame().await {
             None => return Ok(None),
-            // Trailers say nothing.
+            // Trailers are ignored.
             Some(Ok(frame)) => match frame.into_data() {
                 Ok(bytes) => return Ok(Some(bytes)),
                 Err(_) => continue,
@@ -238,7 +239,7 @@ async fn next(body: &mut Incoming) -> Result<Option<Bytes>, Fault> {
     }
 }
 
-/// There is no head.
+/// The fault of an answer without a head.
 #[expect(clippy::needless_pass_by_value, reason = "for map_err")]
 fn headless(error: hyper::Error) -> Fault {
     let kind = match error.is_parse() {
@@ -251,7 +252,7 @@ fn headless(error: hyper::Error) -> Fault {
     ))
 }
 
-/// A body has no end.
+/// The fault of a body without an end.
 fn broken(error: &hyper::Error) -> Fault {
     let source = std::error::Error::source(error);
     let io = source.and_then(|source| source.downcast_ref::<std::io::Error>());

@@ -1,5 +1,5 @@
-//! What can be wrong with an answer: a closed list of kinds, each with its name in reports, and
-//! the tally of them with one example each. Must not know how answers are read.
+//! Everything that can be wrong with an answer: a closed list of kinds, each with its name in
+//! reports, and the counts with one example each. Must not know how answers are read.
 
 use std::collections::BTreeMap;
 
@@ -9,15 +9,15 @@ use contract::text;
 use super::sse::SseError;
 use crate::engine::{Ending, ErrorKind};
 
-/// Characters of an example.
+/// Maximum number of characters of an example.
 const EXAMPLE: usize = 200;
 
 /// Kinds of failure.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Kind {
-    /// Nobody listens there.
+    /// No process listens at the address.
     Gone,
-    /// No connection, for another reason.
+    /// No connection for another reason.
     NoConnection,
     /// Status 429 or 503.
     Busy,
@@ -29,43 +29,43 @@ pub enum Kind {
     ServerError,
     /// A status from 300 to 399.
     Redirect,
-    /// Any other status but 200.
+    /// Any other status except 200.
     Status,
-    /// A head that is no HTTP, or too long.
+    /// A head that is not HTTP, or is too long.
     Head,
     /// `content-encoding`.
     Compressed,
-    /// Status 200 and not a byte.
+    /// Status 200 without a body.
     NoBody,
-    /// Status 200 and a body that is no event stream.
+    /// Status 200 with a body that is not an event stream.
     NoStream,
     /// A line or an event beyond the limits.
     TooLong,
-    /// Bytes that are no text.
+    /// Bytes that are not UTF-8.
     NotUtf8,
-    /// An event that is no chunk.
+    /// An event that is not a chunk.
     NotAChunk,
-    /// An error told within the stream.
+    /// An error in the stream.
     ErrorEvent,
-    /// The stream is over without `[DONE]`.
+    /// The stream ended without `[DONE]`.
     NoEnd,
     /// The connection broke.
     Cut,
     /// It finished for another reason than its length.
     Finish,
-    /// Finished without a character.
+    /// It finished without text.
     NoText,
-    /// Nobody says how many tokens it has.
+    /// The number of its tokens is unknown.
     Uncounted,
-    /// Not as many tokens as asked for.
+    /// Not the requested number of tokens.
     Length,
     /// More chunks with text than tokens.
     Usage,
-    /// The body of the answer is broken as HTTP.
+    /// The body of the answer is not valid HTTP.
     Body,
 }
 
-/// One failure with its particulars.
+/// One failure with its details.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Fault {
     /// Which.
@@ -79,7 +79,7 @@ pub struct Fault {
 pub(super) struct Tally(BTreeMap<Kind, (u64, String)>);
 
 impl Kind {
-    /// As it reads after a number of answers.
+    /// The text after a number of answers.
     #[must_use]
     pub fn name(self) -> &'static str {
         match self {
@@ -110,7 +110,7 @@ impl Kind {
         }
     }
 
-    /// What a reader can do about it.
+    /// The remedy.
     #[must_use]
     pub fn way_out(self) -> &'static str {
         match self {
@@ -138,7 +138,7 @@ impl Kind {
         }
     }
 
-    /// How a request ends with it.
+    /// How a request with this failure ends.
     #[must_use]
     pub fn ending(self) -> Ending {
         match self {
@@ -150,7 +150,7 @@ impl Kind {
         }
     }
 
-    /// With particulars.
+    /// A fault with details.
     #[must_use]
     pub fn of(self, detail: impl Into<String>) -> Fault {
         Fault {
@@ -181,14 +181,14 @@ impl From<SseError> for Fault {
 }
 
 impl Tally {
-    /// Counts one and keeps the first of its kind as the example.
+    /// Counts a failure; keeps the first of its kind as the example.
     pub(super) fn count(&mut self, fault: &Fault) {
         let example = || text::line(&fault.detail, EXAMPLE).to_string();
         let (count, _) = self.0.entry(fault.kind).or_insert_with(|| (0, example()));
         *count += 1;
     }
 
-    /// Most frequent first.
+    /// The counts, most frequent first.
     pub(super) fn counts(&self) -> Vec<FailureCount> {
         let mut counts: Vec<FailureCount> = self
             .0

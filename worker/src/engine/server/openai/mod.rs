@@ -1,6 +1,6 @@
-//! An engine behind the OpenAI HTTP interface. The client tells what it sees: when it had a
-//! connection (`Started`), when text came (`Chunk`), and how many tokens the server says it was
-//! (`Told`). Owns opening; must not know how the server was started, nor loads.
+//! An engine behind the OpenAI HTTP interface. The client reports what it sees: when it had a
+//! connection (`Started`), when text arrived (`Chunk`), and how many tokens it was according to the
+//! server (`Told`). Owns opening; must not know how the server was started, nor loads.
 
 pub mod answer;
 mod body;
@@ -48,7 +48,7 @@ struct Client {
     thread: Option<JoinHandle<()>>,
 }
 
-/// Where a server is.
+/// Address of a server.
 struct Place {
     host: HeaderValue,
     addresses: Vec<std::net::SocketAddr>,
@@ -58,7 +58,8 @@ struct Place {
 /// Opens a client of the server at `base`, such as `http://127.0.0.1:8080`, which is ready.
 ///
 /// # Errors
-/// When it cannot be reached, or cannot be asked as the plan says; the message names the way out.
+/// When the server cannot be reached, or does not support what the plan requires; the message says
+/// what to do.
 pub fn open(
     spec: &OpenAiSpec,
     base: &str,
@@ -113,7 +114,7 @@ pub fn open(
     let prompts = Prompts::new(spec, ask).map_err(failure)?;
     phase("tokenizer");
     let form = Arc::new((Bodies::new(spec, &name), prompts));
-    // The thread is there: it has just answered.
+    // The thread exists, because it has just answered.
     drop(commands.send(Command::Use(form.clone())));
     let report = LoadReport {
         model_digest: format!(
@@ -138,7 +139,7 @@ pub fn open(
 }
 
 impl Place {
-    /// Looks its name up, once.
+    /// Resolves its name, once.
     fn find(base: &str) -> Result<Self, String> {
         let wrong = |what: &str| {
             format!("{base} is no address of a server: {what}; write http://HOST:PORT")
@@ -166,7 +167,7 @@ impl Place {
     }
 }
 
-/// The key, from where the plan says; it is kept nowhere else.
+/// The key, from the place that the plan names; it is stored nowhere else.
 fn key(spec: &OpenAiSpec) -> Result<Option<HeaderValue>, String> {
     let key = match (spec.key_file.as_str(), spec.key_variable.as_str()) {
         ("", "") => return Ok(None),
@@ -203,7 +204,7 @@ fn start(parts: Parts) -> Result<(UnboundedSender<Command>, JoinHandle<()>), Fai
     Ok((commands, thread))
 }
 
-/// A document of the server; `None` where it has none of that name.
+/// A document of the server; `None` if it has none of that name.
 fn fetch(
     commands: &UnboundedSender<Command>,
     path: &str,
@@ -220,18 +221,18 @@ fn fetch(
     replied.recv().unwrap_or_else(|_| Err(gone()))
 }
 
-/// The models of a server that says that it is ready.
+/// The models of a server that reports itself as ready.
 fn models(spec: &OpenAiSpec, commands: &UnboundedSender<Command>) -> Result<Option<Value>, Fault> {
     let health = match spec.health.as_str() {
         "" => "/health",
         path => path,
     };
-    // One that has no such path is ready when it lists its models.
+    // A server without this path is ready when it lists its models.
     fetch(commands, health, None)?;
     fetch(commands, "/v1/models", None)
 }
 
-/// The server's tokenizer, as llama.cpp and vLLM have it: each ignores the other's key.
+/// The server's tokenizer, with the keys of llama.cpp and of vLLM: each ignores the other's key.
 fn tokenize(commands: &UnboundedSender<Command>, model: &str) -> Ask {
     let (commands, model) = (commands.downgrade(), model.to_owned());
     Box::new(move |text| {
@@ -250,7 +251,7 @@ fn tokenize(commands: &UnboundedSender<Command>, model: &str) -> Ask {
     })
 }
 
-/// What one request may have: by the plan, by vLLM's list of models, or unknown.
+/// Maximum tokens of one request: from the plan, from vLLM's list of models, or unknown.
 fn context(spec: &OpenAiSpec, model: &Value) -> u32 {
     let said = model["max_model_len"].as_u64();
     match spec.max_context {
@@ -280,7 +281,7 @@ impl Engine for Client {
         }
         lock(&self.shared.counts).running(held.len());
         drop(held);
-        // If it is over by now, it has told so.
+        // If the engine is already down, it has reported so.
         drop(commands.send(Command::Submit(std::mem::take(batch))));
         Ok(())
     }

@@ -1,5 +1,6 @@
-//! Prompts of a server: who turns text into tokens, and in which form they are sent. A load's
-//! prompts are counted and cut in tokens; a server that shares no tokenizer is sent words.
+//! Prompts for a server: which tokenizer turns text into tokens, and in which form prompts are
+//! sent. Prompts are counted and cut in tokens; a server without an available tokenizer is sent
+//! words.
 
 use std::collections::HashMap;
 use std::sync::{Mutex, PoisonError};
@@ -12,22 +13,22 @@ use crate::engine::EngineError;
 /// Asks the server for the tokens of a text.
 pub(super) type Ask = Box<dyn Fn(&str) -> Result<Vec<u32>, EngineError> + Send + Sync>;
 
-/// Tokens of texts, and what is sent of them.
+/// The tokens of texts, and the form in which they are sent.
 pub(super) struct Prompts {
     tokenizer: Tokenizer,
     ids: bool,
 }
 
 enum Tokenizer {
-    /// The model's own, of a directory.
+    /// The model's own tokenizer, from a directory.
     Local(Box<inference::tokenizer::Tokenizer>),
-    /// The server's, by its `/tokenize`.
+    /// The server's `/tokenize`.
     Server(Ask),
-    /// None: a word is a token.
+    /// No tokenizer: a word is a token.
     Words(Mutex<Words>),
 }
 
-/// Words by number, in the order in which they were met.
+/// Words by number, in the order of their first use.
 #[derive(Default)]
 struct Words {
     numbers: HashMap<String, u32>,
@@ -35,14 +36,14 @@ struct Words {
 }
 
 impl Prompts {
-    /// As the plan wants them; `ask` is the server's tokenizer, where it has one.
+    /// Prompts according to the plan; `ask` is the server's tokenizer, if it has one.
     ///
     /// # Errors
-    /// A sentence, when the plan asks for what cannot be had.
+    /// One sentence, when the plan requires what is not available.
     pub(super) fn new(spec: &OpenAiSpec, ask: Option<Ask>) -> Result<Self, String> {
         let text = spec.endpoint == Endpoint::Chat || spec.prompt == PromptForm::Text;
         let tokenizer = match (spec.tokenizer.as_str(), ask) {
-            // A text cannot be made of the server's tokens here.
+            // The server's tokens cannot be turned into text here.
             ("", Some(ask)) if !text => Tokenizer::Server(ask),
             ("", _) => Tokenizer::Words(Mutex::default()),
             (directory, _) => local(directory)?,
@@ -91,7 +92,7 @@ impl Prompts {
         }
     }
 
-    /// What a request is sent of a prompt.
+    /// The form in which a prompt is sent.
     pub(super) fn sent(&self, tokens: &[u32]) -> Result<Value, EngineError> {
         if self.ids {
             return Ok(tokens.into());
@@ -110,7 +111,7 @@ impl Prompts {
         }
     }
 
-    /// For reports.
+    /// A description for reports.
     pub(super) fn described(&self) -> &'static str {
         match (&self.tokenizer, self.ids) {
             (Tokenizer::Local(_), true) => "token ids of the tokenizer in the plan's directory",

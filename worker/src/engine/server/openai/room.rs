@@ -1,4 +1,4 @@
-//! Limits of the system on connections: open files, and local ports. They are checked before a load
+//! Limits of the system on connections: open files and local ports. They are checked before a load
 //! starts, because a connection that fails later looks like a fault of the server.
 
 use contract::descriptors;
@@ -6,14 +6,14 @@ use contract::descriptors;
 /// Files that a worker has open besides its connections.
 const FILES_BESIDE: u64 = 64;
 
-/// Where Linux says which local ports it gives to connections.
+/// The file in which Linux reports its range of local ports.
 const PORTS: &str = "/proc/sys/net/ipv4/ip_local_port_range";
 
-/// Checks that so many connections can be open at once, and raises the limit of open files if that
-/// is needed and possible.
+/// Checks that this number of connections can be open at once; raises the limit of open files if
+/// this is needed and possible.
 ///
 /// # Errors
-/// A sentence that says what to do.
+/// One sentence that says what to do.
 pub(super) fn allow(connections: u32) -> Result<(), String> {
     descriptors::allow(u64::from(connections) + FILES_BESIDE)
         .map_err(|few| format!("{connections} connections at once cannot be opened: {few}"))?;
@@ -23,12 +23,12 @@ pub(super) fn allow(connections: u32) -> Result<(), String> {
             "{connections} connections to one server cannot be opened: this host has {ports} local \
              ports for them; offer less load, or widen net.ipv4.ip_local_port_range"
         )),
-        // A system that does not say is taken to have enough.
+        // If the system does not report it, there are assumed to be enough.
         _ => Ok(()),
     }
 }
 
-/// The number of ports in a range as Linux writes it.
+/// The number of ports in a range, in Linux's format.
 fn ports(range: &str) -> Option<u32> {
     let mut ends = range.split_whitespace().map(str::parse::<u32>);
     let (first, last) = (ends.next()?.ok()?, ends.next()?.ok()?);

@@ -1,22 +1,22 @@
-//! A bounded reader of server-sent events: bytes as they come in, whole events out. Lines end with
-//! LF, CR LF or CR, as the standard says. Owns the limits and the check of UTF-8; must not know
-//! what an event holds.
+//! A bounded reader of server-sent events: bytes in, whole events out. Lines end with LF, CR LF or
+//! CR, as the standard requires. Owns the limits and the check of UTF-8; must not know the content
+//! of events.
 
-/// Bytes that a line may have.
+/// Maximum bytes of a line.
 pub const LINE: usize = 256 << 10;
-/// Bytes that all the data of an event may have.
+/// Maximum bytes of all data of an event.
 pub const EVENT: usize = 1 << 20;
 
 /// One event: its `data` lines, joined.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Event {
-    /// What it holds.
+    /// Its content.
     pub data: String,
-    /// Whether the server named it an error.
+    /// Whether the server marked it as an error.
     pub is_error: bool,
 }
 
-/// Why a stream is not read on. Completes "failed to …".
+/// Why a stream cannot be read further. Completes "failed to …".
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum SseError {
     /// A line without an end.
@@ -25,29 +25,29 @@ pub enum SseError {
     /// An event without an end.
     #[error("read an event: its data is longer than {EVENT} bytes")]
     Event,
-    /// Bytes that are no text.
+    /// Bytes that are not UTF-8.
     #[error("read an event: a line of it is not UTF-8")]
     Utf8,
 }
 
-/// Reads a stream; after an error it is not to be fed again.
+/// Reads a stream; must not be fed again after an error.
 #[derive(Clone, Debug, Default)]
 pub struct Reader {
     line: Vec<u8>,
     data: String,
     has_data: bool,
     is_error: bool,
-    /// The last byte ended a line as CR: an LF now belongs to it.
+    /// The last byte was a CR that ended a line: a following LF belongs to it.
     after_cr: bool,
-    /// The first line was read: a byte order mark may not come any more.
+    /// The first line has been read: a byte-order mark is no longer allowed.
     begun: bool,
 }
 
 impl Reader {
-    /// Takes bytes and appends the events that end with them.
+    /// Handles bytes and appends the events that end with them.
     ///
     /// # Errors
-    /// At the first violation. Events before it were appended.
+    /// At the first violation. Events before it have been appended.
     pub fn feed(&mut self, mut bytes: &[u8], events: &mut Vec<Event>) -> Result<(), SseError> {
         if std::mem::take(&mut self.after_cr) && bytes.first() == Some(&b'\n') {
             bytes = &bytes[1..];
@@ -66,7 +66,7 @@ impl Reader {
         self.extend(bytes)
     }
 
-    /// Bytes that it holds.
+    /// Number of bytes that it holds.
     #[must_use]
     pub fn held(&self) -> usize {
         self.line.len() + self.data.len()
@@ -80,7 +80,7 @@ impl Reader {
         Ok(())
     }
 
-    /// A line is whole.
+    /// Handles a complete line.
     fn ends(&mut self, events: &mut Vec<Event>) -> Result<(), SseError> {
         let bytes = std::mem::take(&mut self.line);
         let line = std::str::from_utf8(&bytes).map_err(|_| SseError::Utf8)?;
@@ -94,7 +94,7 @@ impl Reader {
             let (field, value) = line.split_once(':').unwrap_or((line, ""));
             self.field(field, value.strip_prefix(' ').unwrap_or(value))?;
         }
-        // Its room serves the next line.
+        // Its memory is reused for the next line.
         self.line = bytes;
         self.line.clear();
         Ok(())
@@ -102,7 +102,7 @@ impl Reader {
 
     fn field(&mut self, field: &str, value: &str) -> Result<(), SseError> {
         match field {
-            // Some servers write a failure as a field of its own.
+            // Some servers write a failure as a separate field.
             "data" | "error" => {
                 self.is_error |= field == "error";
                 if self.data.len() + value.len() + 1 > EVENT {

@@ -1,8 +1,8 @@
-//! Answers as servers stream them, and as they must not.
+//! Answers as servers stream them, and invalid ones.
 
 use super::*;
 
-/// Feeds a stream whole; what came, and what it amounts to.
+/// Feeds a whole stream; returns the arrivals and the result.
 fn answer(asked: u32, events: &[&str]) -> (Vec<Arrival>, Result<Whole, Fault>) {
     let (mut answer, mut arrivals) = (Answer::new(asked), Vec::new());
     for event in events {
@@ -34,7 +34,7 @@ fn chunks_with_text_arrive_and_usage_counts_them() {
     let whole = whole.expect("it is whole");
     assert_eq!(whole.tokens, 3);
     assert_eq!(whole.usage.and_then(|usage| usage.prompt_tokens), Some(5));
-    // However it is cut into chunks, the text is the same; another one differs.
+    // The text is the same for all divisions into chunks; another text differs.
     let again = answer(3, &[&text("abc"), LAST, USAGE, DONE]).1;
     assert_eq!(again.expect("it is whole").text, whole.text);
     let other = answer(3, &[&text("abd"), LAST, USAGE, DONE]).1;
@@ -56,7 +56,7 @@ fn every_channel_of_a_chat_brings_tokens_and_roles_bring_none() {
     let chunks: Vec<&str> = chunks.iter().map(String::as_str).collect();
     let (arrivals, whole) = answer(4, &chunks);
     assert_eq!(arrivals.len(), 3);
-    // Without usage the finish reason says how long it is.
+    // Without usage, the finish reason gives the length.
     assert_eq!(whole.expect("it is whole").tokens, 4);
 }
 

@@ -1,5 +1,5 @@
-//! The reader against the standard, against another reading of it, and against millions of
-//! mutated streams.
+//! The reader compared with the standard, with a second implementation, and on millions of mutated
+//! streams.
 
 use super::*;
 use crate::stream::{Purpose, Stream};
@@ -77,7 +77,7 @@ fn lines_events_and_bytes_without_sense_are_refused_in_bounded_memory() {
     );
 }
 
-/// Another reading of the standard: the whole stream at once, line by line.
+/// A second implementation of the standard: the whole stream at once, line by line.
 fn by_lines(bytes: &[u8]) -> Option<Vec<Event>> {
     let text = String::from_utf8(bytes.to_vec()).ok()?;
     let text = text.strip_prefix('\u{feff}').unwrap_or(&text);
@@ -109,7 +109,7 @@ fn by_lines(bytes: &[u8]) -> Option<Vec<Event>> {
     Some(events)
 }
 
-/// Streams as servers write them, and worse.
+/// Streams as servers write them, and invalid ones.
 const SEEDS: [&[u8]; 5] = [
     b"data: {\"choices\":[{\"text\":\"a\"}]}\n\ndata: [DONE]\n\n",
     b"\xef\xbb\xbfevent: error\r\ndata: x\r\n\r\n: hm\r\rdata:\xc3\xbc\n\n",
@@ -118,7 +118,7 @@ const SEEDS: [&[u8]; 5] = [
     b"\r\n\r\r\n\n\rdata: a\r\n\r\n",
 ];
 
-/// Feeds mutated streams in random pieces; both readings agree on every one.
+/// Feeds mutated streams in random pieces; both implementations agree on every one.
 fn mutated(inputs: u64) {
     let mut random = Stream::new(7, Purpose::File, 0);
     let (mut bytes, mut events, mut refused) = (Vec::new(), Vec::new(), 0_u64);
@@ -144,7 +144,7 @@ fn mutated(inputs: u64) {
         }
         match (outcome, by_lines(&bytes)) {
             (Ok(()), Some(expected)) => assert_eq!(events, expected, "input {input}: {bytes:?}"),
-            // What follows the last line's end is not looked at yet.
+            // The bytes after the last line's end have not been examined yet.
             (Ok(()), None) => {}
             (Err(SseError::Utf8), None) => refused += 1,
             (outcome, expected) => panic!("{outcome:?}, not {expected:?}: {bytes:?}"),
