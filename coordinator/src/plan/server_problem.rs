@@ -36,7 +36,7 @@ pub enum ServerProblem {
     #[error("of `{0}` holds {{port}}, and an exec engine listens nowhere: leave it out")]
     Port(String),
     /// Options that belong to another protocol.
-    #[error("have a table [server.openai], and an {0} engine has no use for it: leave it out")]
+    #[error("has a table [server.openai], and an {0} engine has no use for it: leave it out")]
     Options(&'static str),
     /// An unknown placeholder.
     #[error("of `{variant}` holds {found}, which stands for nothing{}", hint(.near))]

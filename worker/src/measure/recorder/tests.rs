@@ -1,6 +1,6 @@
 //! The recorder's results for given instants, written out by hand.
 
-use contract::part::STEPS_KEPT;
+use contract::part::{Itl, STEPS_KEPT};
 use contract::spec::{Objectives, Share};
 
 use super::*;
@@ -198,4 +198,62 @@ fn tokens_of_one_instant_are_one_step_and_only_so_many_steps_are_kept() {
     let steps = recorder.finish().steps;
     assert_eq!((steps.kept.len(), steps.not_kept), (STEPS_KEPT, 2));
     assert!(steps.kept.iter().all(|step| step.tokens == 2));
+}
+
+/// Five tokens in chunks at these milliseconds, each with the tokens it tells; sent and due at 0.
+fn in_chunks(chunks: &[(u32, u32)], told: u32, text: [u32; 2]) -> Measured {
+    let (mut recorder, index) = (recorder(5), 1);
+    let at = |ms: u32| (1000 + ms) * MS;
+    recorder.sent(index, asked(5, 5), due(at(0)), at(0));
+    recorder.event(at(1), EngineEvent::Started { index });
+    for &(ms, tokens) in chunks {
+        recorder.event(at(ms), EngineEvent::Chunk { index, tokens });
+    }
+    let told = EngineEvent::Told {
+        index,
+        tokens: told,
+        text,
+    };
+    recorder.event(at(90), told);
+    let ending = Ending::Finished;
+    recorder.event(at(90), EngineEvent::Ended { index, ending });
+    recorder.finish()
+}
+
+#[test]
+fn a_chunk_is_a_moment_and_what_is_told_counts_the_tokens() {
+    let sums = |measured: &Measured| {
+        [Metric::Itl, Metric::Tpot, Metric::E2e].map(|metric| {
+            let exact = measured.histograms.get(metric).exact();
+            (exact.count, exact.sum / 1_000_000)
+        })
+    };
+    // Nobody tells the tokens of a chunk: gaps of chunks, and the first one counts for a token.
+    let unknown = in_chunks(&[(10, 0), (30, 0), (50, 0)], 5, [1, 2]);
+    assert_eq!(sums(&unknown), [(2, 40), (1, 10), (1, 50)]);
+    assert_eq!(
+        (unknown.moments.count, unknown.moments.itl),
+        (3, Itl::PerChunk)
+    );
+    assert_eq!(
+        (unknown.output_tokens, unknown.requests[0].output_tokens),
+        (5, 5)
+    );
+    assert!(unknown.steps.kept.is_empty());
+    // Each tells them: those of a chunk come together, and TPOT is over those after the first.
+    let known = in_chunks(&[(10, 1), (30, 2), (50, 2)], 5, [1, 2]);
+    assert_eq!(sums(&known), [(4, 40), (1, 10), (1, 50)]);
+    assert_eq!((known.moments.count, known.moments.itl), (5, Itl::Exact));
+    let first = in_chunks(&[(10, 3), (50, 2)], 5, [1, 2]);
+    assert_eq!(sums(&first), [(4, 40), (1, 20), (1, 50)]);
+    // The same text is the same answer, however it came.
+    assert_eq!(unknown.token_digest, first.token_digest);
+    let other = in_chunks(&[(10, 3), (50, 2)], 5, [1, 3]);
+    assert_ne!(other.token_digest, first.token_digest);
+}
+
+#[test]
+fn an_answer_in_chunks_that_is_told_to_be_short_is_none() {
+    let short = in_chunks(&[(10, 0), (30, 0)], 4, [1, 2]);
+    assert_eq!((short.outcomes.ok, short.outcomes.failed), (0, 1));
 }
