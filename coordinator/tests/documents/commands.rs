@@ -13,6 +13,7 @@ fn with_runs() -> Workplace {
         "docs/stall.toml",
         "docs/examples/exec",
         "docs/examples/grpc",
+        "docs/examples/openai",
         "docs/trace.jsonl",
         "scripts",
         // A new project depends on this library.
@@ -147,7 +148,7 @@ fn the_pages_on_keeping_and_hosts_can_be_typed() {
 
 #[test]
 fn the_pages_on_engines_of_their_own_can_be_typed() {
-    ["docs/exec-engine.md", "docs/grpc-engine.md"]
+    ["docs/exec-engine.md", "docs/grpc-engine.md", "docs/servers.md"]
         .iter()
         .for_each(|page| holds(page));
 }
