@@ -148,9 +148,13 @@ fn the_pages_on_keeping_and_hosts_can_be_typed() {
 
 #[test]
 fn the_pages_on_engines_of_their_own_can_be_typed() {
-    ["docs/exec-engine.md", "docs/grpc-engine.md", "docs/servers.md"]
-        .iter()
-        .for_each(|page| holds(page));
+    [
+        "docs/exec-engine.md",
+        "docs/grpc-engine.md",
+        "docs/servers.md",
+    ]
+    .iter()
+    .for_each(|page| holds(page));
 }
 
 #[test]
