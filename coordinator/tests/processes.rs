@@ -2,6 +2,8 @@
 //! stopped in every way that a host knows, and the store afterwards.
 #![expect(clippy::unwrap_used, reason = "tests")]
 
+#[path = "interpreter/mod.rs"]
+mod interpreter;
 #[path = "processes/native.rs"]
 mod native;
 #[path = "processes/programs.rs"]

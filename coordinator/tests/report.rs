@@ -1,6 +1,8 @@
 //! Output for people, programs and scripts, for runs with known results.
 #![expect(clippy::unwrap_used, reason = "tests")]
 
+#[path = "interpreter/mod.rs"]
+mod interpreter;
 #[path = "report/parts.rs"]
 mod parts;
 #[path = "report/sample.rs"]

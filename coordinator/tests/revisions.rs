@@ -6,6 +6,8 @@
 //! `REQUIRE_PYTHON` is set.
 #![expect(clippy::unwrap_used, reason = "tests")]
 
+#[path = "interpreter/mod.rs"]
+mod interpreter;
 #[path = "processes/programs.rs"]
 mod programs;
 #[path = "processes/sandbox.rs"]
@@ -16,10 +18,10 @@ mod programs;
 mod sandbox;
 
 use std::fs;
-use std::io::Write;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
+use interpreter::python;
 use sandbox::{Ended, Sandbox};
 
 const MODULES: &str = "grpc, grpc_tools.protoc, hdrh.histogram";
@@ -61,21 +63,6 @@ struct Project {
 
 fn source(name: &str) -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("..").join(name)
-}
-
-/// An interpreter that has the modules; `None`, with the reason printed, if there is none.
-fn python() -> Option<String> {
-    let program = std::env::var("BENCH_PYTHON").unwrap_or_else(|_| "python3".to_owned());
-    let script = format!("import {MODULES}");
-    let probe = Command::new(&program).args(["-c", &script]).output();
-    if probe.is_ok_and(|output| output.status.success()) {
-        return Some(program);
-    }
-    let reason = format!("{program} cannot import {MODULES} (BENCH_PYTHON names another)");
-    assert!(std::env::var_os("REQUIRE_PYTHON").is_none(), "{reason}");
-    let mut err = std::io::stderr();
-    writeln!(err, "skipped: {reason}").unwrap();
-    None
 }
 
 impl Project {
@@ -171,7 +158,9 @@ impl Project {
 
 #[test]
 fn a_commit_that_is_slower_by_a_tenth_fails_the_gate_and_one_that_is_not_passes() {
-    let Some(python) = python() else { return };
+    let Some(python) = python(MODULES) else {
+        return;
+    };
     let project = Project::new(python);
     project.commit(1_000, "before");
     project.commit(1_100, "slower");

@@ -5,6 +5,7 @@ use std::fs;
 use std::path::Path;
 use std::time::{Duration, Instant};
 
+use crate::interpreter::python;
 use crate::sandbox::{DEADLINE, Sandbox};
 
 /// Two variants of a script that answers each request at once, or after `rest`.
@@ -73,6 +74,30 @@ fn the_exec_example_runs_to_a_verdict() {
     let part = &record.parts[0];
     assert!(part.usage.peak_rss_bytes > 0 && part.engine.kernels == "two lines");
     assert!(running("engine.py --passes 2").is_empty());
+}
+
+#[test]
+fn the_grpc_example_runs_to_a_verdict() {
+    let Some(python) = python("grpc_tools") else {
+        return;
+    };
+    let sandbox = Sandbox::new();
+    let example = Path::new(env!("CARGO_MANIFEST_DIR")).join("../docs/examples/grpc/plan.toml");
+    let (plan, path) = (
+        example.display().to_string(),
+        std::env::var("PATH").unwrap(),
+    );
+    let folder = Path::new(&python).parent().unwrap().display().to_string();
+    let path = format!("{folder}:{path}");
+    let run = ["run", &plan, "--rounds", "2", "-q"];
+    let ended = sandbox.start_with(&run, &[("PATH", &path)]).end();
+    // On a busy machine the measurement is in doubt, but complete.
+    assert!(matches!(ended.code, Some(0 | 3 | 4)), "{ended:?}");
+    let record = sandbox.latest();
+    assert_eq!(record.blocks.len(), 2);
+    let part = &record.parts[0];
+    assert_eq!((part.outcomes.ok, part.output_tokens), (40, 640));
+    assert!(part.usage.peak_rss_bytes > 0);
 }
 
 #[test]

@@ -9,34 +9,13 @@ use std::process::{Command, Output, Stdio};
 use coordinator::report::run_document;
 use serde_json::Value;
 
+use super::interpreter::python;
 use super::sample::Story;
 
 fn script(name: &str) -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR"))
         .join("../scripts")
         .join(name)
-}
-
-/// An interpreter that has the modules; `None`, with the reason printed, if there is none.
-pub(crate) fn python(modules: &str) -> Option<String> {
-    let python = std::env::var("BENCH_PYTHON").unwrap_or_else(|_| "python3".to_owned());
-    let probe = Command::new(&python)
-        .args(["-c", &format!("import {modules}")])
-        .output();
-    if probe.is_ok_and(|output| output.status.success()) {
-        return Some(python);
-    }
-    assert!(
-        std::env::var_os("REQUIRE_PYTHON").is_none(),
-        "{python} cannot import {modules}"
-    );
-    let mut err = std::io::stderr();
-    writeln!(
-        err,
-        "skipped: {python} cannot import {modules} (BENCH_PYTHON names another interpreter)"
-    )
-    .unwrap();
-    None
 }
 
 /// The script's output for a file.

@@ -13,7 +13,8 @@ use coordinator::report::run_document;
 use coordinator::store::RunRecord;
 use serde_json::Value;
 
-use super::elsewhere::{ask_file, python};
+use super::elsewhere::ask_file;
+use super::interpreter::python;
 use super::sample::Story;
 
 const KINDS: [(Kind, &str); 5] = [
