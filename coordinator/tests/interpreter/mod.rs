@@ -15,6 +15,7 @@ pub(crate) fn python(modules: &str) -> Option<String> {
     }
     let reason = format!("{python} cannot import {modules} (BENCH_PYTHON names another)");
     assert!(std::env::var_os("REQUIRE_PYTHON").is_none(), "{reason}");
-    writeln!(std::io::stderr(), "skipped: {reason}").unwrap();
+    let mut err = std::io::stderr();
+    writeln!(err, "skipped: {reason}").unwrap();
     None
 }
