@@ -24,6 +24,8 @@ pub(super) const ANSWER: Duration = Duration::from_secs(120);
 const OPENING: Duration = Duration::from_secs(1800);
 /// Pause between two attempts at sled's own lock.
 const PAUSE: Duration = Duration::from_millis(20);
+/// Attempts to open.
+const TRIES: u32 = 50;
 /// sled takes several times this in memory; its default is 1 GiB.
 const CACHE_BYTES: u64 = 64 << 20;
 /// The flush thread also reclaims space; without it none is ever reclaimed.
@@ -126,12 +128,28 @@ fn open_sled(dir: &Path) -> Result<sled::Db, sled::Error> {
         }
         std::thread::sleep(PAUSE);
     }
-    sled::Config::new()
-        .path(dir.join(DB_DIR))
-        .cache_capacity(CACHE_BYTES)
-        .mode(sled::Mode::LowSpace)
-        .flush_every_ms(Some(FLUSH_EVERY_MS))
-        .open()
+    insist(|| {
+        sled::Config::new()
+            .path(dir.join(DB_DIR))
+            .cache_capacity(CACHE_BYTES)
+            .mode(sled::Mode::LowSpace)
+            .flush_every_ms(Some(FLUSH_EVERY_MS))
+            .open()
+    })
+}
+
+/// Tries again if sled could not take its lock, which it does before it reads anything. A child that
+/// another thread starts holds every lock of this process until it runs its own program, including
+/// the one of the probe above.
+fn insist<T>(mut open: impl FnMut() -> Result<T, sled::Error>) -> Result<T, sled::Error> {
+    for _ in 1..TRIES {
+        match open() {
+            // sled's own kind for it; errors of the file system have theirs.
+            Err(sled::Error::Io(e)) if e.kind() == ErrorKind::Other => std::thread::sleep(PAUSE),
+            result => return result,
+        }
+    }
+    open()
 }
 
 /// Judges an error on opening. The files have been checked before, so anything that is not the file
@@ -183,5 +201,24 @@ mod tests {
         assert!(matches!(judge(&place, held), StoreError::InUse { .. }));
         let broken = Damage::Engine(sled::Error::Io(ErrorKind::PermissionDenied.into()));
         assert!(!matches!(judge(&place, broken), StoreError::InUse { .. }));
+    }
+
+    #[test]
+    fn a_lock_that_is_held_for_a_moment_is_waited_for_and_other_errors_are_not() {
+        let failing = |kind: ErrorKind, failures: u32| {
+            let mut calls = 0;
+            let result = insist(|| {
+                calls += 1;
+                match calls > failures {
+                    true => Ok(()),
+                    false => Err(sled::Error::Io(kind.into())),
+                }
+            });
+            (calls, result.is_ok())
+        };
+        assert_eq!(failing(ErrorKind::Other, 0), (1, true));
+        assert_eq!(failing(ErrorKind::Other, 2), (3, true));
+        assert_eq!(failing(ErrorKind::Other, 1000), (TRIES, false));
+        assert_eq!(failing(ErrorKind::UnexpectedEof, 2), (1, false));
     }
 }

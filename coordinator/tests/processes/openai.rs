@@ -90,7 +90,7 @@ fn a_server_that_never_gets_ready_is_named() {
         .split_whitespace()
         .collect::<Vec<_>>()
         .join(" ");
-    let part = "ended before it was ready (exit code 3); its last line: no such model";
+    let part = "ended before it was ready (exit code 3): try that command by hand; its last line: no such model";
     assert!(said.contains(part), "{ended:?}");
 
     let rests = r#"["sh", "-c", "echo busy >&2; sleep 100; : {port}"]"#;
@@ -101,7 +101,8 @@ fn a_server_that_never_gets_ready_is_named() {
         .split_whitespace()
         .collect::<Vec<_>>()
         .join(" ");
-    let part = "was not ready within 1 s (nobody listens at the server's address";
+    let part = "was not ready within 1 s: raise [server] start, or see its log (nobody listens at the server's \
+                address";
     assert!(said.contains(part), "{ended:?}");
 }
 
