@@ -294,7 +294,7 @@ fn a_program_describes_its_engines_with_their_options() {
     let described = BOTH.described();
     assert_eq!(
         described["together"]["properties"]["fault"]["description"],
-        "What it does wrongly."
+        "Its fault."
     );
     assert!(described["alone"].is_object());
 }
