@@ -26,8 +26,11 @@ pub(crate) fn agent(coordinator: &Coordinator, flags: &[&str]) -> Child {
 
 /// An agent with two slots and this home directory.
 pub(crate) fn agent_at(coordinator: &Coordinator, home: &Path, flags: &[&str]) -> Child {
-    Command::new(WORKER)
+    // If the tests run under `nohup`, SIGHUP is ignored, and the agent would inherit that.
+    Command::new("env")
         .args([
+            "--default-signal=HUP",
+            WORKER,
             "agent",
             "--coordinator",
             &coordinator.address,
