@@ -192,10 +192,11 @@ fn detectable(
     format!("minimum detectable effect {seen}{shown}{then}")
 }
 
-/// The end of an interval that is further from zero, as a share.
+/// The end of an interval farthest from zero, as a share, rounded up to a tenth of a percent: the
+/// claim must hold.
 fn widest(metric: &MetricComparison, interval: &Interval) -> f64 {
     let ends = [interval.low, interval.high].map(|end| metric.share(end).abs());
-    ends[0].max(ends[1])
+    (ends[0].max(ends[1]) * 1000.0).ceil() / 1000.0
 }
 
 /// Time of this number of rounds of the whole run, in words.
