@@ -48,7 +48,7 @@ use contract::id::Arm;
 use contract::part::{Part, Sent};
 use contract::run::{Notice, Role, RunState};
 use gather::PartMerger;
-use stats::compare::{Settings, Stage, Verdict};
+use stats::compare::{Settings, Verdict};
 use stats::rng::Seed;
 use stats::validity::{Assessment, Checked, Validity};
 
@@ -76,8 +76,8 @@ pub struct Findings {
     pub cells: Vec<Cell>,
     /// The layout control, if the run has one.
     pub layout: Option<LayoutControl>,
-    /// The interim analysis planned before the run, if there was one.
-    pub interim: Option<Planned>,
+    /// The analyses planned before the run, and the one that this is.
+    pub planned: Planned,
     /// The trials that everything was derived from.
     pub trials: Trials,
 }
@@ -182,11 +182,11 @@ impl FindingsBuilder {
         })
     }
 
-    /// Whether the run has just reached its planned interim analysis.
+    /// Whether the run has just reached a planned analysis at which it may end.
     #[must_use]
-    pub fn is_at_interim(&self) -> bool {
+    pub fn analysis_due(&self) -> bool {
         let planned = interim::planned(&self.plan, &self.blocks, &self.record.blocks);
-        planned.is_some_and(|planned| planned.stage == Stage::Interim)
+        planned.due && (planned.is_interim() || planned.rounds() < self.plan.rounds)
     }
 
     /// Adds the next part. The parts of a trial must be consecutive.
@@ -204,19 +204,17 @@ impl FindingsBuilder {
             gather,
         } = self;
         let trials = gather.finish();
-        let interim = interim::planned(&plan, &blocks, &record.blocks);
-        let settings = interim
-            .map_or(Stage::Only, |planned| planned.stage)
-            .settings();
+        let planned = interim::planned(&plan, &blocks, &record.blocks);
+        let settings = planned.current().settings();
+        let at_interim = planned.is_interim();
         let thresholds = plan.validity.thresholds();
         let (cells, layout) = {
-            let at_interim = interim.is_some_and(|planned| planned.stage == Stage::Interim);
-            let planned = (!at_interim).then_some(plan.rounds as usize);
             let context = CellContext {
                 record: &record,
                 plan: &plan,
                 settings,
-                planned,
+                rounds: planned.rounds(),
+                at_interim,
                 thresholds,
                 trials: &trials,
             };
@@ -224,7 +222,8 @@ impl FindingsBuilder {
         };
         let state = record.end.as_ref().map(|end| end.state);
         let ended_early = state == Some(RunState::Complete)
-            && interim.is_some_and(|planned| planned.stage == Stage::Interim);
+            && planned.due
+            && (at_interim || planned.rounds() < plan.rounds);
         let mut reasons = if ended_early {
             Vec::new()
         } else {
@@ -250,7 +249,7 @@ impl FindingsBuilder {
             settings,
             cells,
             layout,
-            interim,
+            planned,
             trials,
         }
     }

@@ -1,5 +1,7 @@
 //! The command line: the meaning of arguments, and refusals.
 
+use std::time::Duration;
+
 use clap::{CommandFactory, Parser};
 use coordinator::cli::{Cli, Command, Format, Inconclusive, PlanCommand, RunArgs, RunsCommand};
 use coordinator::plan::{EngineKind, OnLoss, Overrides, Source, Verify};
@@ -44,6 +46,9 @@ fn every_flag_of_run_reaches_the_plan() {
     let expected = Overrides {
         rounds: Some(12),
         look: Some(6),
+        until: None,
+        budget: None,
+        to_the_end: false,
         seed: Some(9),
         control: Some(false),
         slots: Some(4),
@@ -61,6 +66,33 @@ fn every_flag_of_run_reaches_the_plan() {
         (args.output.format, args.gate.inconclusive),
         (Format::Json, Inconclusive::Pass)
     );
+}
+
+#[test]
+fn a_time_has_its_unit() {
+    let budget = |text: &str| {
+        run(&format!(
+            "run --preset high --until decided --budget {text}"
+        ))
+        .changes
+        .budget
+    };
+    for (text, seconds) in [("90s", 90), ("10m", 600), ("1.5h", 5400), ("2min", 120)] {
+        assert_eq!(budget(text), Some(Duration::from_secs(seconds)), "{text}");
+    }
+    for text in ["10", "m", "-1s", "1d", "nans", ""] {
+        let words = [
+            "coordinator",
+            "run",
+            "--preset",
+            "high",
+            "--until",
+            "decided",
+            "--budget",
+            text,
+        ];
+        assert!(Cli::try_parse_from(words).is_err(), "{text}");
+    }
 }
 
 #[test]

@@ -23,9 +23,9 @@ pub(super) fn calibrate(app: &mut App<'_>, args: &CalibrateArgs) -> Result<ExitC
         .handicap
         .filter(|share| *share > 0.0)
         .map(|_| "--handicap");
-    super::all_used(slowed.as_slice(), || {
-        "a comparison of a build with itself".to_owned()
-    })?;
+    let until = args.changes.until.map(|_| "--until");
+    let unused: Vec<&str> = slowed.into_iter().chain(until).collect();
+    super::all_used(&unused, || "a comparison of a build with itself".to_owned())?;
     let store = app.store()?;
     let (mut made, mut invalid): (u64, u64) = (0, 0);
     loop {
@@ -35,7 +35,11 @@ pub(super) fn calibrate(app: &mut App<'_>, args: &CalibrateArgs) -> Result<ExitC
             .seed
             .map(|seed| Seed(seed).child("calibrate").nth(made).0 & Plan::SEED_MAX);
         // Repetitions with the same orders and requests would not be independent comparisons.
-        let flags = Overrides { seed, ..flags };
+        let flags = Overrides {
+            seed,
+            to_the_end: true,
+            ..flags
+        };
         let prepared = run::new(&source, &flags, &|_| vec![args.variant.clone()], true, None)?;
         let id = prepared.run;
         let measured = run::measured(app, prepared, &store)?;

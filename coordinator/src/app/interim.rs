@@ -1,5 +1,5 @@
-//! Checks whether the interim analysis of a stored run is decisive. Must not know whether the run
-//! is new or resumed.
+//! Checks whether a planned analysis of a stored run ends it. Must not know whether the run is new
+//! or resumed.
 
 use contract::addendum::NoiseFloors;
 use contract::id::RunId;
@@ -10,24 +10,29 @@ use crate::history;
 use crate::plan::Plan;
 use crate::store::{RunRecord, Store};
 
-/// Why the run may end here; `None` if no interim analysis is due or it is not decisive.
+/// Why the run may end here; `None` if no analysis is due or it does not end the run.
 pub(super) fn settled(store: &Store, run: RunId) -> Result<Option<String>, AppError> {
     let mut outline = store.read_outline(run)?;
-    if !FindingsBuilder::of(outline.clone())?.is_at_interim() {
+    if !FindingsBuilder::of(outline.clone())?.analysis_due() {
         return Ok(None);
     }
-    // Neither the level of the interim analysis nor the noise floors may change afterwards.
+    // Neither the level of an analysis nor the noise floors may change afterwards.
     if outline.addenda.floors.is_none() {
         outline.addenda.floors = fix_floors(store, &outline)?;
     }
     let findings = super::stored::derived(store, outline)?;
-    let look = findings.interim.filter(|_| findings.settles());
-    Ok(look.map(|look| {
-        format!(
+    let planned = &findings.planned;
+    Ok(if findings.settles() {
+        Some(format!(
             "every answer was clear at the interim analysis after {} of {} rounds",
-            look.at, look.rounds
-        )
-    }))
+            planned.current().rounds,
+            planned.rounds()
+        ))
+    } else {
+        findings
+            .budget_spent()
+            .then(|| format!("the budget is spent: {} rounds fit in it", planned.rounds()))
+    })
 }
 
 /// Fixes the noise floors of the run before any conclusion is drawn from it.

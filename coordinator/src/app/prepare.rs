@@ -20,7 +20,7 @@ use crate::dispatch::job::{Binary, Job, Limits, Script};
 use crate::dispatch::orders::Orders;
 use crate::error::{AppError, ExecuteError};
 use crate::fleet::launch::LaunchError;
-use crate::plan::{ModelPlace, OnLoss, Plan, VariantsAre, model};
+use crate::plan::{ModelPlace, OnLoss, Plan, Stop, VariantsAre, model};
 use crate::schedule::{Block, Lineup};
 
 /// The commit that this program was built from, as its build script found it.
@@ -251,13 +251,14 @@ fn run_labels(plan: &Plan, lineup: &Lineup) -> Vec<String> {
         .into_iter()
         .filter(|(on, _)| *on)
         .map(|(_, label)| label.to_owned());
-    let look = plan.look.map(|look| {
-        format!(
-            "interim analysis planned after {} of {} \
-                                             rounds",
-            look.at, plan.rounds
-        )
-    });
+    let look = match plan.stop {
+        Stop::AtEnd => None,
+        Stop::Once { at } => Some(format!(
+            "interim analysis planned after {at} of {} rounds",
+            plan.rounds
+        )),
+        Stop::Decided { .. } => Some("ends when decided".to_owned()),
+    };
     labels.chain(plan.engine.label()).chain(look).collect()
 }
 

@@ -16,7 +16,7 @@ use crate::dispatch::driver::unix_ms;
 use crate::dispatch::event::{Cause, Ending};
 use crate::dispatch::job::{Job, RunIdentity};
 use crate::error::AppError;
-use crate::plan::{self, Overrides, Plan, Source};
+use crate::plan::{self, Overrides, Plan, Source, Stop};
 use crate::report::answers;
 use crate::schedule::{self, Block, Lineup};
 use crate::store::{Store, StoreError};
@@ -105,7 +105,7 @@ fn carried_out(
     let keeper = StoreJournal {
         store: Arc::clone(store),
         run: prepared.run,
-        looks: plan.look.is_some(),
+        looks: plan.stop != Stop::AtEnd,
     };
     let mut progress = app.reporter.progress(&plan);
     let ending = on_fleet(
@@ -165,7 +165,7 @@ fn resumed(store: &Store, wanted: &str, fleet: &FleetArgs) -> Result<Prepared, A
         }
     }
     let mut blocks = schedule::remaining(schedule::blocks(&plan, &lineup), &resume.blocks);
-    if plan.look.is_some() && interim::settled(store, run)?.is_some() {
+    if plan.stop != Stop::AtEnd && interim::settled(store, run)?.is_some() {
         blocks.clear();
     }
     let last = resume.next_attempts.values().map(|attempt| attempt.0).max();

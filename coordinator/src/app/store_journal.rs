@@ -15,7 +15,7 @@ pub(super) struct StoreJournal {
     pub store: Arc<Store>,
     /// Which run.
     pub run: RunId,
-    /// Whether its plan has an interim analysis.
+    /// Whether its plan has analyses before its last round.
     pub looks: bool,
 }
 

@@ -1,12 +1,13 @@
 //! `run`. Owns its flags, and which of them change the plan; must not know how a run is performed.
 
 use std::path::PathBuf;
+use std::time::Duration;
 
 use clap::Args;
 
 use super::{ComparisonOutputArgs, FleetArgs, GateArgs};
 use crate::layout::{Layout, Layouts};
-use crate::plan::{EngineKind, OnLoss, Overrides, Source, Verify};
+use crate::plan::{EngineKind, OnLoss, Overrides, Source, Until, Verify};
 
 /// Arguments of `run`.
 #[derive(Debug, Args)]
@@ -69,6 +70,14 @@ pub struct Changes {
     /// the stricter level of 0.5 %
     #[arg(long, value_name = "ROUNDS")]
     pub look: Option<u32>,
+    /// Analyse several times during the run, as planned, and end when every answer is clear; the
+    /// levels of all analyses together keep 5 %. `--rounds` is then the most [default: 40]
+    #[arg(long, value_enum, value_name = "WHEN", conflicts_with = "look")]
+    pub until: Option<Until>,
+    /// With --until: the time for all rounds, such as 10m; the number of rounds that fit follows
+    /// from the pace of the first three
+    #[arg(long, value_name = "TIME", value_parser = time)]
+    pub budget: Option<Duration>,
     /// Seed of all random numbers [default: random, and recorded]
     #[arg(long, value_name = "N")]
     pub seed: Option<u64>,
@@ -111,6 +120,21 @@ fn percent(text: &str) -> Result<f64, String> {
     within
         .map(|percent| percent / 100.0)
         .ok_or_else(|| "a number of per cent from 0 to 100, such as 3".to_owned())
+}
+
+/// A time: a number with its unit, s, m or h.
+fn time(text: &str) -> Result<Duration, String> {
+    let unit = text.find(|c: char| !c.is_ascii_digit() && c != '.');
+    let (number, unit) = text.split_at(unit.unwrap_or(text.len()));
+    let seconds = match unit.trim() {
+        "s" => 1.0,
+        "m" | "min" => 60.0,
+        "h" => 3600.0,
+        _ => f64::NAN,
+    };
+    let number: f64 = number.parse().unwrap_or(f64::NAN);
+    Duration::try_from_secs_f64(number * seconds)
+        .map_err(|_| "a number with its unit, such as 90s, 10m or 1h".to_owned())
 }
 
 impl RunArgs {
@@ -168,6 +192,9 @@ impl Changes {
         Overrides {
             rounds: self.rounds,
             look: self.look,
+            until: self.until,
+            budget: self.budget,
+            to_the_end: false,
             seed: self.seed,
             control: self.no_aa.then_some(false),
             slots: self.slots,

@@ -20,8 +20,11 @@ pub(super) struct CellContext<'a> {
     pub(super) record: &'a RunRecord,
     pub(super) plan: &'a Plan,
     pub(super) settings: Settings,
-    /// Rounds that must be done before anything is decided; `None` at the planned interim analysis.
-    pub(super) planned: Option<usize>,
+    /// Rounds of the whole run.
+    pub(super) rounds: u32,
+    /// Whether this is an analysis before the last; otherwise all rounds must be done before
+    /// anything is decided.
+    pub(super) at_interim: bool,
     pub(super) thresholds: Thresholds,
     pub(super) trials: &'a Trials,
 }
@@ -80,7 +83,10 @@ impl CellContext<'_> {
         let metrics = metrics::decided(
             drafts,
             primary,
-            (&assessment.validity, self.planned),
+            (
+                &assessment.validity,
+                (!self.at_interim).then_some(self.rounds as usize),
+            ),
             &self.settings,
         );
         let primary = metrics
@@ -98,10 +104,7 @@ impl CellContext<'_> {
             alpha: self.settings.alpha,
             baseline: block.baseline.clone(),
             candidate: block.candidate.clone(),
-            rounds: (
-                u32::try_from(rounds.len()).unwrap_or(u32::MAX),
-                self.plan.rounds,
-            ),
+            rounds: (u32::try_from(rounds.len()).unwrap_or(u32::MAX), self.rounds),
             round_time: pace::of_a_round(&self.record.blocks),
             assessment,
             checks,

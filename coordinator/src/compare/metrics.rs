@@ -31,6 +31,8 @@ pub struct MetricComparison {
     pub noise_floor: f64,
     /// Two-sided error of its intervals.
     pub alpha: f64,
+    /// One-sided error at either limit of the tests for SAME.
+    pub alpha_same: f64,
     /// Scale of its differences: logarithmic, unless a value is zero.
     pub scale: Scale,
     /// A warning if the quantile rests on few values.
@@ -236,13 +238,17 @@ impl Draft {
                 )
             }
         };
-        let (Tolerance { tau, noise_floor }, alpha) = (tolerance, settings.alpha);
+        let Tolerance { tau, noise_floor } = tolerance;
+        let Settings {
+            alpha, alpha_same, ..
+        } = *settings;
         MetricComparison {
             measure,
             primary,
             tolerance: tau,
             noise_floor,
             alpha,
+            alpha_same,
             scale,
             warning,
             rounds,

@@ -44,7 +44,7 @@ pub trait Journal: Send + Sync {
     /// When it could not be written.
     fn commit(&self, block: &BlockDone, notices: &[Notice]) -> Result<(), JournalError>;
 
-    /// Whether the interim analysis ends the run after the block just committed; if so, why.
+    /// Whether a planned analysis ends the run after the block just committed; if so, why.
     ///
     /// # Errors
     /// When the stored parts cannot be read.

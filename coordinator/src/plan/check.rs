@@ -10,7 +10,7 @@ use super::ledger::Ledger;
 use super::load;
 use super::problem::Problem;
 use super::window::{self, MOST_REQUESTS};
-use super::{OnLoss, Plan, PlanError};
+use super::{OnLoss, Plan, PlanError, Stop};
 
 /// Fewest rounds before an interim analysis. With the control, the exact check's least p is about
 /// 1/3^R, which is below .005 from here on. With fewer than six rounds there is never an answer.
@@ -115,20 +115,19 @@ impl Ledger {
     fn plan(&mut self, plan: &Plan) {
         self.name("name", &plan.name);
         self.range("rounds", plan.rounds, 1, 10_000);
-        if let Some(look) = plan.look {
+        if let Stop::Once { at } = plan.stop {
             let least = if plan.control {
                 LEAST_LOOK
             } else {
                 LEAST_LOOK_OF_TWO
             };
-            self.problems
-                .extend(
-                    (!(least..plan.rounds).contains(&look.at)).then_some(Problem::Look {
-                        at: look.at,
-                        least,
-                        rounds: plan.rounds,
-                    }),
-                );
+            self.problems.extend(
+                (!(least..plan.rounds).contains(&at)).then_some(Problem::Look {
+                    at,
+                    least,
+                    rounds: plan.rounds,
+                }),
+            );
         }
         self.range("slots", plan.slots, 1, 1024);
         self.range("max_attempts", plan.max_attempts, 1, 100);

@@ -1,15 +1,21 @@
 //! The plan's format, the same in TOML files and in the run header's JSON. Owns the keys and the
 //! messages about misspelt ones; must not know which values are valid ([`super::check`]).
 
+use std::time::Duration;
+
 use contract::spec::Scenario;
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 
 use super::engine::Tables;
 use super::{
-    DEFAULT_ROUNDS, EngineKind, InterimAnalysis, Limits, LinkedPlan, NativePlan, OnLoss, Plan,
-    PlanError, Primary, ServerPlan, SimPlan, Timeouts, Tolerances, Unknown, nearest,
+    DEFAULT_ROUNDS, EngineKind, InterimAnalysis, Limits, LinkedPlan, MOST_ROUNDS, NativePlan,
+    OnLoss, Plan, PlanError, Primary, Problem, ServerPlan, SimPlan, Stop, Timeouts, Tolerances,
+    Unknown, Until, nearest,
 };
+
+/// Shortest and longest budget, seconds.
+const BUDGET: (f64, f64) = (1.0, 604_800.0);
 
 /// A plan as written, not yet checked.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -18,8 +24,9 @@ pub(super) struct PlanFile {
     /// Without it, a plan has the name of its file.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(super) name: Option<String>,
-    #[serde(default = "default_rounds")]
-    pub(super) rounds: u32,
+    /// Without it, [`DEFAULT_ROUNDS`], or [`MOST_ROUNDS`] if the run ends when it is decided.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(super) rounds: Option<u32>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(super) seed: Option<u64>,
     #[serde(default = "default_control")]
@@ -41,6 +48,11 @@ pub(super) struct PlanFile {
     pub(super) engine: EngineKind,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(super) look: Option<InterimAnalysis>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(super) until: Option<Until>,
+    /// Seconds.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(super) budget: Option<f64>,
     #[serde(default)]
     pub(super) tolerance: Tolerances,
     #[serde(default)]
@@ -57,10 +69,6 @@ pub(super) struct PlanFile {
     pub(super) sim: Option<SimPlan>,
     #[serde(rename = "scenario", default, skip_serializing_if = "Vec::is_empty")]
     pub(super) scenarios: Vec<Scenario>,
-}
-
-fn default_rounds() -> u32 {
-    DEFAULT_ROUNDS
 }
 
 fn default_control() -> bool {
@@ -98,7 +106,7 @@ impl PlanFile {
     pub(super) fn of(plan: &Plan) -> Self {
         let mut file = Self {
             name: Some(plan.name.clone()),
-            rounds: plan.rounds,
+            rounds: Some(plan.rounds),
             seed: Some(plan.seed),
             control: plan.control,
             slots: plan.slots,
@@ -108,7 +116,12 @@ impl PlanFile {
             on_loss: plan.on_loss,
             max_attempts: plan.max_attempts,
             engine: plan.engine_kind(),
-            look: plan.look,
+            look: match plan.stop {
+                Stop::Once { at } => Some(InterimAnalysis { at }),
+                Stop::AtEnd | Stop::Decided { .. } => None,
+            },
+            until: matches!(plan.stop, Stop::Decided { .. }).then_some(Until::Decided),
+            budget: plan.stop.budget().map(|budget| budget.as_secs_f64()),
             tolerance: plan.tolerance,
             validity: plan.validity,
             timeouts: plan.timeouts,
@@ -143,13 +156,57 @@ impl PlanFile {
         (self.native, self.sim, self.linked, self.server) = (native, sim, linked, server);
     }
 
+    /// Keys about the end of the run that exclude each other.
+    fn contradiction(&self) -> Option<Problem> {
+        if self.look.is_some() && self.until.is_some() {
+            return Some(Problem::LookAndUntil);
+        }
+        let seconds = self.budget?;
+        if self.until.is_none() {
+            return Some(Problem::BudgetAlone);
+        }
+        // Negated, so that NaN is out of range.
+        let (low, high) = BUDGET;
+        (!(low..=high).contains(&seconds)).then(|| Problem::OutOfRange {
+            key: "budget".to_owned(),
+            value: seconds,
+            low,
+            high,
+        })
+    }
+
+    /// Refuses keys that exclude each other.
+    pub(super) fn consistent(self, origin: &str) -> Result<Self, PlanError> {
+        match self.contradiction() {
+            None => Ok(self),
+            Some(problem) => Err(PlanError::Invalid {
+                origin: origin.to_owned(),
+                problems: vec![problem],
+            }),
+        }
+    }
+
+    /// When the run ends, if its keys do not contradict each other.
+    fn stop(&self) -> Stop {
+        let budget = self.budget.map(Duration::from_secs_f64);
+        match (self.look, self.until) {
+            (Some(InterimAnalysis { at }), _) => Stop::Once { at },
+            (None, Some(Until::Decided)) => Stop::Decided { budget },
+            (None, None) => Stop::AtEnd,
+        }
+    }
+
     /// The plan in this file, not yet checked.
     pub(super) fn into_plan(mut self, fresh_seed: u64) -> Plan {
         let engine = self.take_tables().engine(self.engine);
+        let stop = self.stop();
         Plan {
             name: self.name.unwrap_or_default(),
-            rounds: self.rounds,
-            look: self.look,
+            rounds: self.rounds.unwrap_or(match stop {
+                Stop::Decided { .. } => MOST_ROUNDS,
+                Stop::AtEnd | Stop::Once { .. } => DEFAULT_ROUNDS,
+            }),
+            stop,
             seed: self.seed.unwrap_or(fresh_seed & Plan::SEED_MAX),
             control: self.control,
             slots: self.slots,
@@ -203,6 +260,7 @@ impl Plan {
     pub fn from_json(text: &str) -> Result<Self, PlanError> {
         let origin = "the recorded plan";
         PlanFile::from_json(text, origin)?
+            .consistent(origin)?
             .into_plan(0)
             .checked(origin)
     }

@@ -53,14 +53,35 @@ pub fn ahead(
     if !unused.is_empty() {
         return Err(PlanError::OtherEngine { engine, unused });
     }
-    let (plan, ahead) = file.into_plan(fresh_seed).with_files(place)?;
+    let (plan, ahead) = file
+        .consistent(&origin)?
+        .into_plan(fresh_seed)
+        .with_files(place)?;
     Ok((plan.checked_anew(&origin)?, ahead))
 }
 
 impl PlanFile {
     fn with(mut self, flags: &Overrides) -> Self {
-        self.rounds = flags.rounds.unwrap_or(self.rounds);
-        self.look = flags.look.map(|at| InterimAnalysis { at }).or(self.look);
+        // Rounds of a plan of fixed length are no limit to one that ends when it is decided.
+        let rounds = self
+            .rounds
+            .filter(|_| flags.until.is_none() || self.until.is_some());
+        self.rounds = flags.rounds.or(rounds);
+        self.look = match (flags.look, flags.until) {
+            (Some(at), _) => Some(InterimAnalysis { at }),
+            (None, Some(_)) => None,
+            (None, None) => self.look,
+        };
+        if flags.look.is_some() {
+            (self.until, self.budget) = (None, None);
+        }
+        if flags.to_the_end && self.until.take().is_some() {
+            self.budget = None;
+            let least = u32::try_from(stats::compare::LEAST_ROUNDS).expect("a handful");
+            self.rounds = self.rounds.or(Some(least));
+        }
+        self.until = flags.until.or(self.until);
+        self.budget = flags.budget.map(|time| time.as_secs_f64()).or(self.budget);
         self.seed = flags.seed.or(self.seed);
         self.control = flags.control.unwrap_or(self.control);
         self.slots = flags.slots.unwrap_or(self.slots);
@@ -77,7 +98,7 @@ impl PlanFile {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::plan::{EngineKind, Verify};
+    use crate::plan::{EngineKind, Stop, Verify};
 
     fn resolved(
         change: impl FnOnce(&mut Overrides),
@@ -89,6 +110,25 @@ mod tests {
         };
         change(&mut flags);
         resolve(&Source::Preset("high".to_owned()), &flags, 1)
+    }
+
+    #[test]
+    fn a_run_to_the_end_has_a_fixed_number_of_rounds() {
+        let demo = |to_the_end, rounds| {
+            let flags = Overrides {
+                to_the_end,
+                rounds,
+                ..Overrides::default()
+            };
+            let plan = resolve(&Source::Preset("demo".to_owned()), &flags, 1).expect("a preset");
+            (plan.stop, plan.rounds)
+        };
+        assert_eq!(demo(true, None), (Stop::AtEnd, 6));
+        assert_eq!(demo(true, Some(9)), (Stop::AtEnd, 9));
+        assert!(
+            matches!(demo(false, Some(9)), (Stop::Decided { .. }, 9)),
+            "the twin: the preset's own way"
+        );
     }
 
     #[test]

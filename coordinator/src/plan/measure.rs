@@ -1,6 +1,8 @@
 //! What decides about a run: the declared primary metric and the tolerances. Owns their names and
 //! defaults; must not know how metrics are computed from histograms.
 
+use std::time::Duration;
+
 use contract::metric::Metric;
 use serde::{Deserialize, Serialize};
 
@@ -29,8 +31,35 @@ pub enum Primary {
     RequestsPerSecond,
 }
 
-/// One interim analysis planned before the run. The run ends there if every primary answer is clear
-/// at a stricter level; otherwise it continues to its last round.
+/// When a run ends.
+#[derive(Clone, Copy, Debug, Default, PartialEq)]
+pub enum Stop {
+    /// After its last round.
+    #[default]
+    AtEnd,
+    /// At one interim analysis after this many rounds, if every primary answer is clear there at a
+    /// stricter level; otherwise after its last round.
+    Once {
+        /// Number of rounds before the analysis.
+        at: u32,
+    },
+    /// At the first of several planned analyses at which every primary answer is clear; otherwise
+    /// after its last round, or after the last that fits into the budget.
+    Decided {
+        /// Time for all rounds.
+        budget: Option<Duration>,
+    },
+}
+
+/// The only value of the plan key `until`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, clap::ValueEnum)]
+#[serde(rename_all = "kebab-case")]
+pub enum Until {
+    /// Every primary answer is clear.
+    Decided,
+}
+
+/// The plan key `look`: one interim analysis planned before the run.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct InterimAnalysis {
@@ -48,6 +77,17 @@ pub struct Tolerances {
     pub tail: f64,
     /// For rates.
     pub throughput: f64,
+}
+
+impl Stop {
+    /// The time for all rounds, if the plan limits it.
+    #[must_use]
+    pub fn budget(self) -> Option<Duration> {
+        match self {
+            Self::Decided { budget } => budget,
+            Self::AtEnd | Self::Once { .. } => None,
+        }
+    }
 }
 
 impl Primary {

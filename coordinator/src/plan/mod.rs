@@ -43,7 +43,7 @@ pub use files::Ahead;
 pub use flags::{Source, ahead, resolve};
 pub use kind::EngineKind;
 pub use linked::LinkedPlan;
-pub use measure::{InterimAnalysis, Primary, Tolerances};
+pub use measure::{InterimAnalysis, Primary, Stop, Tolerances, Until};
 pub use names::nearest;
 pub use native::NativePlan;
 pub use overrides::Overrides;
@@ -58,15 +58,18 @@ pub use verify::Verify;
 /// Default number of rounds.
 pub const DEFAULT_ROUNDS: u32 = 10;
 
+/// Default for the most rounds of a run that ends when it is decided.
+pub const MOST_ROUNDS: u32 = 40;
+
 /// A validated plan, including all defaults.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Plan {
     /// Shown to people, and used to find comparable runs.
     pub name: String,
-    /// Number of rounds.
+    /// Number of rounds, or the most of them if the run ends when it is decided.
     pub rounds: u32,
-    /// The planned interim analysis; without one, the answer comes after the last round.
-    pub look: Option<InterimAnalysis>,
+    /// When the run ends, with the analyses that this takes.
+    pub stop: Stop,
     /// The seed of all random draws of the run. Below 2^53, so that every JSON reader keeps it
     /// exactly.
     pub seed: u64,

@@ -1,7 +1,9 @@
 //! Values from flags. Owns which flag applies to which engine; must not know the spelling of flags.
 
+use std::time::Duration;
+
 use super::kind::EngineKind;
-use super::{OnLoss, Verify};
+use super::{OnLoss, Until, Verify};
 
 /// What flags say. Unset leaves the plan's own value.
 #[derive(Clone, Debug, Default, PartialEq)]
@@ -10,6 +12,13 @@ pub struct Overrides {
     pub rounds: Option<u32>,
     /// The planned interim analysis, after how many rounds.
     pub look: Option<u32>,
+    /// When the run ends before its last round.
+    pub until: Option<Until>,
+    /// Time for all rounds, if the run ends when it is decided.
+    pub budget: Option<Duration>,
+    /// Runs a fixed number of rounds even if the plan ends when it is decided: runs that stop early
+    /// are a selection.
+    pub to_the_end: bool,
     /// The root of every random draw.
     pub seed: Option<u64>,
     /// Whether comparisons carry arm A2.

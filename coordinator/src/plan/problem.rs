@@ -42,6 +42,14 @@ pub enum Problem {
         /// Rounds of the plan.
         rounds: u32,
     },
+    /// Two ways to end a run early.
+    #[error("`look` plans one interim analysis and `until` several; leave one of them out")]
+    LookAndUntil,
+    /// A budget of a run of fixed length.
+    #[error(
+        "`budget` limits a run that ends when it is decided; add `until = \"decided\"`, or leave it out"
+    )]
+    BudgetAlone,
     /// A plan without a scenario.
     #[error("there is no [[scenario]], at least one is needed")]
     NoScenario,

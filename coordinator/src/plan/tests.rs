@@ -1,6 +1,7 @@
 //! Plans that are read, changed and refused.
 
 use std::path::PathBuf;
+use std::time::Duration;
 
 use contract::id::Arm;
 use contract::spec::{PromptSet, Shape};
@@ -22,6 +23,7 @@ output_tokens = 2
 
 fn read(text: &str) -> Result<Plan, PlanError> {
     file::PlanFile::from_toml(text, "the plan `my.toml`")?
+        .consistent("the plan `my.toml`")?
         .into_plan(7)
         .checked_anew("the plan `my.toml`")
 }
@@ -105,10 +107,10 @@ fn a_look_comes_when_it_can_answer_and_before_the_end() {
         ))
     };
     let plan = read(&look(6, true)).expect("six rounds of three arms can answer");
-    assert_eq!(plan.look, Some(InterimAnalysis { at: 6 }));
+    assert_eq!(plan.stop, Stop::Once { at: 6 });
     assert_eq!(
-        Plan::from_json(&plan.to_json()).expect("recorded").look,
-        plan.look
+        Plan::from_json(&plan.to_json()).expect("recorded").stop,
+        plan.stop
     );
     assert!(read(&look(9, false)).is_ok());
     for (text, least) in [(look(5, true), 6), (look(12, true), 6), (look(8, false), 9)] {
@@ -121,6 +123,38 @@ fn a_look_comes_when_it_can_answer_and_before_the_end() {
     assert!(
         !read(SMALL).expect("no look").to_json().contains("look"),
         "older programs read plans without one"
+    );
+}
+
+#[test]
+fn a_run_may_end_when_it_is_decided() {
+    let minute = Some(Duration::from_secs(60));
+    let plan = read(&with("until = \"decided\"\nbudget = 60")).expect("a plan");
+    assert_eq!(
+        (plan.stop, plan.rounds),
+        (Stop::Decided { budget: minute }, MOST_ROUNDS)
+    );
+    let recorded = Plan::from_json(&plan.to_json()).expect("recorded");
+    assert_eq!(recorded, plan);
+    let few = read(&with("until = \"decided\"\nrounds = 9")).expect("a plan");
+    assert_eq!((few.stop, few.rounds), (Stop::Decided { budget: None }, 9));
+    for (keys, why) in [
+        ("budget = 60", "add `until"),
+        (
+            "until = \"decided\"\nlook = { at = 6 }",
+            "leave one of them out",
+        ),
+        ("until = \"decided\"\nbudget = 0", "`budget` is 0"),
+        ("until = \"decided\"\nbudget = nan", "`budget` is NaN"),
+        ("until = \"tired\"", "decided"),
+    ] {
+        let refusal = refusal(&with(keys));
+        assert!(refusal.contains(why), "{keys}: {refusal}");
+    }
+    let old = read(SMALL).expect("a plan").to_json();
+    assert!(
+        !old.contains("until") && !old.contains("budget"),
+        "older programs read plans without"
     );
 }
 
@@ -175,7 +209,7 @@ fn presets_offer_the_loads_of_the_seed() {
     assert_eq!(single.demand(1).concurrency, 2);
     assert_eq!(
         (preset::plan("demo", 1).expect("demo").rounds, single.rounds),
-        (6, DEFAULT_ROUNDS)
+        (MOST_ROUNDS, DEFAULT_ROUNDS)
     );
 }
 

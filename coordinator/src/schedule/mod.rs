@@ -14,13 +14,16 @@ use stats::order::{ArmOrder, ArmSet};
 use stats::rng::Seed;
 
 use crate::layout::Layout;
-use crate::plan::Plan;
+use crate::plan::{Plan, Stop};
 
 mod lineup;
 mod sim;
 
 pub use lineup::{Lineup, LineupError};
 pub use sim::sim_spec;
+
+/// Rounds whose orders are balanced by themselves if a run may end early.
+const SET: usize = 6;
 
 /// All arms of one cell in one round: the unit of resampling, repetition and resumption.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -255,9 +258,23 @@ fn orders(plan: &Plan, lineup: &Lineup, cell: u64) -> Vec<Vec<Arm>> {
         ArmSet::Two
     };
     let seed = Seed(plan.seed).child("order").nth(cell);
-    ArmOrder::balanced(arms, rounds, seed)
+    balanced(arms, rounds, plan, seed)
         .iter()
         .map(|order| order.arms().iter().map(arm).collect())
+        .collect()
+}
+
+/// Balanced orders. If the run may end before its last round, every six rounds are balanced by
+/// themselves.
+fn balanced(arms: ArmSet, rounds: usize, plan: &Plan, seed: Seed) -> Vec<ArmOrder> {
+    if !matches!(plan.stop, Stop::Decided { .. }) {
+        return ArmOrder::balanced(arms, rounds, seed);
+    }
+    (0..rounds.div_ceil(SET))
+        .zip(0..)
+        .flat_map(|(set, index)| {
+            ArmOrder::balanced(arms, SET.min(rounds - set * SET), seed.nth(index))
+        })
         .collect()
 }
 

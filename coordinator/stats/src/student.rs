@@ -37,7 +37,7 @@ pub(crate) fn normal_cdf(x: f64) -> f64 {
 
 /// The x ≥ 0 at which a decreasing function passes `target`, to the last bit that bisection can
 /// give.
-fn decreasing_root(target: f64, f: impl Fn(f64) -> f64) -> f64 {
+pub(crate) fn decreasing_root(target: f64, f: impl Fn(f64) -> f64) -> f64 {
     let (mut low, mut high) = (0.0, 1.0);
     while f(high) > target && high < 1e12 {
         low = high;

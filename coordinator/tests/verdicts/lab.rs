@@ -35,6 +35,8 @@ pub(crate) struct Truth {
     pub(crate) objective: f64,
     /// Rounds before the interim analysis; 0 means none is planned.
     pub(crate) look: u32,
+    /// Whether the run ends when it is decided, and its budget in seconds; 0 means none.
+    pub(crate) until: Option<u32>,
     /// The load, as in a plan.
     pub(crate) load: &'static str,
     /// Number of rounds.
@@ -54,12 +56,16 @@ pub(crate) const QUIET: Truth = Truth {
     a_a: false,
     objective: 0.0,
     look: 0,
+    until: None,
     load: BURST,
     rounds: ROUNDS,
     prefill_ns: 4_000,
 };
 
 pub(crate) const ROUNDS: u32 = 10;
+
+/// Time of a round, by the clock of its blocks' ends.
+pub(crate) const ROUND_MS: u64 = 10_000;
 
 impl Truth {
     pub(crate) fn plan(&self, seed: u64) -> Plan {
@@ -79,7 +85,11 @@ impl Truth {
         let look = if self.look > 0 {
             format!(r#""look":{{"at":{}}},"#, self.look)
         } else {
-            String::new()
+            match self.until {
+                None => String::new(),
+                Some(0) => r#""until":"decided","#.to_owned(),
+                Some(seconds) => format!(r#""until":"decided","budget":{seconds},"#),
+            }
         };
         let text = format!(
             r#"{{"name":"virtual",{look}"rounds":{rounds},"seed":{seed},"engine":"sim",
@@ -225,7 +235,7 @@ fn done(block: &Block, plan: &Plan) -> BlockDone {
         round: block.round,
         attempt: Attempt(1),
         order: block.order.clone(),
-        finished_unix_ms: 5,
+        finished_unix_ms: ROUND_MS * u64::from(block.round + 1),
         planned_requests: block.planned_requests(plan),
         lost_requests: 0,
     }

@@ -58,9 +58,9 @@ impl Answer for Checked<'_> {
                 page.sentence(&file, 4, 4);
             }
         }
-        plan.look
+        planned_interim(plan)
             .iter()
-            .for_each(|look| page.item(&planned_interim(look.at, plan.rounds)));
+            .for_each(|said| page.item(said));
         page.gap();
         plan.to_toml().lines().for_each(|line| page.line(line));
     }

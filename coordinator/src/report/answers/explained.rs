@@ -206,7 +206,7 @@ fn spread<'a>(metric: &MetricComparison, found: &'a Estimate, settings: &Setting
         df: df.trim_end_matches('0').trim_end_matches('.').to_owned(),
         ranges: [
             range(settings.alpha, &found.ci),
-            range(2.0 * settings.alpha, &found.tost),
+            range(2.0 * settings.alpha_same, &found.tost),
         ],
         p: found.p,
         mde: found.mde,

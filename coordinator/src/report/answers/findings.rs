@@ -118,8 +118,8 @@ pub(crate) fn title(page: &mut Page, findings: &Findings) {
     if header.simulated {
         page.sentence(SIMULATED, 0, 0);
     }
-    if let Some(planned) = &findings.interim {
-        page.say(&interim::interim(planned));
+    if let Some(said) = interim::interim(findings) {
+        page.say(&said);
     }
     page.gap();
     for cell in &findings.cells {

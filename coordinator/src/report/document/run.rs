@@ -126,21 +126,28 @@ pub struct Settings {
     pub power: f64,
     /// Treatment of autocorrelation between rounds: `off`, `auto`, `full`.
     pub guard: String,
-    /// The interim analysis planned before the run; absent if there was none.
+    /// The analyses planned before the run; absent if there is only the one at its end.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub look: Option<Interim>,
 }
 
-/// One interim analysis planned before the run, with its own level.
+/// Analyses planned before the run, each with its own level.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Interim {
-    /// Number of rounds before it.
+    /// Number of rounds before the analysis that this document reports, or before the first if that
+    /// is the one at the end.
     pub after: u32,
-    /// Rounds of the whole run.
+    /// Rounds of the whole run; with a budget, those that fit into it.
     pub rounds: u32,
     /// The analysis that this document reports: `look` or `end`.
     pub answer: String,
+    /// Rounds before each analysis, the last included; absent in documents of older versions.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub analyses: Vec<u32>,
+    /// One-sided error of SAME at either limit; absent in documents of older versions.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub alpha_same: Option<f64>,
 }
 
 /// Whether a measurement can be trusted.

@@ -15,10 +15,11 @@ use contract::prompt_files::Survey;
 use contract::run::{Notice, RunState, VariantRecord};
 use contract::spec::Scenario;
 use serde_json::{Value, json};
-use stats::compare::{Guard, Stage, Verdict};
+use stats::compare::{Guard, Verdict};
 use stats::validity::{Assessment, Checked, Finding, Quantity, Validity};
 
-use crate::compare::{Cell, Findings, Planned};
+use crate::compare::{Cell, Findings};
+use crate::plan::Stop;
 use crate::plan::{Ahead, Plan};
 use crate::report::document as doc;
 use crate::store::{RunRecord, RunSummary};
@@ -163,18 +164,28 @@ fn host((agent, facts): &(String, HostFacts)) -> doc::Host {
     }
 }
 
-/// The planned interim analysis, and which analysis this answer is from.
+/// The planned analyses, and the one that this answer is from.
 pub(crate) fn look(findings: &Findings) -> Option<doc::Interim> {
-    let Planned { at, rounds, stage } = findings.interim?;
-    let answer = if stage == Stage::Interim {
-        "look"
-    } else {
-        "end"
+    if findings.plan.stop == Stop::AtEnd {
+        return None;
+    }
+    let planned = &findings.planned;
+    let analyses: Vec<u32> = planned
+        .analyses
+        .list()
+        .iter()
+        .map(|one| one.rounds)
+        .collect();
+    let (after, answer) = match planned.is_interim() {
+        true => (planned.current().rounds, "look"),
+        false => (analyses[0], "end"),
     };
     Some(doc::Interim {
-        after: at,
-        rounds,
+        after,
+        rounds: planned.rounds(),
         answer: answer.to_owned(),
+        analyses,
+        alpha_same: Some(planned.current().alpha_same),
     })
 }
 

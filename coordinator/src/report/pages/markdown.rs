@@ -96,7 +96,7 @@ fn with_shares(shown: &Table, measures: impl Iterator<Item = Of>) -> String {
 
 /// Why it is not VALID, what to do about it, and the losses.
 fn reasons(findings: &Findings) -> Vec<String> {
-    let mut lines: Vec<String> = findings.interim.iter().map(interim).collect();
+    let mut lines: Vec<String> = interim(findings).into_iter().collect();
     lines.extend(findings.reasons.iter().cloned());
     for cell in findings.judged_cells() {
         let title = &cell.title;

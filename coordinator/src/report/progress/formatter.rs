@@ -6,7 +6,7 @@ use std::time::Duration;
 use contract::message::Progress as Counts;
 
 use crate::dispatch::event::ProgressEvent;
-use crate::plan::Plan;
+use crate::plan::{Plan, Stop};
 use crate::report::phrases::words::{NBSP, digits, nanos, wait};
 use crate::schedule;
 
@@ -126,12 +126,14 @@ impl ProgressFormatter {
             return None;
         };
         (self.phase, self.counts, self.began) = ((LOADING, at), Counts::default(), at);
-        self.left = self.pace.left(at, *done, *total);
+        let most = matches!(self.plan.stop, Stop::Decided { .. });
+        self.left = self.left(at, *done, *total);
         let left = self.left.map(|left| {
-            format!(
-                ", about {} left",
-                wait(left.as_secs_f64()).replace('\u{a0}', " ")
-            )
+            let (about, wait) = (
+                if most { "at most" } else { "about" },
+                wait(left.as_secs_f64()),
+            );
+            format!(", {about} {} left", wait.replace(NBSP, " "))
         });
         let again = if attempt.0 > 1 {
             format!(", attempt {}", attempt.0)
@@ -142,8 +144,14 @@ impl ProgressFormatter {
             .iter()
             .map(|(arm, variant)| format!("arm {arm} ({variant})"))
             .collect();
+        // A run that ends when it is decided seldom does all its rounds.
+        let of = if most {
+            String::new()
+        } else {
+            format!(" of {total}")
+        };
         Some(format!(
-            "trial {} of {total}: {}, {}{again}{}",
+            "trial {}{of}: {}, {}{again}{}",
             done + 1,
             self.place(key.cell, key.round),
             arms.join(" beside "),
@@ -153,7 +161,20 @@ impl ProgressFormatter {
 
     fn place(&self, cell: u32, round: u32) -> String {
         let name = schedule::scenario_of(&self.plan, cell);
-        format!("{name}, round {} of {}", round + 1, self.plan.rounds)
+        let most = match self.plan.stop {
+            Stop::AtEnd | Stop::Once { .. } => "",
+            Stop::Decided { .. } => "at most ",
+        };
+        format!("{name}, round {} of {most}{}", round + 1, self.plan.rounds)
+    }
+
+    /// Remaining time: at the pace so far, and at most the rest of the budget.
+    fn left(&mut self, at: Duration, done: u32, total: u32) -> Option<Duration> {
+        let left = self.pace.left(at, done, total)?;
+        let begun = self.pace.first.map_or(at, |(begun, _)| begun);
+        let budget = self.plan.stop.budget();
+        let rest = budget.map(|budget| budget.saturating_sub(at - begun));
+        Some(rest.map_or(left, |rest| rest.min(left)))
     }
 }
 
@@ -163,7 +184,7 @@ mod tests {
 
     use super::*;
     use crate::dispatch::event::{PendingNotice, Reason};
-    use crate::plan::{Overrides, Source, resolve};
+    use crate::plan::{Overrides, Source, Until, resolve};
 
     fn formatter() -> ProgressFormatter {
         let plan = resolve(&Source::Preset("high".to_owned()), &Overrides::default(), 1)
@@ -213,6 +234,24 @@ mod tests {
         assert!(
             later.ends_with("arm B (pgo), attempt 2, about 1 min 20 s left"),
             "{later}"
+        );
+    }
+
+    /// The total is not known, the budget is.
+    #[test]
+    fn a_run_that_ends_when_it_is_decided_is_told_with_what_it_takes_at_most() {
+        let flags = Overrides {
+            until: Some(Until::Decided),
+            budget: Some(Duration::from_secs(100)),
+            ..Overrides::default()
+        };
+        let plan = resolve(&Source::Preset("high".to_owned()), &flags, 1).expect("a preset");
+        let mut formatter = ProgressFormatter::new(plan);
+        formatter.line(&trial(0, 1), Duration::ZERO);
+        let later = formatter.line(&trial(20, 1), Duration::from_secs(40));
+        assert_eq!(
+            later.expect("a line"),
+            "trial 21: burst-200, round 3 of at most 40, arm B (pgo), at most 1 min 00 s left"
         );
     }
 

@@ -54,7 +54,7 @@ pub struct Question<'a> {
     /// The validity of the measurement.
     pub validity: &'a Validity,
     /// Rounds fixed before the run. All must be done, because deciding earlier errs too often.
-    /// `None` if this is the planned interim analysis.
+    /// `None` if this is a planned interim analysis.
     pub planned: Option<usize>,
     /// The metric's tolerance.
     pub tolerance: Tolerance,
@@ -152,11 +152,10 @@ impl<'a> Table<'a> {
         ) {
             return self.unless_forbidden(Verdict::Faster);
         }
-        let alpha = self.question.settings.alpha;
         if self.row(
             Row::Same {
                 tost: effect.tost,
-                alpha,
+                alpha: self.question.settings.alpha_same,
                 limit: tau,
             },
             effect.tost.within(tau),
@@ -227,9 +226,11 @@ impl<'a> Table<'a> {
     fn exact_disagrees(&mut self) -> bool {
         let alpha = self.question.settings.alpha;
         let (t, exact) = (self.comparison.effect.p, self.comparison.exact.p);
+        // An early analysis may ask for more than any assignment of few rounds can show.
+        let clear = exact <= alpha.max(self.comparison.exact.least());
         self.row(
             Row::ExactDisagrees { t, exact, alpha },
-            (t <= alpha) != (exact <= alpha),
+            (t <= alpha) != clear,
         )
     }
 

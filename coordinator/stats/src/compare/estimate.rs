@@ -24,7 +24,7 @@ pub struct Estimate {
     pub df: f64,
     /// Interval at 1−α (95 %).
     pub ci: Interval,
-    /// Interval at 1−2α (90 %): two one-sided tests at α.
+    /// Interval of the two one-sided tests for SAME, each at α_same (90 %).
     pub tost: Interval,
     /// Two-sided p of δ = 0.
     pub p: f64,
@@ -113,7 +113,7 @@ impl Estimate {
             se,
             df,
             ci: Interval::around(fit.delta, t_upper(settings.alpha / 2.0, df) * se),
-            tost: Interval::around(fit.delta, t_upper(settings.alpha, df) * se),
+            tost: Interval::around(fit.delta, t_upper(settings.alpha_same, df) * se),
             p: two_sided_p(t, df),
             s_d: deviation(d),
             s_residual: fit.s_residual,
@@ -224,6 +224,7 @@ mod tests {
 
     const NO_GUARD: Settings = Settings {
         alpha: 0.05,
+        alpha_same: 0.05,
         power: 0.8,
         guard: Guard::Off,
     };

@@ -35,6 +35,19 @@ pub struct PermutationTest {
     pub gamma: Option<f64>,
 }
 
+impl PermutationTest {
+    /// The least p that this number of assignments can give: the observed one always counts, and of
+    /// signs also its mirror image.
+    #[must_use]
+    pub fn least(&self) -> f64 {
+        match self.method {
+            Method::AllSigns => 2.0 / self.of as f64,
+            Method::AllLabels => 1.0 / self.of as f64,
+            Method::DrawnSigns(draws) | Method::DrawnLabels(draws) => 1.0 / (1.0 + draws as f64),
+        }
+    }
+}
+
 /// Which assignments were evaluated.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Method {

@@ -2,6 +2,7 @@
 //! path from values of rounds to a verdict; must not know metrics by name, hosts, or how anything
 //! is shown.
 
+mod analyses;
 mod block;
 mod calibrate;
 mod decide;
@@ -9,7 +10,6 @@ mod estimate;
 mod exact;
 mod guard;
 mod holm;
-mod interim;
 mod layout;
 mod places;
 mod power;
@@ -17,8 +17,10 @@ mod row;
 mod runs;
 mod scale;
 mod settings;
+mod spending;
 mod unpaired;
 
+pub use analyses::{Analyses, Analysis};
 pub use block::{
     ArmCost, CompareError, Direction, LEAST_ROUNDS, Paired, RoundCosts, Slope, Sums, cost_ln,
 };
@@ -31,7 +33,6 @@ pub use exact::{
 };
 pub use guard::{BUCKET_WIDTH, Correction, Guard};
 pub use holm::holm;
-pub use interim::Stage;
 pub use layout::{LEAST_LAYOUTS, Spread, layout_spread};
 pub use places::{LEAST_SAMPLE, Odd, Sample, odd_one, sample_of_hosts};
 pub use power::{deviation_limit, mde, rounds_needed};

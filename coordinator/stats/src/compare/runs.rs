@@ -196,7 +196,7 @@ fn verdict(
     } else if row(
         RunsRow::Same {
             tost: found.tost,
-            alpha,
+            alpha: question.settings.alpha_same,
             limit: tau,
         },
         found.tost.within(tau),

@@ -105,7 +105,7 @@ pub fn unpaired_within_reach(
         se,
         df,
         ci: Interval::around(delta, t_upper(settings.alpha / 2.0, df) * se),
-        tost: Interval::around(delta, t_upper(settings.alpha, df) * se),
+        tost: Interval::around(delta, t_upper(settings.alpha_same, df) * se),
         p: two_sided_p(delta / se, df),
         mde: power::mde(se, df, settings),
         within: within.sqrt(),

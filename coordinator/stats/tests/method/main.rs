@@ -2,11 +2,12 @@
 //! control that shows the proof can fail.
 
 mod exact;
-mod interim;
+
 mod many;
 mod noise;
 mod paired;
 mod pooled;
+mod sequential;
 mod verdicts;
 mod window;
 mod zero;

@@ -10,6 +10,7 @@ type Draw = fn(&mut Rng) -> f64;
 
 const OFF: Settings = Settings {
     alpha: 0.05,
+    alpha_same: 0.05,
     power: 0.8,
     guard: Guard::Off,
 };

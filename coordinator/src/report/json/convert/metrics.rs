@@ -1,7 +1,7 @@
 //! Converts one metric's comparison for the document.
 
 use contract::metric::Direction;
-use stats::compare::{self, Comparison, Scale, Stage};
+use stats::compare::{self, Comparison, Scale};
 use stats::resample::{BOOTSTRAP_DRAWS, Method, PermutationTest, Pooled};
 use stats::rng::Seed;
 
@@ -129,7 +129,7 @@ fn bootstrap(drawn: &Resampled, alpha: f64) -> doc::Bootstrap {
 pub(super) fn estimate(metric: &MetricComparison, estimate: &compare::Estimate) -> doc::Estimate {
     let (ci, tost) = (
         interval(estimate.ci, metric.alpha),
-        interval(estimate.tost, 2.0 * metric.alpha),
+        interval(estimate.tost, 2.0 * metric.alpha_same),
     );
     doc::Estimate {
         change: metric.change(estimate.delta),
@@ -138,7 +138,7 @@ pub(super) fn estimate(metric: &MetricComparison, estimate: &compare::Estimate) 
         ci,
         tost,
         ci95: at_95(ci),
-        ci90: (metric.alpha == ORDINARY).then_some(tost),
+        ci90: (metric.alpha_same == ORDINARY).then_some(tost),
         se: estimate.se,
         df: estimate.df,
         gamma: estimate.gamma,
@@ -148,8 +148,8 @@ pub(super) fn estimate(metric: &MetricComparison, estimate: &compare::Estimate) 
     }
 }
 
-/// The error level without an interim analysis, at which the fields named 95 % and 90 % are filled.
-const ORDINARY: f64 = Stage::Only.alpha();
+/// The error level of a run with a single analysis, at which the fields named 95 % and 90 % are filled.
+const ORDINARY: f64 = 0.05;
 
 /// A range with its level; `error` is the error of both sides together.
 pub(super) fn interval(interval: compare::Interval, error: f64) -> doc::Interval {

@@ -88,7 +88,7 @@ pub(crate) fn words(findings: &Findings) -> Markup {
     let own = |text: &str| {
         let text = text
             .replace("{level}", &plain_level(alpha))
-            .replace("{lower}", &plain_level(2.0 * alpha));
+            .replace("{lower}", &plain_level(2.0 * findings.settings.alpha_same));
         text.replace("{often}", &format!("{:.0}", 1000.0 * (1.0 - alpha)))
     };
     html! {

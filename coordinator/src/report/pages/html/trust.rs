@@ -21,7 +21,7 @@ pub(crate) fn draw(findings: &Findings) -> Markup {
         section id="measurement" {
             h2 { "Can the measurement be trusted? " (badge(&tone)) }
             (reasons(findings))
-            @if let Some(planned) = &findings.interim { p { (prose(&interim(planned))) "." } }
+            @if let Some(said) = interim(findings) { p { (prose(&said)) "." } }
             @if !losses.is_empty() {
                 h3 { "Lost during the run" }
                 p class="about" { "Never counted, never compared." }
