@@ -5,6 +5,8 @@
 mod interpreter;
 #[path = "report/parts.rs"]
 mod parts;
+#[path = "report/processor_time.rs"]
+mod processor_time;
 #[path = "report/sample.rs"]
 mod sample;
 

@@ -1,6 +1,8 @@
 //! The closed list of measures that are compared (quantiles of times, and rates) with names,
 //! directions and tolerances.
 
+use std::time::Duration;
+
 use contract::histogram::LatencyHistogram;
 use contract::id::Arm;
 use contract::metric::{Direction, Metric};
@@ -21,11 +23,13 @@ pub enum Measure {
     RequestsPerSecond,
     /// Requests that met every objective ÷ window.
     GoodputPerSecond,
+    /// Processor time of the engine's threads or processes ÷ output tokens, nanoseconds.
+    CpuPerToken,
 }
 
 impl Measure {
     /// Every measure, in the order of reports.
-    pub const ALL: [Self; 14] = [
+    pub const ALL: [Self; 15] = [
         Self::Quantile(Metric::E2e, 0.5),
         Self::Quantile(Metric::E2e, 0.9),
         Self::Quantile(Metric::E2e, 0.99),
@@ -40,6 +44,7 @@ impl Measure {
         Self::TokensPerSecond,
         Self::RequestsPerSecond,
         Self::GoodputPerSecond,
+        Self::CpuPerToken,
     ];
 
     /// Stable name.
@@ -50,6 +55,7 @@ impl Measure {
             Self::TokensPerSecond => "tokens-per-second".to_owned(),
             Self::RequestsPerSecond => "requests-per-second".to_owned(),
             Self::GoodputPerSecond => "goodput-per-second".to_owned(),
+            Self::CpuPerToken => "cpu-per-token".to_owned(),
         }
     }
 
@@ -61,6 +67,7 @@ impl Measure {
             Self::TokensPerSecond => "tokens/s".to_owned(),
             Self::RequestsPerSecond => "requests/s".to_owned(),
             Self::GoodputPerSecond => "goodput/s".to_owned(),
+            Self::CpuPerToken => "CPU/token".to_owned(),
         }
     }
 
@@ -72,6 +79,7 @@ impl Measure {
             Self::TokensPerSecond | Self::RequestsPerSecond | Self::GoodputPerSecond => {
                 Direction::HigherIsBetter
             }
+            Self::CpuPerToken => Direction::LowerIsBetter,
         }
     }
 
@@ -89,6 +97,7 @@ impl Measure {
             Self::TokensPerSecond | Self::RequestsPerSecond | Self::GoodputPerSecond => {
                 tolerances.throughput
             }
+            Self::CpuPerToken => tolerances.latency,
         }
     }
 
@@ -100,6 +109,7 @@ impl Measure {
             Self::TokensPerSecond => trial.tokens_per_second(),
             Self::RequestsPerSecond => trial.requests_per_second(),
             Self::GoodputPerSecond => trial.goodput_per_second(),
+            Self::CpuPerToken => cpu_per_token(&trial.parts.iter().collect::<Vec<_>>()),
         }
     }
 
@@ -141,6 +151,7 @@ impl Measure {
                 parts.iter().map(|part| part.good).sum::<Option<u64>>()?,
                 wall(),
             ),
+            Self::CpuPerToken => cpu_per_token(parts),
         }
     }
 
@@ -189,8 +200,26 @@ impl Measure {
 
     /// Whether it can be zero. Times cannot, and a missing time is absent.
     pub(crate) const fn is_rate(self) -> bool {
-        !matches!(self, Self::Quantile(..))
+        !matches!(self, Self::Quantile(..) | Self::CpuPerToken)
     }
+}
+
+/// Processor time of an engine that computes, nanoseconds per output token of successful requests.
+/// An engine in the worker's process shares it with the load's thread, whose time is left out; of a
+/// server, the time of its processes was recorded.
+fn cpu_per_token(parts: &[&PartSummary]) -> Option<f64> {
+    let mut spent = Duration::ZERO;
+    let mut tokens = 0;
+    for part in parts {
+        let of_load = match &part.engine.server {
+            Some(_) => Duration::ZERO,
+            None => part.engine.stepping.map(|_| part.usage.driver_cpu)?,
+        };
+        spent += (part.usage.cpu_user + part.usage.cpu_system).saturating_sub(of_load);
+        tokens += part.output_tokens;
+    }
+    let measured = tokens > 0 && !spent.is_zero();
+    measured.then(|| spent.as_secs_f64() * 1e9 / tokens as f64)
 }
 
 /// The values of the baseline's arms and of the candidate's, over all rounds.

@@ -173,7 +173,7 @@ impl Unit {
     /// The unit of a measure's values.
     pub(crate) fn of(measure: Measure) -> Self {
         match measure {
-            Measure::Quantile(..) => Self::Time,
+            Measure::Quantile(..) | Measure::CpuPerToken => Self::Time,
             Measure::TokensPerSecond | Measure::RequestsPerSecond | Measure::GoodputPerSecond => {
                 Self::Number
             }

@@ -55,7 +55,7 @@ pub(crate) fn wait(seconds: f64) -> String {
 /// A value of a measure with its unit.
 pub(crate) fn value(measure: Measure, value: f64) -> String {
     match measure {
-        Measure::Quantile(..) => nanos(value),
+        Measure::Quantile(..) | Measure::CpuPerToken => nanos(value),
         Measure::TokensPerSecond | Measure::RequestsPerSecond | Measure::GoodputPerSecond => {
             digits(value)
         }

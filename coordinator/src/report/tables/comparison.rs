@@ -39,9 +39,10 @@ impl Depth {
     /// The measures of a scenario to show.
     pub(crate) fn of(self, cell: &compare::Cell) -> Vec<&MetricComparison> {
         let takes = |metric: &&MetricComparison| {
-            let objectives = metric.measure == Measure::GoodputPerSecond && metric.is_measured();
+            let optional = [Measure::GoodputPerSecond, Measure::CpuPerToken];
+            let told = optional.contains(&metric.measure) && metric.is_measured();
             let listed = metric.primary || SHORT.contains(&metric.measure);
-            self == Self::Full || objectives || listed
+            self == Self::Full || told || listed
         };
         cell.metrics.iter().filter(takes).collect()
     }

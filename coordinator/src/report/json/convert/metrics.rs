@@ -5,7 +5,7 @@ use stats::compare::{self, Comparison, Scale};
 use stats::resample::{BOOTSTRAP_DRAWS, Method, PermutationTest, Pooled};
 use stats::rng::Seed;
 
-use crate::compare::{ComparisonResult, Measure, MetricComparison, Resampled, RoundValues};
+use crate::compare::{ComparisonResult, MetricComparison, Resampled, RoundValues};
 use crate::report::document as doc;
 
 pub(in crate::report::json) fn metric(metric: &MetricComparison) -> doc::Metric {
@@ -14,11 +14,7 @@ pub(in crate::report::json) fn metric(metric: &MetricComparison) -> doc::Metric 
         Direction::LowerIsBetter => "lower",
         Direction::HigherIsBetter => "higher",
     };
-    let unit = if matches!(measure, Measure::Quantile(..)) {
-        "ns"
-    } else {
-        "1/s"
-    };
+    let unit = if measure.is_rate() { "1/s" } else { "ns" };
     let bare = doc::Metric {
         name: measure.name(),
         unit: unit.to_owned(),

@@ -312,6 +312,9 @@ fn sentence(cell: &Cell) -> Option<String> {
 fn instead(metric: &MetricComparison, now: &str, before: &str) -> String {
     let quantile = match metric.measure {
         Measure::Quantile(..) => metric.measure.label(),
+        Measure::CpuPerToken => {
+            return format!("a token takes {now} of processor time instead of {before}");
+        }
         _ => return format!("{now} {} instead of {before}", metric.measure.label()),
     };
     match quantile.as_str() {
