@@ -6,7 +6,8 @@ mod estimates;
 use contract::id::Arm;
 use estimates::{estimate, pooled, resampled};
 use stats::compare::{
-    Comparison, Decision, Interval, Question, Role, Scale, Settings, Tolerance, decide, holm,
+    Comparison, Decision, Interval, Question, Role, Scale, Settings, Tolerance, Verdict, decide,
+    holm,
 };
 use stats::resample::Pooled;
 use stats::rng::Seed;
@@ -281,6 +282,17 @@ pub(super) fn values(measure: Measure, rounds: &[&Round]) -> Vec<RoundValues> {
 }
 
 impl MetricComparison {
+    /// The interval to show beside the verdict, with its error: the one that decided, if SAME was
+    /// decided at a level of its own, otherwise that of the effect.
+    #[must_use]
+    pub fn telling(&self, comparison: &Comparison, verdict: Verdict) -> (f64, Interval) {
+        let own_level = verdict == Verdict::Same && self.alpha_same != self.alpha;
+        match own_level {
+            true => (2.0 * self.alpha_same, comparison.effect.tost),
+            false => (self.alpha, comparison.effect.ci),
+        }
+    }
+
     /// The estimate and decision, if there are any.
     #[must_use]
     pub fn compared(&self) -> Option<(&Comparison, &Decision)> {

@@ -105,6 +105,18 @@ fn a_run_until_decided_ends_at_its_first_clear_analysis() {
         let (at, found) = ends(truth, 3);
         assert!(rounds.contains(&at), "{ratio}: {at}");
         assert_eq!(found.verdict(), Some(verdict), "{ratio}");
+        // Beside SAME stands the interval that lies inside the tolerance.
+        let metric = found.cells[0].primary().unwrap();
+        let (comparison, decision) = metric.compared().unwrap();
+        let (error, shown) = metric.telling(comparison, verdict);
+        let same = verdict == Verdict::Same;
+        assert_eq!(same, shown.within(decision.limit), "{ratio}");
+        let level = if same {
+            2.0 * metric.alpha_same
+        } else {
+            metric.alpha
+        };
+        assert_eq!(error, level, "{ratio}");
         let between = findings(after(7, truth.record(3)));
         assert_eq!(between.verdict(), Some(Verdict::Undecided), "{ratio}");
         assert!(!between.settles() && !between.budget_spent());

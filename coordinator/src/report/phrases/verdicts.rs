@@ -64,7 +64,7 @@ fn compared(
     found: &Comparison,
     decision: &Decision,
 ) -> String {
-    let figure = figure(metric, found);
+    let figure = figure(metric, found, decision.verdict);
     let within = tolerance(metric.within());
     match decision.verdict {
         Verdict::Faster => format!("{}: {figure}", names(cell, "is FASTER than")),
@@ -90,15 +90,16 @@ fn compared(
 }
 
 /// "E2E p50 4.1 % lower (95 % interval −5.0 … −3.2 %), 10 rounds"
-fn figure(metric: &MetricComparison, found: &Comparison) -> String {
-    let (effect, level) = (&found.effect, level(metric.alpha));
+fn figure(metric: &MetricComparison, found: &Comparison, verdict: Verdict) -> String {
+    let (alpha, shown) = metric.telling(found, verdict);
+    let (effect, level) = (&found.effect, level(alpha));
     let shares =
         share_of(metric.measure, metric.scale).map_or_else(String::new, |of| format!("; {of}"));
     format!(
         "{} {} ({level} interval {}), {}{shares}",
         metric.measure.label().replace(' ', "\u{a0}"),
         change(metric, effect.delta),
-        interval(metric, &effect.ci),
+        interval(metric, &shown),
         count(effect.rounds as u64, "round")
     )
 }

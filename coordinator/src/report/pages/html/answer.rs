@@ -297,14 +297,15 @@ fn sentence(cell: &Cell) -> Option<String> {
     if decision.verdict == Verdict::Invalid {
         return None;
     }
-    let (effect, level) = (&comparison.effect, level(metric.alpha));
+    let (alpha, shown) = metric.telling(comparison, decision.verdict);
+    let (effect, level) = (&comparison.effect, level(alpha));
     let layout = metric.layout.as_ref().and_then(layout);
     Some(format!(
         "{}: {}, {} ({level} interval {}){}.",
         cell.scenario,
         instead(metric, &value(metric.measure, b), &value(metric.measure, a)),
         change(metric, effect.delta),
-        interval(metric, &effect.ci),
+        interval(metric, &shown),
         layout.map_or_else(String::new, |label| format!("; {label}"))
     ))
 }
