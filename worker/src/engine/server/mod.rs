@@ -33,6 +33,8 @@ struct Setting<'a> {
     spec: &'a ServerSpec,
     demand: Demand,
     threads: usize,
+    /// The clock of arrivals.
+    time: Arc<dyn Time>,
 }
 
 /// An engine with its process, which ends after it.
@@ -61,6 +63,7 @@ pub(super) fn open(
         spec,
         demand,
         threads: threads(spec.threads, slots),
+        time,
     };
     let (mut process, address) = match &spec.reach {
         Reach::Command(command) => {
@@ -77,6 +80,7 @@ pub(super) fn open(
             let until = Instant::now() + spec.start;
             let wait =
                 &mut |fault: &Fault| more_time(process.as_mut(), &setting, &address, until, fault);
+            let time = setting.time.clone();
             openai::open(&spec.openai, &address, demand, time, sink, wait, phase)
         }
     }?;

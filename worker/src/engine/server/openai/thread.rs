@@ -156,7 +156,7 @@ impl Desk {
                 };
                 let ending = Ending::Finished;
                 let events = [told, EngineEvent::Ended { index, ending }];
-                self.sink.borrow_mut().came(at, &events);
+                self.sink.borrow_mut().arrived(at, &events);
             }
             Some(Err(fault)) => {
                 lock(&self.shared.counts).failures.count(&fault);
@@ -242,7 +242,7 @@ impl Listener for Telling<'_> {
         let mut sink = self.desk.sink.borrow_mut();
         for Arrival(tokens) in arrivals {
             let tokens = tokens.unwrap_or(0);
-            sink.came(at, &[EngineEvent::Chunk { index, tokens }]);
+            sink.arrived(at, &[EngineEvent::Chunk { index, tokens }]);
         }
     }
 }
