@@ -10,6 +10,7 @@ use super::*;
 mod loads;
 mod pages;
 mod refusals;
+mod servers;
 
 const SMALL: &str = r#"
 name = "mine"
