@@ -159,10 +159,15 @@ fn unready(why: &str, process: Option<&mut Process>, setting: &Setting<'_>) -> F
         None => format!("the server of {variant} {why}"),
         Some(process) => {
             let end = process.end();
-            let why = end.map_or_else(
-                || why.to_owned(),
-                |exit| format!("ended before it was ready ({exit}): try that command by hand"),
-            );
+            let why = match (end, process.left()) {
+                (None, _) => why.to_owned(),
+                (Some(exit), None) => {
+                    format!("ended before it was ready ({exit}): try that command by hand")
+                }
+                (Some(exit), Some(left)) => format!(
+                    "ended ({exit}) and {left}: the command must be the server itself, or wait for it"
+                ),
+            };
             let (shown, last) = (process.shown(), process.last_words());
             format!("the server of {variant}, `{shown}`, {why}{last}")
         }
@@ -300,7 +305,10 @@ impl Engine for Owned {
             return Some(format!("the server of {} {complaint}", self.variant));
         };
         let why = match process.end() {
-            Some(exit) => format!("ended ({exit})"),
+            Some(exit) => match process.left() {
+                Some(left) => format!("ended ({exit}) and {left}"),
+                None => format!("ended ({exit})"),
+            },
             None => complaint,
         };
         Some(format!(
