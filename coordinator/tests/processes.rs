@@ -35,6 +35,8 @@ mod openai;
 mod outputs;
 #[path = "processes/resume.rs"]
 mod resume;
+#[path = "processes/replaced.rs"]
+mod replaced;
 #[path = "processes/servers.rs"]
 mod servers;
 #[path = "processes/variants.rs"]
