@@ -17,6 +17,8 @@ mod tally;
 mod doubts;
 #[path = "processes/errors.rs"]
 mod errors;
+#[path = "processes/examples.rs"]
+mod examples;
 #[path = "processes/history.rs"]
 mod history;
 #[path = "processes/interim.rs"]
