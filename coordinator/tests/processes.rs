@@ -35,10 +35,10 @@ mod modes;
 mod openai;
 #[path = "processes/outputs.rs"]
 mod outputs;
-#[path = "processes/resume.rs"]
-mod resume;
 #[path = "processes/replaced.rs"]
 mod replaced;
+#[path = "processes/resume.rs"]
+mod resume;
 #[path = "processes/servers.rs"]
 mod servers;
 #[path = "processes/variants.rs"]

@@ -14,7 +14,7 @@ use super::ledger::Ledger;
 use super::overrides::Overrides;
 use super::problem::Problem;
 use super::server_problem::ServerProblem;
-use super::{Plan, nearest};
+use super::{Need, Plan, nearest};
 
 /// All placeholders of commands.
 const PLACEHOLDERS: [&str; 4] = [MODEL, PORT, THREADS, PROGRAM];
@@ -174,6 +174,25 @@ impl ServerPlan {
                 *path = absolute(&place.join(&path));
             }
         }
+    }
+
+    /// What must exist on a worker's host besides the programs.
+    pub(super) fn needs(&self) -> Vec<Need> {
+        let set = |path: &Option<String>| path.clone().unwrap_or_default();
+        let paths = [
+            ("server.directory", set(&self.directory)),
+            ("server.model", set(&self.model)),
+            ("server.openai.tokenizer", self.openai.tokenizer.clone()),
+            ("server.openai.key_file", self.openai.key_file.clone()),
+        ];
+        let paths = paths
+            .into_iter()
+            .filter(|(_, path)| !path.is_empty())
+            .map(|(key, path)| Need::Path { key, path });
+        let name = self.openai.key_variable.clone();
+        let key = "server.openai.key_variable";
+        let variable = (!name.is_empty()).then_some(Need::Variable { key, name });
+        paths.chain(variable).collect()
     }
 
     pub(super) fn forget_places(&mut self) {
