@@ -72,16 +72,21 @@ pub fn carry_out(cli: Cli, reporter: Reporter<'_>) -> Result<u8, AppError> {
         Command::Plan(PlanCommand::Check(args)) => {
             let (plan, ahead) =
                 plan::ahead(&Source::File(args.path.clone()), &Overrides::default(), 0)?;
+            let servers: Vec<_> = servers::here(&plan)
+                .into_iter()
+                .map(|server| server.map_err(|error| error.to_string()))
+                .collect();
             app.reporter.say(&answers::Checked {
                 plan: &plan,
                 ahead: &ahead,
+                servers: &servers,
             })?;
             Ok(exit::OK)
         }
         Command::Certs(command) => certs::certs(&mut app, command),
         Command::Init(InitCommand::Engine(args)) => init::engine(&mut app, args),
         Command::Deploy(DeployCommand::Kubernetes(args)) => deploy::kubernetes(&mut app, args),
-        Command::Doctor(_) => builds::doctor(&mut app),
+        Command::Doctor(args) => builds::doctor(&mut app, args),
         Command::Completions(args) => manual::completions(&mut app, args),
         Command::Man(args) => manual::man(&mut app, args),
     }

@@ -19,6 +19,7 @@ mod part_summary;
 mod picture;
 mod places;
 mod quantiles;
+mod replaced;
 mod signals;
 mod slices;
 mod summary;

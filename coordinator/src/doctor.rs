@@ -3,15 +3,18 @@
 //! command.
 
 mod machine;
+mod plan;
 
 use std::path::{Path, PathBuf};
 use std::process::Command;
+
+use contract::run::VariantRecord;
 
 use crate::build::{
     BuildError, BuildOptions, Manifest, Profdata, Revisions, Rustc, VariantName, cargo_version,
 };
 use crate::layout::Layout;
-use crate::plan::model;
+use crate::plan::{ModelPlace, Plan, VariantsAre, model};
 
 /// Places to check.
 #[derive(Debug, Clone)]
@@ -59,6 +62,42 @@ pub fn examine(store: &Path) -> Vec<Check> {
 /// As [`examine`], for other places.
 #[must_use]
 pub fn examine_at(place: &Surroundings) -> Vec<Check> {
+    let mut checks = tools(place);
+    checks.extend([the_model(place), variants(&place.out)]);
+    checks.extend(machine(place));
+    checks.push(optional(
+        "bolt",
+        &["llvm-bolt", "llvm-bolt-19"],
+        "the variant pgo+bolt cannot be built",
+        "Debian: apt install bolt-19",
+    ));
+    checks
+}
+
+/// Checks what a run of this plan needs. `servers` are those of its variants on this host, or why
+/// one cannot be used.
+#[must_use]
+pub fn examine_for(
+    plan: &Plan,
+    servers: &[Result<VariantRecord, String>],
+    store: &Path,
+) -> Vec<Check> {
+    let mut place = Surroundings::here(store);
+    let mut checks = Vec::new();
+    if let ModelPlace::ToFind(named) = plan.engine.model() {
+        place.model = named.map(PathBuf::from).or(place.model);
+        checks.push(the_model(&place));
+    }
+    checks.extend(match plan.engine.variants_are() {
+        VariantsAre::Builds => vec![variants(&place.out)],
+        VariantsAre::Names => plan::checks(&plan.engine, servers),
+    });
+    checks.extend(machine(&place));
+    checks
+}
+
+/// What builds need.
+fn tools(place: &Surroundings) -> Vec<Check> {
     let rustc = Rustc::discover(&place.root);
     vec![
         compiler(&rustc),
@@ -69,8 +108,12 @@ pub fn examine_at(place: &Surroundings) -> Vec<Check> {
         ),
         linker(),
         profile_tool(&place.root, &rustc),
-        the_model(place),
-        variants(&place.out),
+    ]
+}
+
+/// What every run needs.
+fn machine(place: &Surroundings) -> Vec<Check> {
+    vec![
         machine::memory(),
         machine::disk(&place.out),
         machine::cores(),
@@ -81,12 +124,6 @@ pub fn examine_at(place: &Surroundings) -> Vec<Check> {
             &["perf"],
             "hardware counters are not shown",
             "Debian: apt install linux-perf",
-        ),
-        optional(
-            "bolt",
-            &["llvm-bolt", "llvm-bolt-19"],
-            "the variant pgo+bolt cannot be built",
-            "Debian: apt install bolt-19",
         ),
     ]
 }

@@ -11,6 +11,8 @@ mod exceptions;
 mod rules;
 #[path = "architecture/scan.rs"]
 mod scan;
+#[path = "architecture/servers.rs"]
+mod servers;
 
 use std::fs;
 use std::path::{Path, PathBuf};

@@ -17,6 +17,8 @@ mod tally;
 mod doubts;
 #[path = "processes/errors.rs"]
 mod errors;
+#[path = "processes/examples.rs"]
+mod examples;
 #[path = "processes/history.rs"]
 mod history;
 #[path = "processes/interim.rs"]
@@ -33,6 +35,8 @@ mod modes;
 mod openai;
 #[path = "processes/outputs.rs"]
 mod outputs;
+#[path = "processes/replaced.rs"]
+mod replaced;
 #[path = "processes/resume.rs"]
 mod resume;
 #[path = "processes/servers.rs"]

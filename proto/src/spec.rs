@@ -21,7 +21,8 @@ pub use file::{FileSpec, TraceFacts};
 pub use length::{Distribution, Length, NAMED};
 pub use openai::{Endpoint, OpenAiSpec, PromptForm};
 pub use prompt::{MixPart, PrefixSpec, PromptSet, PromptSpec};
-pub use server::{Command, MODEL, PORT, PROGRAM, Protocol, Reach, ServerSpec, THREADS};
+// All of it, so that a further protocol changes nothing here.
+pub use server::*;
 pub use shape::{Level, Offer, Piece, Shape, ShapeKind, Spacing, when};
 pub use stop::{Objectives, Planned, StopSpec};
 

@@ -57,8 +57,8 @@ impl StepSink for Gate {
         self.hold(events);
     }
 
-    fn came(&mut self, at: Duration, events: &[EngineEvent]) {
-        self.sink.came(at, events);
+    fn arrived(&mut self, at: Duration, events: &[EngineEvent]) {
+        self.sink.arrived(at, events);
         self.hold(events);
     }
 }

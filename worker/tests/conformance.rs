@@ -4,6 +4,7 @@
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
+use std::time::Duration;
 
 use contract::spec::{EngineSpec, NativeSpec, SimSpec};
 use worker::conformance::{self, PATIENCE};
@@ -37,19 +38,24 @@ impl StepSink for Liar {
     }
 
     fn happened(&mut self, events: &[EngineEvent]) {
-        let crowd = events
-            .iter()
-            .filter(|e| matches!(e, EngineEvent::Token { .. }))
-            .count();
-        let told: Vec<_> = events
-            .iter()
-            .flat_map(|event| self.lie(*event, crowd))
-            .collect();
+        let told = self.lies(events);
         self.sink.happened(&told);
+    }
+
+    fn arrived(&mut self, at: Duration, events: &[EngineEvent]) {
+        let told = self.lies(events);
+        self.sink.arrived(at, &told);
     }
 }
 
 impl Liar {
+    fn lies(&mut self, events: &[EngineEvent]) -> Vec<EngineEvent> {
+        let is_token = |event: &&EngineEvent| matches!(event, EngineEvent::Token { .. });
+        let crowd = events.iter().filter(is_token).count();
+        let told = events.iter().flat_map(|event| self.lie(*event, crowd));
+        told.collect()
+    }
+
     fn lie(&mut self, event: EngineEvent, crowd: usize) -> Vec<EngineEvent> {
         match (self.fault, event) {
             (Fault::EndsTwice, EngineEvent::Ended { .. }) => vec![event, event],

@@ -3,11 +3,11 @@
 use std::path::{Path, PathBuf};
 
 use super::train::PlanTrainer;
-use super::{App, ExitCode, prepare};
+use super::{App, ExitCode, prepare, servers};
 use crate::build::{
     self, BuildError, BuildOptions, RevisionError, Variant, VariantName, WorkspaceError,
 };
-use crate::cli::BuildArgs;
+use crate::cli::{BuildArgs, DoctorArgs};
 use crate::doctor;
 use crate::error::{AppError, exit};
 use crate::plan::{self, Overrides, Source};
@@ -130,8 +130,21 @@ fn checkouts() -> Option<PathBuf> {
     Some(base.cache_dir().join("pgo-benchmarks/checkouts"))
 }
 
-pub(super) fn doctor(app: &mut App<'_>) -> Result<ExitCode, AppError> {
-    let checks = doctor::examine(&app.store_dir()?);
+pub(super) fn doctor(app: &mut App<'_>, args: &DoctorArgs) -> Result<ExitCode, AppError> {
+    let plan = args.plan.as_ref().map(|path| {
+        let source = Source::File(path.clone());
+        plan::resolve(&source, &Overrides::default(), 0)
+    });
+    let checks = match plan.transpose()? {
+        None => doctor::examine(&app.store_dir()?),
+        Some(plan) => {
+            let servers: Vec<_> = servers::here(&plan)
+                .into_iter()
+                .map(|server| server.map_err(|error| error.to_string()))
+                .collect();
+            doctor::examine_for(&plan, &servers, &app.store_dir()?)
+        }
+    };
     app.reporter.say(&answers::Checks(&checks))?;
     let missing = checks
         .iter()

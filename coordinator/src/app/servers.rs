@@ -3,11 +3,13 @@
 use std::collections::BTreeMap;
 
 use contract::command;
+use contract::id::Arm;
 use contract::identity::Sha256;
 use contract::run::VariantRecord;
-use contract::spec::Reach;
+use contract::spec::{EngineSpec, Reach};
 
 use crate::error::AppError;
+use crate::plan::Plan;
 
 /// The record of a server variant, and its label.
 ///
@@ -39,6 +41,26 @@ pub(super) fn record(
         ..record
     };
     Ok((record, label))
+}
+
+/// The servers of a plan's variants on this host, or why one cannot be used; empty for other
+/// engines.
+#[must_use]
+pub(super) fn here(plan: &Plan) -> Vec<Result<VariantRecord, AppError>> {
+    let of = |name: &str| -> Option<Result<VariantRecord, AppError>> {
+        let EngineSpec::Server(server) = plan.engine.spec("", name, Arm::A) else {
+            return None;
+        };
+        let named = VariantRecord {
+            name: name.to_owned(),
+            ..VariantRecord::default()
+        };
+        Some(record(named, &server.reach).map(|(record, _)| record))
+    };
+    let mut all: Vec<_> = plan.engine.variants().into_iter().filter_map(of).collect();
+    let sound: Vec<VariantRecord> = all.iter().flatten().cloned().collect();
+    all.extend(differ(&sound).err().map(Err));
+    all
 }
 
 /// Refuses two variants that are the same.

@@ -178,6 +178,8 @@ pub struct ManArgs {
 /// Arguments of `doctor`.
 #[derive(Debug, Args)]
 pub struct DoctorArgs {
+    /// Check what a run of this plan needs, instead of what everything needs
+    pub plan: Option<PathBuf>,
     /// How to print the answer.
     #[command(flatten)]
     pub output: OutputArgs,

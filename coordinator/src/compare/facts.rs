@@ -11,13 +11,13 @@ use contract::run::{BlockDone, Role, RunState, VariantRecord};
 use contract::spec::{Planned, Scenario, Shape, ShapeKind};
 use stats::order;
 use stats::validity::{
-    self, Checked, CodeIdentity, Finding, PairingFacts, Pressure, Thresholds, TrialFacts,
+    self, Checked, CodeIdentity, Finding, Location, PairingFacts, Pressure, Thresholds, TrialFacts,
     check_pairing, checked_trial,
 };
 
 use super::part_summary::PartSummary;
 use super::trials::{Round, Trial};
-use super::{limits, slices, window};
+use super::{limits, replaced, slices, window};
 use crate::schedule::Block;
 use crate::store::RunRecord;
 
@@ -64,6 +64,14 @@ pub(super) fn check(
         .iter()
         .filter_map(|(_, c)| c.finding.clone())
         .collect();
+    let replaced = replaced::servers(record, rounds).into_iter();
+    findings.extend(replaced.map(|(arm, reason)| Finding {
+        place: Some(Location {
+            arm: own(arm),
+            round: None,
+        }),
+        reason,
+    }));
     if block.candidate.is_some() {
         findings.extend(check_pairing(
             &pairing_facts(record, block, rounds),

@@ -41,12 +41,27 @@ pub(super) fn reject_reason(
     model(report, on, begun?)
 }
 
+/// Begins the digest of a model that only a server has seen: its name there.
+const OF_SERVER: &str = "server:";
+
 fn model(report: &LoadReport, on: &str, begun: &RunIdentity) -> Option<Failure> {
     let first = begun.first.as_ref();
     let then = first.map_or_else(
         || "when this run began".to_owned(),
         |first| format!("on {first}"),
     );
+    let invalid = |message| Failure {
+        kind: FailureKind::ModelInvalid,
+        message,
+    };
+    let served = |digest: &str| digest.strip_prefix(OF_SERVER).map(str::to_owned);
+    let served = served(&begun.model_digest).zip(served(&report.model_digest));
+    if let Some((before, now)) = served.filter(|(before, now)| before != now) {
+        return Some(invalid(format!(
+            "a server on {on} says that it serves `{now}`, and this run began with `{before}`: let all serve \
+             the same model, or, if both are what you mean, give them one name with `model` in [server.openai]"
+        )));
+    }
     let message = match (begun.model_sha256, report.model_sha256) {
         _ if report.model_digest != begun.model_digest => format!(
             "the model on {on} is not the one this run began with (digest {} {then}, {} on {on}): set \
@@ -62,10 +77,7 @@ fn model(report: &LoadReport, on: &str, begun: &RunIdentity) -> Option<Failure> 
         ),
         _ => return None,
     };
-    Some(Failure {
-        kind: FailureKind::ModelInvalid,
-        message,
-    })
+    Some(invalid(message))
 }
 
 /// How a host differs from the host that the run knows under this name or, if the name is new, from
@@ -219,6 +231,22 @@ mod tests {
         );
         assert_eq!(kind(&report("m", 63)), Some(FailureKind::BadAssignment));
         assert_eq!(kind(&report("m", 64)), None);
+    }
+
+    #[test]
+    fn a_server_with_another_model_is_told_in_the_words_of_servers() {
+        let begun = RunIdentity {
+            model_digest: "server:small".into(),
+            ..begun(host(2))
+        };
+        let says = |digest| reject_reason(&report(digest, 2048), "h", Some(&begun), &orders());
+        assert_eq!(says("server:small"), None);
+        let told = says("server:large").expect("another").message;
+        for part in ["serves `large`", "began with `small`", "[server.openai]"] {
+            assert!(told.contains(part), "{told}");
+        }
+        let told = says("m").expect("another").message;
+        assert!(told.contains("BENCH_MODEL_PATH"), "{told}");
     }
 
     #[test]

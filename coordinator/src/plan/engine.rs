@@ -9,7 +9,7 @@ use contract::spec::{EngineSpec, Protocol};
 use super::kind::EngineKind;
 use super::ledger::Ledger;
 use super::overrides::Overrides;
-use super::{LinkedPlan, NativePlan, Plan, ServerPlan, SimPlan};
+use super::{LinkedPlan, NativePlan, Need, Plan, ServerPlan, SimPlan};
 
 /// What answers the requests.
 #[derive(Clone, Debug, PartialEq)]
@@ -176,6 +176,15 @@ impl EnginePlan {
                 ModelPlace::AsTold(server.model.as_deref().unwrap_or_default())
             }
             Self::Sim(_) => ModelPlace::Nowhere,
+        }
+    }
+
+    /// What must exist on a worker's host besides programs, builds and a model to be found.
+    #[must_use]
+    pub fn needs(&self) -> Vec<Need> {
+        match self {
+            Self::Server(_, server) => server.needs(),
+            Self::Native(_) | Self::Sim(_) | Self::Linked(_) => Vec::new(),
         }
     }
 

@@ -5,7 +5,6 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 use std::time::Duration;
 
-use contract::identity::Sha256;
 use contract::spec::{
     Command, MODEL, OpenAiSpec, PORT, PROGRAM, Protocol, Reach, ServerSpec, THREADS,
 };
@@ -15,7 +14,10 @@ use super::ledger::Ledger;
 use super::overrides::Overrides;
 use super::problem::Problem;
 use super::server_problem::ServerProblem;
-use super::{Plan, nearest};
+use super::{Need, Plan, nearest};
+
+/// All placeholders of commands.
+const PLACEHOLDERS: [&str; 4] = [MODEL, PORT, THREADS, PROGRAM];
 
 /// The table `[server]`.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -128,17 +130,14 @@ impl ServerPlan {
     /// The form that is sent to a worker for a variant that the plan names. Its identity is filled
     /// in on the host.
     pub(super) fn spec(&self, protocol: Protocol, model: &str, variant: &str) -> ServerSpec {
+        let reach = self.reach(variant);
+        let reach = reach.unwrap_or_else(|| Reach::Command(Command::default()));
         ServerSpec {
-            protocol,
-            variant: variant.to_owned(),
-            reach: self
-                .reach(variant)
-                .unwrap_or_else(|| Reach::Command(Command::default())),
-            identity: Sha256::default(),
             model: model.to_owned(),
             threads: self.threads,
             start: Duration::try_from_secs_f64(self.start).unwrap_or_default(),
             openai: self.openai.clone(),
+            ..ServerSpec::new(protocol, variant, reach)
         }
     }
 
@@ -177,6 +176,25 @@ impl ServerPlan {
         }
     }
 
+    /// What must exist on a worker's host besides the programs.
+    pub(super) fn needs(&self) -> Vec<Need> {
+        let set = |path: &Option<String>| path.clone().unwrap_or_default();
+        let paths = [
+            ("server.directory", set(&self.directory)),
+            ("server.model", set(&self.model)),
+            ("server.openai.tokenizer", self.openai.tokenizer.clone()),
+            ("server.openai.key_file", self.openai.key_file.clone()),
+        ];
+        let paths = paths
+            .into_iter()
+            .filter(|(_, path)| !path.is_empty())
+            .map(|(key, path)| Need::Path { key, path });
+        let name = self.openai.key_variable.clone();
+        let key = "server.openai.key_variable";
+        let variable = (!name.is_empty()).then_some(Need::Variable { key, name });
+        paths.chain(variable).collect()
+    }
+
     pub(super) fn forget_places(&mut self) {
         (self.directory, self.model) = (None, None);
     }
@@ -189,9 +207,15 @@ impl ServerPlan {
             let start = self.start as u64;
             problems.push(ServerProblem::Start { start });
         }
-        if protocol != Protocol::OpenAi && !self.openai.is_default() {
-            problems.push(ServerProblem::Options(protocol.name()));
-        }
+        // The options of each protocol that has some, and whether the plan sets any.
+        let options = [(Protocol::OpenAi, !self.openai.is_default())];
+        let unused = options
+            .into_iter()
+            .filter(|(of, set)| *set && *of != protocol);
+        problems.extend(unused.map(|(of, _)| ServerProblem::Options {
+            table: of.name(),
+            engine: protocol.name(),
+        }));
         if self.variants.is_empty() {
             problems.push(ServerProblem::NoVariant);
         }
@@ -221,6 +245,14 @@ impl ServerPlan {
         if command.line.is_empty() {
             return Some(ServerProblem::Nothing(name));
         }
+        // Before what is missing: a misspelt placeholder is the reason that it is missing.
+        if let Some(found) = unknown_placeholder(&command) {
+            return Some(ServerProblem::Placeholder {
+                variant: name,
+                found: found.to_owned(),
+                near: meant(found).map(str::to_owned),
+            });
+        }
         if command.mentions(PROGRAM) {
             return Some(ServerProblem::NoProgram(name));
         }
@@ -232,31 +264,42 @@ impl ServerPlan {
             return Some(ServerProblem::UnusedProgram(name));
         }
         match (protocol.has_address(), command.mentions(PORT)) {
-            (true, false) => return Some(ServerProblem::NoPort(name)),
-            (false, true) => return Some(ServerProblem::Port(name)),
-            _ => {}
+            (true, false) => Some(ServerProblem::NoPort(name)),
+            (false, true) => Some(ServerProblem::Port(name)),
+            _ => None,
         }
-        let words = command.line.iter().chain(command.env.values());
-        words
-            .flat_map(|word| placeholders(word))
-            .find(|found| ![MODEL, PORT, THREADS].contains(found))
-            .map(|found| ServerProblem::Placeholder {
-                variant: name,
-                found: found.to_owned(),
-                near: nearest(found, [MODEL, PORT, THREADS, PROGRAM]).map(str::to_owned),
-            })
     }
 }
 
-/// Texts in braces that could be placeholders.
+/// The first text in braces that looks like a placeholder and is none.
+fn unknown_placeholder(command: &Command) -> Option<&str> {
+    let words = command.line.iter().chain(command.env.values());
+    let mut found = words.flat_map(|word| placeholders(word));
+    found.find(|found| !PLACEHOLDERS.contains(found))
+}
+
+/// Texts in braces that are placeholders, or look like one: a lower-case word, or anything with a
+/// similar name. Shell variables such as `${HOME}` do not.
 fn placeholders(word: &str) -> impl Iterator<Item = &str> {
     word.match_indices('{').filter_map(|(begin, _)| {
         let length = word[begin..].find('}')? + 1;
         let found = &word[begin..begin + length];
         let inner = &found[1..length - 1];
-        let plain = !inner.is_empty() && inner.chars().all(|c| c.is_ascii_lowercase());
-        plain.then_some(found)
+        let is_name = |c: char| c.is_ascii_alphanumeric() || "_- ".contains(c);
+        let plain = inner.chars().all(|c| c.is_ascii_lowercase());
+        let similar = inner.chars().all(is_name) && meant(found).is_some();
+        let is_shell = inner.is_empty() || word[..begin].ends_with('$');
+        ((plain || similar) && !is_shell).then_some(found)
     })
+}
+
+/// The placeholder that was probably meant.
+fn meant(found: &str) -> Option<&'static str> {
+    fn name(of: &str) -> &str {
+        of.trim_matches(['{', '}', ' '])
+    }
+    let near = nearest(name(found), PLACEHOLDERS.map(name))?;
+    PLACEHOLDERS.into_iter().find(|of| name(of) == near)
 }
 
 fn absolute(path: &Path) -> String {

@@ -6,7 +6,7 @@
 pub enum ServerProblem {
     /// Nothing to run.
     #[error(
-        "names none: write [server] with a `command`, and a [[server.variant]] for each variant"
+        "has no variant: write [server] with a `command`, and a [[server.variant]] for each variant"
     )]
     NoVariant,
     /// Two variants have this name.
@@ -36,8 +36,15 @@ pub enum ServerProblem {
     #[error("of `{0}` holds {{port}}, and an exec engine listens nowhere: leave it out")]
     Port(String),
     /// Options that belong to another protocol.
-    #[error("has a table [server.openai], and an {0} engine has no use for it: leave it out")]
-    Options(&'static str),
+    #[error(
+        "has a table [server.{table}], and the engine is `{engine}`: leave it out, or write engine = \"{table}\""
+    )]
+    Options {
+        /// The other protocol's table.
+        table: &'static str,
+        /// The plan's engine.
+        engine: &'static str,
+    },
     /// An unknown placeholder.
     #[error("of `{variant}` holds {found}, which stands for nothing{}", hint(.near))]
     Placeholder {
@@ -59,6 +66,8 @@ pub enum ServerProblem {
 }
 
 fn hint(near: &Option<String>) -> String {
-    near.as_ref()
-        .map_or_else(String::new, |near| format!(", did you mean {near}?"))
+    match near {
+        Some(near) => format!(", did you mean {near}?"),
+        None => "; {model}, {port}, {program} and {threads} do".to_owned(),
+    }
 }

@@ -11,6 +11,7 @@ use super::*;
 mod loads;
 mod pages;
 mod refusals;
+mod servers;
 
 const SMALL: &str = r#"
 name = "mine"

@@ -125,6 +125,51 @@ fn two_names_for_one_server_are_refused_and_unknown_names_too() {
 }
 
 #[test]
+fn what_a_run_would_refuse_is_said_before_it_by_check_and_doctor() {
+    let sandbox = Sandbox::new();
+    let path = plan(&sandbox, "", "");
+    let text = fs::read_to_string(&path).unwrap();
+    let said = |verb: &[&str]| {
+        let ended = sandbox.run(&[verb, &[path.as_str()]].concat());
+        let words = format!("{} {}", ended.stdout, ended.stderr);
+        let words: Vec<&str> = words.split_whitespace().collect();
+        (ended.code, words.join(" "))
+    };
+    for verb in [&["plan", "check"][..], &["doctor"]] {
+        let (code, sound) = said(verb);
+        assert_eq!(code, Some(0), "{sound}");
+        for part in ["slow: `python3 engine.py --passes 3`, identity", "quick: `"] {
+            assert!(sound.contains(part), "{sound}");
+        }
+        assert!(!sound.contains("rustc"), "no build is needed: {sound}");
+    }
+    fs::write(&path, text.replace("[\"1\"]", "[\"3\"]")).unwrap();
+    assert!(
+        said(&["plan", "check"])
+            .1
+            .contains("the same program and arguments")
+    );
+    assert_eq!(said(&["doctor"]).0, Some(2));
+    let model = "model = \"no-such-model\"\n[[server.variant]]\nname = \"slow\"";
+    let text = text.replace("[[server.variant]]\nname = \"slow\"", model);
+    fs::write(&path, text.replace("\"python3\"", "\"no-such-python\"")).unwrap();
+    let (code, checked) = said(&["plan", "check"]);
+    assert_eq!(code, Some(0), "another host may have it: {checked}");
+    let told = "a run on this host would be refused: failed to prepare slow: failed to find the program \
+                `no-such-python`";
+    assert!(checked.contains(told), "{checked}");
+    let (code, lacking) = said(&["doctor"]);
+    assert_eq!(code, Some(2));
+    for part in [
+        "`no-such-python`",
+        "→ install it",
+        "server.model: nothing at",
+    ] {
+        assert!(lacking.contains(part), "{part} in {lacking}");
+    }
+}
+
+#[test]
 fn one_that_crashes_in_a_trial_is_named_in_the_notice() {
     let sandbox = Sandbox::new();
     // Crashes in the second step of the first trial; a file tells the next process to continue.

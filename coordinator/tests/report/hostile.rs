@@ -181,6 +181,7 @@ fn answers(format: Format, findings: &Findings) -> String {
             .say(&answers::Checked {
                 plan: &plan,
                 ahead: &[],
+                servers: &[],
             })
             .unwrap();
         let check = Check {

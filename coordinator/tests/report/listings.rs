@@ -207,6 +207,7 @@ fn a_checked_plan_says_what_its_look_means() {
                 .say(&answers::Checked {
                     plan: &plan,
                     ahead: &[],
+                    servers: &[],
                 })
                 .unwrap();
         }))

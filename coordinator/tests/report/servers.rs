@@ -2,8 +2,11 @@
 
 use contract::part::{FailureCount, Itl, ServerFacts};
 
+use coordinator::cli::Format;
+use coordinator::report::answers;
+
 use super::people::{fits, short};
-use super::sample::{Story, says, silent};
+use super::sample::{Story, print, says, silent};
 
 fn server(itl: Itl, failures: Vec<FailureCount>) -> Story {
     Story {
@@ -35,6 +38,23 @@ fn the_time_between_chunks_is_not_called_that_between_tokens() {
     says(&full, "per-chunk");
     // Counter-check: other engines have no such table.
     silent(&Story::default().reported(), "connections opened");
+}
+
+#[test]
+fn an_explanation_of_itl_says_what_it_is_between() {
+    let explained = |metric: &str| {
+        let findings = server(Itl::PerChunk, Vec::new()).findings();
+        let explanations = coordinator::compare::explain(&findings, metric).unwrap();
+        print(Format::Human, |reporter| {
+            let answer = answers::Explained {
+                findings: &findings,
+                explanations: &explanations,
+            };
+            reporter.say(&answer).unwrap();
+        })
+    };
+    says(&explained("itl-p50"), "ITL per-chunk: the time between");
+    silent(&explained("e2e-p50"), "per-chunk");
 }
 
 #[test]

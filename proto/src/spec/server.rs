@@ -114,6 +114,24 @@ impl Protocol {
     }
 }
 
+impl ServerSpec {
+    /// A server with the defaults of all else: no model, any threads, a minute to become ready, and
+    /// no options of its protocol. Its identity is still to be set.
+    #[must_use]
+    pub fn new(protocol: Protocol, variant: impl Into<String>, reach: Reach) -> Self {
+        Self {
+            protocol,
+            variant: variant.into(),
+            reach,
+            identity: Sha256::default(),
+            model: String::new(),
+            threads: 0,
+            start: Duration::from_secs(60),
+            openai: Box::default(),
+        }
+    }
+}
+
 impl Command {
     /// Whether one of its words contains this text.
     #[must_use]

@@ -91,16 +91,9 @@ pub trait StepSink: Send {
     /// The events since then, all at the same time.
     fn happened(&mut self, events: &[EngineEvent]);
 
-    /// The same for events that had arrived when the step began, but were decoded only now.
-    fn arrived(&mut self, events: &[EngineEvent]) {
-        self.happened(events);
-    }
-
-    /// The same for events at this instant, on the clock with which the engine was opened.
-    fn came(&mut self, at: Duration, events: &[EngineEvent]) {
-        let _ = at;
-        self.happened(events);
-    }
+    /// Events, starts included, of an instant that has passed: `at`, on the clock with which the
+    /// engine was opened. For engines whose events arrive as bytes that must first be decoded.
+    fn arrived(&mut self, at: Duration, events: &[EngineEvent]);
 }
 
 /// The clock of a simulated engine.

@@ -317,6 +317,10 @@ mod tests {
                 .iter()
                 .for_each(|event| self.0.send(*event).expect("the test listens"));
         }
+
+        fn arrived(&mut self, _: Duration, events: &[EngineEvent]) {
+            self.happened(events);
+        }
     }
 
     #[test]

@@ -73,25 +73,21 @@ impl StepSink for Stamper {
 
     fn happened(&mut self, events: &[EngineEvent]) {
         let now = self.clock.now();
-        self.hand_over(events, now);
+        self.hand_over(events, self.began, now);
     }
 
-    fn arrived(&mut self, events: &[EngineEvent]) {
-        self.hand_over(events, self.began);
-    }
-
-    fn came(&mut self, at: Duration, events: &[EngineEvent]) {
-        self.hand_over(events, at);
+    fn arrived(&mut self, at: Duration, events: &[EngineEvent]) {
+        self.hand_over(events, at, at);
     }
 }
 
 impl Stamper {
-    fn hand_over(&mut self, events: &[EngineEvent], ended: Duration) {
+    fn hand_over(&mut self, events: &[EngineEvent], began: Duration, ended: Duration) {
         let mut shared = self.inbox.lock();
         shared.events.extend(events.iter().map(|&event| {
             // Work begins when its step begins; everything else is known when the step ends.
             let at = if matches!(event, EngineEvent::Started { .. }) {
-                self.began
+                began
             } else {
                 ended
             };
@@ -112,7 +108,7 @@ mod tests {
     use crate::engine::{Ending, Time};
 
     #[test]
-    fn starts_carry_the_beginning_of_the_step_and_all_else_its_end() {
+    fn events_carry_the_step_that_they_belong_to_or_the_instant_of_their_arrival() {
         let (inbox, clock) = (Inbox::default(), Clock::simulated());
         let mut sink = inbox.sink(&clock);
         clock.pass(Duration::from_nanos(5));
@@ -122,18 +118,26 @@ mod tests {
             index: 1,
             ending: Ending::Finished,
         };
-        sink.happened(&[
+        let same = [
             EngineEvent::Started { index: 1 },
             EngineEvent::Token { index: 1, token: 2 },
             ended,
-        ]);
+        ];
+        sink.happened(&same);
         let mut events = Vec::new();
         inbox.take(&mut events);
         assert_eq!(
             events.iter().map(|e| e.at.as_nanos()).collect::<Vec<_>>(),
             [5, 7, 7]
         );
+        events.clear();
+        // The same events, of an instant between the two.
+        sink.arrived(Duration::from_nanos(6), &same);
         inbox.take(&mut events);
+        assert!(
+            events.len() == 3 && events.iter().all(|e| e.at.as_nanos() == 6),
+            "{events:?}"
+        );
     }
 
     #[test]

@@ -84,6 +84,37 @@ fn nothing_is_left_of_one_that_starts_others() {
     assert!(left.is_empty(), "{left:?}");
 }
 
+/// A wrapper that starts the server and does not wait for it.
+#[test]
+fn one_that_leaves_its_children_behind_is_named_with_them() {
+    // The children hold its output, so that it does not end before it is ready.
+    let failure = refusal(&spec(
+        Protocol::Grpc,
+        &["sh", "-c", "sleep 1004 & : {port}; exit 0"],
+    ));
+    let said = "ended (exit code 0) and left `sleep` running (now ended too): the command must be the server";
+    assert!(failure.message.contains(said), "{failure}");
+    let is_there = |entry: std::fs::DirEntry| {
+        let line = std::fs::read(entry.path().join("cmdline")).unwrap_or_default();
+        line == b"sleep\x001004\0"
+    };
+    let left = std::fs::read_dir("/proc").unwrap().flatten();
+    assert!(!left.into_iter().any(is_there), "it is still running");
+}
+
+#[test]
+fn one_that_ends_in_the_middle_is_named_with_the_children_it_leaves() {
+    let mut rig = Rig::open(&script(
+        "sleep 1005 >&2 & read submitted; exec 1>&-; exit 5",
+    ))
+    .unwrap();
+    rig.ask(1, 4);
+    rig.listen();
+    let complaint = rig.engine.complaint().expect("it complains");
+    let said = "ended (exit code 5) and left `sleep` running (now ended too)";
+    assert!(complaint.contains(said), "{complaint}");
+}
+
 fn name(pid: u32) -> String {
     let name = std::fs::read_to_string(format!("/proc/{pid}/comm"));
     name.unwrap_or_default().trim().to_owned()

@@ -49,14 +49,10 @@ pub(crate) fn spec(protocol: Protocol, line: &[&str]) -> ServerSpec {
     let path = std::env::var_os("PATH");
     let found = command::identify(&reach, path.as_deref());
     ServerSpec {
-        protocol,
-        variant: "candidate".to_owned(),
-        reach,
         identity: found.map(|found| found.identity).unwrap_or_default(),
-        model: String::new(),
         threads: 1,
         start: PATIENCE,
-        openai: Box::default(),
+        ..ServerSpec::new(protocol, "candidate", reach)
     }
 }
 

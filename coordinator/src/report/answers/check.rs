@@ -2,12 +2,14 @@
 
 use std::io;
 
+use contract::run::VariantRecord;
 use serde_json::json;
 
 use crate::plan::{Ahead, Plan};
 use crate::report::document::SCHEMA_VERSION;
 use crate::report::phrases::interim::planned_interim;
 use crate::report::phrases::load::{changes, offered};
+use crate::report::phrases::provenance::server as server_line;
 use crate::report::phrases::words::{count, tolerance};
 use crate::report::render::json::Json;
 use crate::report::render::text::Page;
@@ -19,6 +21,9 @@ pub struct Checked<'a> {
     pub plan: &'a Plan,
     /// Requests that its scenarios will send.
     pub ahead: &'a [Ahead],
+    /// The servers of its variants on this host, or why a run on this host would refuse one; empty
+    /// for other engines.
+    pub servers: &'a [Result<VariantRecord, String>],
 }
 
 impl Answer for Checked<'_> {
@@ -56,6 +61,12 @@ impl Answer for Checked<'_> {
                     survey.training
                 );
                 page.sentence(&file, 4, 4);
+            }
+        }
+        for server in self.servers {
+            match server {
+                Ok(variant) => page.item(&server_line(variant)),
+                Err(wrong) => page.item(&format!("a run on this host would be refused: {wrong}")),
             }
         }
         planned_interim(plan)

@@ -4,6 +4,7 @@
 use std::io;
 
 use contract::id::Arm;
+use contract::metric::Metric;
 use serde_json::{Value, json};
 use stats::compare::{Correction, Estimate, Paired, Settings, Sums};
 use stats::resample::{BOOTSTRAP_DRAWS, Method, PermutationTest, Pooled};
@@ -11,11 +12,12 @@ use stats::resample::{BOOTSTRAP_DRAWS, Method, PermutationTest, Pooled};
 use super::findings::{layout_control, title};
 use super::formulas::{Spread, declared, fact, figure, floor, holm, path, probability};
 use crate::compare::{
-    ComparisonResult, Derivation, Explanation, Findings, LayoutLabel, LayoutNoise,
+    ComparisonResult, Derivation, Explanation, Findings, LayoutLabel, LayoutNoise, Measure,
     MetricComparison, RoundValues,
 };
 use crate::report::phrases::changes::{change, interval, plain_level};
 use crate::report::phrases::layouts::WITHIN_LAYOUT;
+use crate::report::phrases::servers;
 use crate::report::phrases::words::{count, freedom, percent, shown, tolerance};
 use crate::report::render::json::Json;
 use crate::report::render::text::Page;
@@ -85,6 +87,10 @@ fn print(page: &mut Page, explanation: &Explanation<'_>) {
         cell.scenario, cell.baseline
     ));
     page.sentence(&settled(metric), 2, 2);
+    if matches!(metric.measure, Measure::Quantile(Metric::Itl, _)) {
+        let note = servers::chunks(cell);
+        note.iter().for_each(|note| page.sentence(note, 2, 2));
+    }
     let Some(derivation) = derivation else {
         return uncompared(page, metric);
     };

@@ -161,25 +161,34 @@ pub(crate) fn before(host: &HostFacts) -> String {
     format!("load {load}, stolen {stolen}")
 }
 
-/// A build in one sentence.
-pub(crate) fn build(variant: &VariantRecord) -> String {
-    let hash = |what: &str, hash: &Sha256| match *hash == Sha256::default() {
+/// A hash, if it is known.
+fn hash(what: &str, hash: &Sha256) -> String {
+    match *hash == Sha256::default() {
         true => String::new(),
         false => format!(", {what} {}", hash.short()),
-    };
+    }
+}
+
+/// A server in one sentence, without the worker that measures it.
+pub(crate) fn server(variant: &VariantRecord) -> String {
+    format!(
+        "{}: `{}`, identity {}{}",
+        variant.name,
+        variant.command,
+        variant.identity.short(),
+        hash("program", &variant.program_sha256)
+    )
+}
+
+/// A build in one sentence.
+pub(crate) fn build(variant: &VariantRecord) -> String {
     let flags = match variant.flags.is_empty() {
         true => String::new(),
         false => format!(", flags {}", variant.flags),
     };
     if variant.is_server() {
-        return format!(
-            "{}: `{}`, identity {}{}; measured by the worker {}",
-            variant.name,
-            variant.command,
-            variant.identity.short(),
-            hash("program", &variant.program_sha256),
-            variant.sha256.short()
-        );
+        let worker = variant.sha256.short();
+        return format!("{}; measured by the worker {worker}", server(variant));
     }
     format!(
         "{}: SHA-256 {}{}{}, sources {}{flags}",

@@ -131,6 +131,12 @@ pub enum Reason {
     TokensDiffer { rounds: usize, first_round: usize },
     /// Failed requests left no tokens to compare.
     TokensUnchecked { rounds: usize, of: usize },
+    /// The server of an arm says of itself that it is another than in the first round.
+    ServerChanged {
+        first_round: usize,
+        before: String,
+        now: String,
+    },
     /// A and B are the same code.
     SameCode,
     /// Labels on one binary of the simulator.
@@ -161,6 +167,7 @@ impl Reason {
             | Self::NotAchieved { .. }
             | Self::LittlesLaw { .. }
             | Self::TokensDiffer { .. }
+            | Self::ServerChanged { .. }
             | Self::SameCode => Severity::Invalid,
             // It is unknown whether the builds compute the same tokens.
             Self::TokensUnchecked { rounds, of } if rounds == of => Severity::Inconclusive,
@@ -220,6 +227,7 @@ impl Reason {
             Self::SaturationUnknown { .. } => "saturation-unknown",
             Self::TokensDiffer { .. } => "tokens-differ",
             Self::TokensUnchecked { .. } => "tokens-unchecked",
+            Self::ServerChanged { .. } => "server-changed",
             Self::SameCode => "same-code",
             Self::Simulated => "simulated",
             Self::FewExceedances { .. } => "few-exceedances",
@@ -277,7 +285,10 @@ impl Reason {
             Self::TokensDiffer { rounds, .. } | Self::TokensUnchecked { rounds, .. } => {
                 rounds as f64
             }
-            Self::FailuresDiffer { .. } | Self::SameCode | Self::Simulated => 0.0,
+            Self::FailuresDiffer { .. }
+            | Self::ServerChanged { .. }
+            | Self::SameCode
+            | Self::Simulated => 0.0,
         }
     }
 
@@ -342,6 +353,9 @@ impl Reason {
             }
             Self::TokensUnchecked { .. } => {
                 "fix the failures by kind, so that the tokens of the builds can be compared"
+            }
+            Self::ServerChanged { .. } => {
+                "let nobody restart or replace a server during a run, and run again"
             }
             Self::SameCode => "build the variants again, or ask for an A/A comparison (--a-a)",
             Self::Simulated => {

@@ -212,7 +212,20 @@ impl fmt::Display for Reason {
             } => {
                 write!(
                     f,
-                    "greedy tokens differ between the arms in {rounds} rounds, first in {first_round}"
+                    "greedy tokens differ between the arms in {rounds} rounds, first in round {}",
+                    first_round + 1
+                )
+            }
+            Self::ServerChanged {
+                first_round,
+                before,
+                now,
+            } => {
+                write!(
+                    f,
+                    "the server was replaced during the run: it was `{before}`, and `{now}` from round \
+                     {} on",
+                    first_round + 1
                 )
             }
             Self::SameCode => write!(f, "the variants are the same code"),

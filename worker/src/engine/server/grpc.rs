@@ -40,7 +40,7 @@ pub(super) fn open(
     let channel = until_ready(process.as_deref_mut(), setting, || {
         runtime.block_on(endpoint.connect()).ok()
     })?;
-    let (shared, awaited) = Shared::new(sink);
+    let (shared, awaited) = Shared::new(sink, setting.time.clone());
     let (to, orders) = unbounded_channel();
     drop(to.send(spoken::greeting(setting)));
     let serving = Arc::clone(&shared);
@@ -81,9 +81,9 @@ async fn listen(shared: &Shared, mut stream: Streaming<FromEngineItem>) -> Strin
             Ok(None) => return "ended its stream".to_owned(),
             Err(status) => return refused(&status),
         };
-        shared.arrives();
+        let at = shared.now();
         let heard = shared.hear(wire::heard(item), &mut events);
-        shared.tell(&mut events);
+        shared.tell(at, &mut events);
         if let Err(nonsense) = heard {
             return format!("broke the protocol: it {nonsense}");
         }

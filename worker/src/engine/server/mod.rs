@@ -33,6 +33,8 @@ struct Setting<'a> {
     spec: &'a ServerSpec,
     demand: Demand,
     threads: usize,
+    /// The clock of arrivals.
+    time: Arc<dyn Time>,
 }
 
 /// An engine with its process, which ends after it.
@@ -61,6 +63,7 @@ pub(super) fn open(
         spec,
         demand,
         threads: threads(spec.threads, slots),
+        time,
     };
     let (mut process, address) = match &spec.reach {
         Reach::Command(command) => {
@@ -77,6 +80,7 @@ pub(super) fn open(
             let until = Instant::now() + spec.start;
             let wait =
                 &mut |fault: &Fault| more_time(process.as_mut(), &setting, &address, until, fault);
+            let time = setting.time.clone();
             openai::open(&spec.openai, &address, demand, time, sink, wait, phase)
         }
     }?;
@@ -155,10 +159,15 @@ fn unready(why: &str, process: Option<&mut Process>, setting: &Setting<'_>) -> F
         None => format!("the server of {variant} {why}"),
         Some(process) => {
             let end = process.end();
-            let why = end.map_or_else(
-                || why.to_owned(),
-                |exit| format!("ended before it was ready ({exit}): try that command by hand"),
-            );
+            let why = match (end, process.left()) {
+                (None, _) => why.to_owned(),
+                (Some(exit), None) => {
+                    format!("ended before it was ready ({exit}): try that command by hand")
+                }
+                (Some(exit), Some(left)) => format!(
+                    "ended ({exit}) and {left}: the command must be the server itself, or wait for it"
+                ),
+            };
             let (shown, last) = (process.shown(), process.last_words());
             format!("the server of {variant}, `{shown}`, {why}{last}")
         }
@@ -296,7 +305,10 @@ impl Engine for Owned {
             return Some(format!("the server of {} {complaint}", self.variant));
         };
         let why = match process.end() {
-            Some(exit) => format!("ended ({exit})"),
+            Some(exit) => match process.left() {
+                Some(left) => format!("ended ({exit}) and {left}"),
+                None => format!("ended ({exit})"),
+            },
             None => complaint,
         };
         Some(format!(

@@ -145,6 +145,23 @@ impl Process {
         Some(exit.to_string())
     }
 
+    /// Which processes that it has started still run, for the sentence about its end. They are ended
+    /// with it.
+    pub(super) fn left(&self) -> Option<String> {
+        let leader = self.child.id();
+        let members = self.family.members().into_iter();
+        let names: Vec<String> = members
+            .filter(|member| member.pid != leader && !member.is_zombie)
+            .map(|member| {
+                let name = std::fs::read_to_string(format!("/proc/{}/comm", member.pid));
+                let name = name.unwrap_or_default();
+                format!("`{}`", text::line(name.trim(), text::NAME))
+            })
+            .collect();
+        let names = names.join(", ");
+        (!names.is_empty()).then(|| format!("left {names} running (now ended too)"))
+    }
+
     /// Hash of the program that it currently runs.
     pub(super) fn executable(&self) -> Option<Sha256> {
         let link = format!("/proc/{}/exe", self.child.id());

@@ -16,7 +16,7 @@ use super::process::Process;
 use super::{Setting, failure};
 use crate::engine::{
     Counters, Ending, Engine, EngineError, EngineEvent, EngineRequest, ErrorKind, Opened, StepSink,
-    WindowStart, sim,
+    Time, WindowStart, sim,
 };
 
 /// How long the engine may take to turn a text into tokens.
@@ -54,6 +54,7 @@ enum Encodes {
 pub(super) struct Shared {
     held: Mutex<Held>,
     sink: Mutex<Box<dyn StepSink>>,
+    time: Arc<dyn Time>,
     ready: SyncSender<Ready>,
     encoded: SyncSender<Vec<u32>>,
     /// Nothing can be asked any more.
@@ -81,12 +82,13 @@ pub(super) fn greeting(setting: &Setting<'_>) -> Said {
 }
 
 impl Shared {
-    pub(super) fn new(sink: Box<dyn StepSink>) -> (Arc<Self>, Awaited) {
+    pub(super) fn new(sink: Box<dyn StepSink>, time: Arc<dyn Time>) -> (Arc<Self>, Awaited) {
         let (ready, opened) = sync_channel(1);
         let (encoded, texts) = sync_channel(1);
         let shared = Self {
             held: Mutex::default(),
             sink: Mutex::new(sink),
+            time,
             ready,
             encoded,
             down: AtomicBool::new(false),
@@ -114,9 +116,9 @@ impl Shared {
         }
     }
 
-    /// Something has arrived; it will be decoded in a moment.
-    pub(super) fn arrives(&self) {
-        lock(&self.sink).begins();
+    /// The time now: for a message that has arrived and is not decoded yet.
+    pub(super) fn now(&self) -> Duration {
+        self.time.now()
     }
 
     /// Takes in what happened together and appends it to `events`.
@@ -132,10 +134,10 @@ impl Shared {
         }
     }
 
-    /// Passes on the events.
-    pub(super) fn tell(&self, events: &mut Vec<EngineEvent>) {
+    /// Passes on the events of a message that arrived at this time.
+    pub(super) fn tell(&self, at: Duration, events: &mut Vec<EngineEvent>) {
         if !events.is_empty() && !self.over.load(Ordering::Acquire) {
-            lock(&self.sink).arrived(events);
+            lock(&self.sink).arrived(at, events);
         }
         events.clear();
     }

@@ -29,7 +29,7 @@ pub(super) fn open(
         return Err(failure(FailureKind::BadAssignment, message));
     };
     let (stdin, stdout) = process.pipes().expect("they are piped, and taken once");
-    let (shared, awaited) = Shared::new(sink);
+    let (shared, awaited) = Shared::new(sink, setting.time.clone());
     let (to, orders) = channel();
     drop(to.send(spoken::greeting(setting)));
     let (reading, writing) = (Arc::clone(&shared), Arc::clone(&shared));
@@ -58,11 +58,11 @@ fn read(shared: &Shared, stdout: ChildStdout) {
 fn listen(shared: &Shared, mut lines: Lines<ChildStdout>) -> String {
     let (mut number, mut events) = (0_u64, Vec::with_capacity(1024));
     loop {
-        match lines.read() {
-            Ok(true) => shared.arrives(),
+        let at = match lines.read() {
+            Ok(true) => shared.now(),
             Ok(false) => return "closed its standard output".to_owned(),
             Err(error) => return format!("could not be read: {error}"),
-        }
+        };
         let mut wrong = None;
         while let (None, Some(line)) = (&wrong, lines.next()) {
             number += 1;
@@ -77,7 +77,7 @@ fn listen(shared: &Shared, mut lines: Lines<ChildStdout>) -> String {
             });
             wrong = done.err();
         }
-        shared.tell(&mut events);
+        shared.tell(at, &mut events);
         if let Some(wrong) = wrong {
             return wrong;
         }

@@ -39,6 +39,15 @@ pub(super) trait Listener {
     fn arrives(&mut self, at: Duration, arrivals: &[Arrival]);
 }
 
+/// A document of a server.
+#[derive(Debug)]
+pub(super) struct Document {
+    /// Its content; `None` if the server has none of that name.
+    pub(super) json: Option<serde_json::Value>,
+    /// The header `server` of the answer.
+    pub(super) server: Option<String>,
+}
+
 /// Requests one answer; returns the time of its end, and the answer.
 ///
 /// # Errors
@@ -79,7 +88,7 @@ pub(super) async fn ask(
     Ok((at, whole))
 }
 
-/// A whole document; `None` if the server has none of that name.
+/// A whole document.
 ///
 /// # Errors
 /// What is wrong with the document.
@@ -88,7 +97,7 @@ pub(super) async fn document(
     common: &Common,
     path: &str,
     body: Option<Vec<u8>>,
-) -> Result<Option<serde_json::Value>, Fault> {
+) -> Result<Document, Fault> {
     let mut link = links.get().await?;
     let method = if body.is_some() {
         Method::POST
@@ -105,6 +114,8 @@ pub(super) async fn document(
     if !status.is_success() && !none {
         return Err(refusal(response).await);
     }
+    let server = response.headers().get(hyper::header::SERVER).cloned();
+    let server = server.map(|name| String::from_utf8_lossy(name.as_bytes()).into_owned());
     let (mut body, mut read) = (response.into_body(), Vec::new());
     while let Some(bytes) = next(&mut body).await? {
         if read.len() + bytes.len() > DOCUMENT {
@@ -114,8 +125,8 @@ pub(super) async fn document(
     }
     links.put(link);
     // Anything that is not JSON is not such a document.
-    let document = serde_json::from_slice(&read).ok();
-    Ok(document.filter(|_| !none))
+    let json = serde_json::from_slice(&read).ok().filter(|_| !none);
+    Ok(Document { json, server })
 }
 
 impl Common {

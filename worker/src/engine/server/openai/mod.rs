@@ -11,6 +11,7 @@ pub mod fault;
 mod link;
 mod prompts;
 mod room;
+mod sentinel;
 pub mod sse;
 mod thread;
 
@@ -29,9 +30,10 @@ use serde_json::{Value, json};
 use tokio::sync::mpsc::{UnboundedSender, unbounded_channel};
 
 use self::body::Bodies;
-use self::exchange::Common;
+use self::exchange::{Common, Document};
 use self::fault::Fault;
 use self::prompts::{Ask, Prompts};
+use self::sentinel::Account;
 use self::thread::{Command, Desk, Fetch, Form, Mark, Parts, Shared, lock};
 use crate::engine::{
     Counters, Engine, EngineError, EngineRequest, Opened, StepSink, Time, WindowStart,
@@ -91,14 +93,12 @@ pub fn open(
             Err(fault) => wait(&fault)?,
         }
     };
-    let first = models
-        .map(|models| models["data"][0].clone())
-        .unwrap_or_default();
+    let model = entry(spec, models.json.as_ref());
     let name = match spec.model.as_str() {
-        "" => first["id"].as_str().unwrap_or_default().to_owned(),
+        "" => model["id"].as_str().unwrap_or_default().to_owned(),
         name => name.to_owned(),
     };
-    let max_context = context(spec, &first);
+    let max_context = context(spec, &model);
     if demand.tokens_per_request > max_context {
         return Err(failure(format!(
             "the server's model takes {max_context} tokens and the plan asks for {} in one \
@@ -107,6 +107,12 @@ pub fn open(
         )));
     }
     phase("connect");
+    let account = Account {
+        header: models.server,
+        model,
+        version: told(&commands, "/version"),
+        props: told(&commands, "/props"),
+    };
     let ask = tokenize(&commands, &name);
     let ask = ask(SAMPLE)
         .is_ok_and(|tokens| !tokens.is_empty())
@@ -132,7 +138,7 @@ pub fn open(
             thread: Some(thread),
         }),
         report,
-        kernels: "of the server".to_owned(),
+        kernels: account.line(),
         processors: Vec::new(),
         family: None,
     })
@@ -204,12 +210,12 @@ fn start(parts: Parts) -> Result<(UnboundedSender<Command>, JoinHandle<()>), Fai
     Ok((commands, thread))
 }
 
-/// A document of the server; `None` if it has none of that name.
+/// A document of the server.
 fn fetch(
     commands: &UnboundedSender<Command>,
     path: &str,
     body: Option<Vec<u8>>,
-) -> Result<Option<Value>, Fault> {
+) -> Result<Document, Fault> {
     let (reply, replied) = sync_channel(1);
     let fetch = Fetch {
         path: path.to_owned(),
@@ -221,8 +227,13 @@ fn fetch(
     replied.recv().unwrap_or_else(|_| Err(gone()))
 }
 
+/// A document that a server may have.
+fn told(commands: &UnboundedSender<Command>, path: &str) -> Option<Value> {
+    fetch(commands, path, None).ok()?.json
+}
+
 /// The models of a server that reports itself as ready.
-fn models(spec: &OpenAiSpec, commands: &UnboundedSender<Command>) -> Result<Option<Value>, Fault> {
+fn models(spec: &OpenAiSpec, commands: &UnboundedSender<Command>) -> Result<Document, Fault> {
     let health = match spec.health.as_str() {
         "" => "/health",
         path => path,
@@ -244,11 +255,19 @@ fn tokenize(commands: &UnboundedSender<Command>, model: &str) -> Ask {
         let commands = commands.upgrade().ok_or(EngineError::Down)?;
         let document = fetch(&commands, "/tokenize", Some(body.to_string().into_bytes()))
             .map_err(|fault| encode(fault.to_string()))?;
-        let tokens = document.and_then(|mut document| {
+        let tokens = document.json.and_then(|mut document| {
             serde_json::from_value::<Vec<u32>>(document["tokens"].take()).ok()
         });
         tokens.ok_or_else(|| encode("the server's /tokenize gives no tokens".to_owned()))
     })
+}
+
+/// The entry of the plan's model in the list of models, or else the first.
+fn entry(spec: &OpenAiSpec, models: Option<&Value>) -> Value {
+    let listed = models.and_then(|models| models["data"].as_array());
+    let of_plan = |model: &&Value| model["id"] == spec.model.as_str();
+    let found = listed.and_then(|all| all.iter().find(of_plan).or_else(|| all.first()));
+    found.cloned().unwrap_or_default()
 }
 
 /// Maximum tokens of one request: from the plan, from vLLM's list of models, or unknown.

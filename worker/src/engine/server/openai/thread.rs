@@ -10,7 +10,6 @@ use std::sync::mpsc::SyncSender;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
-use serde_json::Value;
 use tokio::sync::Notify;
 use tokio::sync::mpsc::UnboundedReceiver;
 use tokio::task::LocalSet;
@@ -19,7 +18,7 @@ use tokio::time::{sleep, timeout};
 use super::answer::{Arrival, Whole};
 use super::body::Bodies;
 use super::counts::Counts;
-use super::exchange::{self, Common, Listener};
+use super::exchange::{self, Common, Document, Listener};
 use super::fault::{Fault, Kind};
 use super::link::{Link, Links};
 use super::prompts::Prompts;
@@ -45,7 +44,7 @@ pub(super) enum Command {
 pub(super) struct Fetch {
     pub(super) path: String,
     pub(super) body: Option<Vec<u8>>,
-    pub(super) reply: SyncSender<Result<Option<Value>, Fault>>,
+    pub(super) reply: SyncSender<Result<Document, Fault>>,
 }
 
 /// Bodies and prompts, shared by both threads.
@@ -156,7 +155,7 @@ impl Desk {
                 };
                 let ending = Ending::Finished;
                 let events = [told, EngineEvent::Ended { index, ending }];
-                self.sink.borrow_mut().came(at, &events);
+                self.sink.borrow_mut().arrived(at, &events);
             }
             Some(Err(fault)) => {
                 lock(&self.shared.counts).failures.count(&fault);
@@ -242,7 +241,7 @@ impl Listener for Telling<'_> {
         let mut sink = self.desk.sink.borrow_mut();
         for Arrival(tokens) in arrivals {
             let tokens = tokens.unwrap_or(0);
-            sink.came(at, &[EngineEvent::Chunk { index, tokens }]);
+            sink.arrived(at, &[EngineEvent::Chunk { index, tokens }]);
         }
     }
 }
