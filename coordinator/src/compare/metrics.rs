@@ -143,7 +143,12 @@ pub(super) fn estimates(
         ),
         estimated: estimate(measure, rounds, settings, thresholds, seed),
     };
-    measures.into_iter().map(draft).collect()
+    // Engines that do not compute have no processor time, and a row would only say so.
+    let exists = |measure: &Measure| {
+        let has_value = |round: &&Round| round.arms.values().any(|t| measure.value(t).is_some());
+        *measure != Measure::CpuPerToken || rounds.iter().any(has_value)
+    };
+    measures.into_iter().filter(exists).map(draft).collect()
 }
 
 /// Holm's correction over the primary measures of all cells, in their order. A single question

@@ -18,7 +18,7 @@ fn measured(change: impl Fn(&mut Part)) -> Option<(Verdict, Vec<f64>)> {
         .metrics
         .iter()
         .find(|m| m.measure == Measure::CpuPerToken);
-    let metric = metric.unwrap();
+    let metric = metric?;
     let (_, decision) = metric.compared()?;
     Some((decision.verdict, metric.values(|_| true).collect()))
 }
