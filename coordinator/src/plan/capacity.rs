@@ -113,6 +113,8 @@ impl Plan {
         self.name = format!("{}-capacity", self.name);
         // No rung can be visited more often.
         self.rounds = capacity.windows;
+        // A duet's arms disturb each other, so that neither has the capacity of its build.
+        self.duet = false;
         (self.stop, self.capacity) = (Stop::AtEnd, Some(capacity));
         self.checked_anew("the search")
     }

@@ -160,4 +160,8 @@ fn what_a_search_cannot_do_is_said_in_one_sentence() {
         "coordinator capacity --resume",
     );
     refused(&["capacity", "plan", "--target", "300rps"], "is BUDGET");
+
+    let table = "[capacity]\nobjectives = [\"ttft.p99<1s\"]\nlowest = 1.0\nhighest = 2.0\nratio = 1.03\nprecision = 0.05\nwindows = 10\n";
+    let path = sandbox.plan(&format!("{PLAN}\n{table}"));
+    refused(&["run", &path], "is written by `coordinator capacity`");
 }
