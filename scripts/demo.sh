@@ -14,5 +14,5 @@ WORKER=target/release/worker scripts/fetch-model.sh
 say "3/4 Building the variants baseline and pgo: compile, train, compile with the profile"
 target/release/coordinator build --variants baseline,pgo
 
-say "4/4 Measuring: bursts of 100 and 200, baseline against pgo in turns, with a control"
+say "4/4 Measuring until decided (8 minutes at most): bursts of 100 and 200, baseline against pgo in turns, with a control"
 exec target/release/coordinator run --preset demo --variants baseline,pgo "$@"

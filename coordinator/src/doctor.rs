@@ -14,7 +14,7 @@ use crate::build::{
     BuildError, BuildOptions, Manifest, Profdata, Revisions, Rustc, VariantName, cargo_version,
 };
 use crate::layout::Layout;
-use crate::plan::{ModelPlace, Plan, VariantsAre, model};
+use crate::plan::{EnginePlan, ModelPlace, Plan, VariantsAre, model};
 
 /// Places to check.
 #[derive(Debug, Clone)]
@@ -89,11 +89,26 @@ pub fn examine_for(
         checks.push(the_model(&place));
     }
     checks.extend(match plan.engine.variants_are() {
-        VariantsAre::Builds => vec![variants(&place.out)],
+        VariantsAre::Builds => vec![of_engine(plan, variants(&place.out))],
         VariantsAre::Names => plan::checks(&plan.engine, servers),
     });
     checks.extend(machine(&place));
     checks
+}
+
+/// The check of the variants, with the command that builds this plan's engine: a linked one lies in
+/// a package of the user's.
+fn of_engine(plan: &Plan, check: Check) -> Check {
+    let (ours, theirs) = (
+        "coordinator build",
+        "coordinator build --manifest-path PATH --package NAME",
+    );
+    let is_linked = matches!(plan.engine, EnginePlan::Linked(_));
+    let remedy = check.remedy.map(|remedy| match is_linked {
+        true => remedy.replace(ours, theirs),
+        false => remedy,
+    });
+    Check { remedy, ..check }
 }
 
 /// What builds need.

@@ -88,3 +88,21 @@ fn a_program_that_does_not_exist_is_a_warning() {
         (State::Warning, Some("get it"))
     );
 }
+
+#[test]
+fn a_linked_engine_is_built_from_its_own_package() {
+    let remedy = |engine: EnginePlan| {
+        let mut plan = crate::plan::preset::plan("high", 1).expect("a built-in plan is valid");
+        plan.engine = engine;
+        let missing = Check::missing("variants", "none", "coordinator build --variants pgo");
+        of_engine(&plan, missing).remedy.expect("it is missing")
+    };
+    assert_eq!(
+        remedy(EnginePlan::Linked(crate::plan::LinkedPlan::default())),
+        "coordinator build --manifest-path PATH --package NAME --variants pgo"
+    );
+    assert_eq!(
+        remedy(EnginePlan::Native(crate::plan::NativePlan::default())),
+        "coordinator build --variants pgo"
+    );
+}

@@ -44,7 +44,7 @@ fn a_protocol_of_servers_is_named_in_three_files_and_its_own_room() {
             .map(|(path, _)| path.as_str())
             .collect();
         let known = |path: &&str| KNOWING.contains(path);
-        assert!(naming.iter().all(|path| known(&path)), "{naming:?}");
+        assert!(naming.iter().all(known), "{naming:?}");
         let must = &KNOWING[..WITHOUT_OPTIONS];
         let named = must.iter().all(|path| naming.contains(path));
         assert!(named, "{protocol:?} only in {naming:?}");

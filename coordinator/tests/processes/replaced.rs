@@ -1,7 +1,7 @@
 //! A server at an address that is replaced by another during a run. Only its own account shows it.
 
 use std::io::{Read, Write};
-use std::net::{TcpListener, TcpStream};
+use std::net::TcpListener;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
@@ -28,7 +28,7 @@ fn serve(same: u64, model: &'static str) -> String {
     format!("http://{address}")
 }
 
-fn connection(mut stream: TcpStream, lists: &AtomicU64, same: u64, model: &str) {
+fn connection(mut stream: impl Read + Write, lists: &AtomicU64, same: u64, model: &str) {
     while let Some(path) = request(&mut stream) {
         let (kind, body) = match path.as_str() {
             "/v1/models" => {
@@ -57,7 +57,7 @@ fn connection(mut stream: TcpStream, lists: &AtomicU64, same: u64, model: &str) 
 }
 
 /// Reads a whole request; returns its path.
-fn request(stream: &mut TcpStream) -> Option<String> {
+fn request(stream: &mut impl Read) -> Option<String> {
     let (mut read, mut byte) = (Vec::new(), [0]);
     while !read.ends_with(b"\r\n\r\n") {
         if stream.read(&mut byte).ok()? == 0 {

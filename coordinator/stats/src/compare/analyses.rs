@@ -9,6 +9,14 @@ use super::spending::{Sides, Spending};
 /// limit for SAME.
 const ALPHA: f64 = 0.05;
 
+/// The same for several analyses of few rounds. Levels of normal statistics are used for t, whose
+/// values at successive analyses are less alike with few degrees of freedom: with 0.05, three
+/// analyses of ten rounds err in 5.6 of 100 (10,000 simulated).
+const ALPHA_OF_FEW: f64 = 0.044;
+
+/// Rounds from which this makes no difference.
+const MANY_ROUNDS: u32 = 16;
+
 /// FASTER and SLOWER spend late, like O'Brien and Fleming: the last analysis keeps nearly all.
 const DIFFERENCE: Spending = Spending {
     alpha: ALPHA,
@@ -84,8 +92,15 @@ impl Analyses {
             .iter()
             .map(|&seen| f64::from(seen) / f64::from(rounds.max(1)))
             .collect();
-        let difference = DIFFERENCE.levels(Sides::Two, &shares);
-        let equality = EQUALITY.levels(Sides::One, &shares);
+        let alpha = if at.len() > 1 && rounds < MANY_ROUNDS {
+            ALPHA_OF_FEW
+        } else {
+            ALPHA
+        };
+        let levels =
+            |spending: Spending, sides| Spending { alpha, ..spending }.levels(sides, &shares);
+        let difference = levels(DIFFERENCE, Sides::Two);
+        let equality = levels(EQUALITY, Sides::One);
         let levels = difference.into_iter().zip(equality);
         let analysis = |(rounds, (alpha, alpha_same))| Analysis {
             rounds,
