@@ -89,7 +89,7 @@ fn say(app: &mut App<'_>, answer: &CapacityAnswer) -> Result<ExitCode, AppError>
 }
 
 fn is_found(answer: &CapacityAnswer) -> bool {
-    matches!(answer.outcome, Some(Outcome::Found { .. }))
+    matches!(answer.outcome, Some(Outcome::Found { confirmation, .. }) if confirmation.holds())
 }
 
 fn begun(args: &CapacityArgs) -> Result<Prepared, AppError> {

@@ -206,7 +206,7 @@ fn confirmed(answer: &CapacityAnswer, held: Confirmation) -> String {
         "used {:.0} % of the violations that the objective allows",
         100.0 * held.used
     );
-    match held.used <= 1.0 {
+    match held.holds() {
         true => format!("Confirmed: {windows}, the lower end, {used}."),
         false => format!(
             "Not confirmed: {windows}, the lower end, {used}. Plan below it, and search again with a smaller \

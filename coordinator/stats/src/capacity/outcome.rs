@@ -74,6 +74,14 @@ pub struct Confirmation {
     pub used: f64,
 }
 
+impl Confirmation {
+    /// Whether the objectives held in all of these windows together.
+    #[must_use]
+    pub fn holds(&self) -> bool {
+        self.used <= 1.0
+    }
+}
+
 impl Outcome {
     /// The stable name.
     #[must_use]

@@ -43,7 +43,14 @@ pub(crate) fn table(
         let (outcome, done) = search(settings.clone(), &mut bench, seed);
         table.seeds += 1;
         let estimate: Option<Estimate> = match outcome {
-            Outcome::Found { estimate, .. } => {
+            Outcome::Found {
+                estimate,
+                confirmation,
+            } => {
+                // The check is made at the lower end that is reported, to a rung.
+                let held = settings.rungs.x(confirmation.rung);
+                let below = estimate.baseline.low() - held;
+                assert!((0.0..0.03).contains(&below), "seed {seed}: {below}");
                 table.found += 1;
                 Some(estimate)
             }

@@ -128,6 +128,8 @@ impl Search {
         if let Some(outcome) = self.unsteady(rounds) {
             return *end(outcome);
         }
+        // The reported interval: its lower end is what people plan with.
+        let estimate = estimate.at_least_as_wide_as(self.settings.precision);
         let rung = self.settings.rungs.at_most(estimate.baseline.low());
         let held = self.of(Purpose::Confirm);
         if held.len() < CONFIRMING {
@@ -135,7 +137,7 @@ impl Search {
         }
         let used = self.used(&held);
         *end(Outcome::Found {
-            estimate: estimate.at_least_as_wide_as(self.settings.precision),
+            estimate,
             confirmation: Confirmation {
                 rung,
                 windows: u32::try_from(held.len()).unwrap_or(u32::MAX),
