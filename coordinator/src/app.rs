@@ -3,6 +3,7 @@
 
 mod builds;
 mod calibrate;
+mod capacity;
 mod certs;
 mod deploy;
 mod entropy;
@@ -15,6 +16,7 @@ mod manual;
 mod memory;
 mod prepare;
 mod run;
+mod search;
 mod serve;
 mod servers;
 mod signals;
@@ -63,6 +65,7 @@ pub fn carry_out(cli: Cli, reporter: Reporter<'_>) -> Result<u8, AppError> {
         Command::Report(args) => stored::report(&mut app, args),
         Command::Trend(args) => history::trend(&mut app, args),
         Command::Calibrate(args) => calibrate::calibrate(&mut app, args),
+        Command::Capacity(args) => capacity::capacity(&mut app, args),
         Command::Runs(command) => stored::runs(&mut app, command),
         Command::Plan(PlanCommand::Show(args)) => {
             app.reporter

@@ -132,6 +132,15 @@ pub enum CompareError {
         /// Why its stored plan cannot be used.
         source: crate::plan::PlanError,
     },
+    /// The run chose its blocks in a search and compared nothing.
+    #[error(
+        "compare the builds of run {run}: it searched for a capacity, and `coordinator capacity --show {run}` \
+         shows what it found"
+    )]
+    Search {
+        /// Id of the run.
+        run: String,
+    },
     /// The variants do not say what was compared with what.
     #[error("read the variants of run {run}: {source}")]
     Lineup {
@@ -170,6 +179,9 @@ impl FindingsBuilder {
         let run = || outline.header.run.to_string();
         let plan = Plan::from_json(&outline.header.plan_json)
             .map_err(|source| CompareError::Plan { run: run(), source })?;
+        if plan.capacity.is_some() {
+            return Err(CompareError::Search { run: run() });
+        }
         let lineup =
             lineup(&outline).map_err(|source| CompareError::Lineup { run: run(), source })?;
         let blocks = crate::schedule::blocks(&plan, &lineup);

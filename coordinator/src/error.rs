@@ -26,6 +26,7 @@ use contract::identity::Sha256;
 use contract::message::Failure;
 
 use crate::build::{BuildError, RevisionError};
+use crate::capacity::CapacityError;
 use crate::certs::CertsError;
 use crate::compare::{CompareError, NoSuchMetric};
 use crate::deploy::kubernetes::DeployError;
@@ -83,6 +84,32 @@ pub enum AppError {
     /// An error in the stored record.
     #[error("failed to {0}")]
     Compare(#[from] CompareError),
+    /// An error of a search for a capacity.
+    #[error("failed to {0}")]
+    Capacity(#[from] CapacityError),
+    /// The scenario of a search is not clear.
+    #[error("failed to choose the requests: give --scenario one of {known}")]
+    WhichScenario {
+        /// Scenarios of the plan.
+        known: String,
+    },
+    /// A search that found no capacity.
+    #[error(
+        "failed to plan machines: the search {run} is {outcome}, and only FOUND has a capacity with an \
+         interval; `coordinator capacity --show {run}` says what to do"
+    )]
+    NoCapacity {
+        /// The run, as given.
+        run: String,
+        /// Its outcome.
+        outcome: &'static str,
+    },
+    /// No number of machines suffices.
+    #[error(
+        "failed to plan machines: with this spread the capacity of a machine is not above zero; give a \
+         smaller --spread, or search with a smaller --precision"
+    )]
+    NoMachines,
     /// An error of comparing runs of different times.
     #[error("failed to {0}")]
     Across(#[from] AcrossError),

@@ -2,10 +2,11 @@
 //! compares builds.
 //!
 //! Data goes one way: [`plan`] → [`schedule`] → [`dispatch`] → [`record`] → [`store`] → [`compare`]
-//! → [`report`].
+//! → [`report`]; a search for a [`capacity`] chooses its blocks as their parts arrive.
 
 pub mod app;
 pub mod build;
+pub mod capacity;
 pub mod certs;
 pub mod cli;
 pub mod compare;

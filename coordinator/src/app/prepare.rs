@@ -201,14 +201,16 @@ pub(super) struct Prepared {
 }
 
 /// Prepares a new run.
-#[must_use]
+///
+/// # Errors
+/// When the plan's search has more than two variants.
 pub(super) fn new_run(
     plan: Plan,
     lineup: &Lineup,
     builds: Builds,
     model: String,
     target: FleetTarget,
-) -> Prepared {
+) -> Result<Prepared, AppError> {
     let slots = target.all_slots();
     let run = RunId::new(unix_ms(), entropy());
     let plan_json = plan.to_json();
@@ -228,16 +230,16 @@ pub(super) fn new_run(
         labels: [run_labels(&plan, lineup), builds.labels.clone()].concat(),
         sequence: None,
     };
-    let blocks = crate::schedule::blocks(&plan, lineup);
+    let blocks = crate::capacity::first_blocks(&plan, lineup)?;
     let job = job(run, plan, blocks, builds, model, Attempt(1), slots);
-    Prepared {
+    Ok(Prepared {
         run,
         job: Job {
             header: Some(header),
             ..job
         },
         target,
-    }
+    })
 }
 
 /// Labels that must be shown beside every number.

@@ -1,15 +1,17 @@
 //! `run`: a new run or the rest of an interrupted one, then its findings.
 
-use std::sync::Arc;
+use std::sync::{Arc, Mutex};
 
 use contract::id::{Attempt, RunId};
-use contract::run::{Notice, NoticeKind, Role, RunEnd};
+use contract::run::{Notice, NoticeKind, RunEnd};
 
 use super::execute::{FleetTarget, on_fleet};
 use super::fleet_target;
 use super::prepare::{self, Prepared};
+use super::search::{lineup, restored};
 use super::store_journal::StoreJournal;
 use super::{App, ExitCode, interim, stored};
+use crate::capacity::{CapacityError, CapacitySearch};
 use crate::cli::{FleetArgs, RunArgs};
 use crate::compare::Findings;
 use crate::dispatch::driver::unix_ms;
@@ -49,6 +51,10 @@ pub(super) fn run(app: &mut App<'_>, args: &RunArgs) -> Result<ExitCode, AppErro
             )?
         }
     };
+    if prepared.job.orders.plan.capacity.is_some() {
+        let run = prepared.run.to_string();
+        return Err(CapacityError::IsSearch { run }.into());
+    }
     if let Some(warning) = &prepared.target.door.warning {
         app.reporter.warn(warning);
     }
@@ -85,7 +91,7 @@ pub(super) fn measured(
     })
 }
 
-fn carried_out(
+pub(super) fn carried_out(
     app: &mut App<'_>,
     prepared: Prepared,
     store: &Arc<Store>,
@@ -102,10 +108,16 @@ fn carried_out(
         let done = store.resume_run(prepared.run)?.blocks.len();
         store.put_notice(prepared.run, &taken_up(first, done))?;
     }
+    let search = match (&plan.capacity, &prepared.job.header) {
+        (None, _) => None,
+        (Some(_), Some(header)) => Some(CapacitySearch::new(&plan, &lineup(header)?)?),
+        (Some(_), None) => Some(restored(store, prepared.run)?),
+    };
     let keeper = StoreJournal {
         store: Arc::clone(store),
         run: prepared.run,
         looks: plan.stop != Stop::AtEnd,
+        search: search.map(Mutex::new),
     };
     let mut progress = app.reporter.progress(&plan);
     let ending = on_fleet(
@@ -128,7 +140,18 @@ pub(super) fn new(
 ) -> Result<Prepared, AppError> {
     let fresh = u64::from_le_bytes(super::entropy::entropy());
     let plan = plan::resolve(source, overrides, fresh)?;
-    let lineup = Lineup::new(&variants(&plan), a_a)?;
+    let variants = variants(&plan);
+    of_plan(plan, &variants, a_a, fleet)
+}
+
+/// The same of a checked plan.
+pub(super) fn of_plan(
+    plan: Plan,
+    variants: &[String],
+    a_a: bool,
+    fleet: Option<&FleetArgs>,
+) -> Result<Prepared, AppError> {
+    let lineup = Lineup::new(variants, a_a)?;
     lineup.has_sound_layouts()?;
     lineup.fits(&plan)?;
     let target = match fleet {
@@ -137,21 +160,20 @@ pub(super) fn new(
     };
     let model = prepare::model(&plan)?;
     let builds = prepare::builds(&plan, &lineup)?;
-    Ok(prepare::new_run(plan, &lineup, builds, model, target))
+    prepare::new_run(plan, &lineup, builds, model, target)
 }
 
 /// The rest of a run: same plan, seed and builds; completed blocks are not run again.
-fn resumed(store: &Store, wanted: &str, fleet: &FleetArgs) -> Result<Prepared, AppError> {
+pub(super) fn resumed(
+    store: &Store,
+    wanted: &str,
+    fleet: &FleetArgs,
+) -> Result<Prepared, AppError> {
     let run = store.find(wanted)?;
     let resume = store.progress(run)?;
     let header = &resume.header;
     let plan = Plan::from_json(&header.plan_json)?;
-    let names: Vec<String> = header
-        .variants
-        .iter()
-        .map(|variant| variant.name.clone())
-        .collect();
-    let lineup = Lineup::new(&names, header.is(Role::SameBuild))?;
+    let lineup = lineup(header)?;
     let model = prepare::model(&plan)?;
     let builds = prepare::builds(&plan, &lineup)?;
     for (now, then) in builds.records.iter().zip(&header.variants) {
@@ -164,7 +186,10 @@ fn resumed(store: &Store, wanted: &str, fleet: &FleetArgs) -> Result<Prepared, A
             });
         }
     }
-    let mut blocks = schedule::remaining(schedule::blocks(&plan, &lineup), &resume.blocks);
+    let mut blocks = match plan.capacity {
+        None => schedule::remaining(schedule::blocks(&plan, &lineup), &resume.blocks),
+        Some(_) => restored(store, run)?.next_block().into_iter().collect(),
+    };
     if plan.stop != Stop::AtEnd && interim::settled(store, run)?.is_some() {
         blocks.clear();
     }
@@ -216,7 +241,7 @@ fn taken_up(next: &Block, done: usize) -> Notice {
 }
 
 /// The error of a run that ended before its first block was done and that would fail again.
-fn cannot_be(store: &Store, run: RunId, ending: &Ending) -> Option<AppError> {
+pub(super) fn cannot_be(store: &Store, run: RunId, ending: &Ending) -> Option<AppError> {
     let measured = store
         .progress(run)
         .is_ok_and(|progress| !progress.blocks.is_empty());
@@ -244,7 +269,7 @@ fn conclude(store: &Store, run: RunId, ending: &Ending) -> Result<Findings, AppE
     stored::derived(store, record)
 }
 
-fn never_began(ending: &Ending) -> AppError {
+pub(super) fn never_began(ending: &Ending) -> AppError {
     let reason = ending.reason.clone();
     match ending.cause {
         Cause::User => AppError::StoppedAtOnce,
@@ -270,6 +295,26 @@ pub(super) fn keep(store: &Store, run: RunId, measured: &Measured) -> Result<(),
         validity,
         crate::report::summary_json(findings),
     )?;
+    if ending.cause == Cause::Done {
+        store.export(run)?;
+    }
+    Ok(())
+}
+
+/// Writes the ending of a search, and stores the archive beside the database.
+pub(super) fn end_search(
+    store: &Store,
+    run: RunId,
+    ending: &Ending,
+    found: bool,
+) -> Result<(), AppError> {
+    if ending.cause == Cause::Store {
+        return Err(AppError::Kept {
+            reason: ending.reason.clone(),
+        });
+    }
+    let validity = if found { "VALID" } else { "INCONCLUSIVE" };
+    end(store, run, ending, validity.to_owned(), "{}".to_owned())?;
     if ending.cause == Cause::Done {
         store.export(run)?;
     }

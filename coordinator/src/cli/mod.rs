@@ -6,6 +6,7 @@ use std::path::PathBuf;
 use clap::{Args, Parser, Subcommand};
 
 mod build;
+mod capacity;
 mod certs;
 mod deploy;
 mod fleet;
@@ -17,6 +18,7 @@ mod values;
 
 pub use crate::format::Format;
 pub use build::BuildArgs;
+pub use capacity::{CapacityArgs, CapacityCommand, MachinesArgs, SearchArgs};
 pub use certs::{CertsCommand, CertsInit, CertsIssue, CertsRotate};
 pub use deploy::{DeployCommand, KubernetesArgs};
 pub use fleet::{FleetArgs, LauncherName};
@@ -66,6 +68,8 @@ pub enum Command {
     Trend(TrendArgs),
     /// Compare a build with itself repeatedly, to measure the noise of this host
     Calibrate(CalibrateArgs),
+    /// Find the highest rate at which the objectives hold, with an interval
+    Capacity(Box<CapacityArgs>),
     /// List, show, tag and move stored runs
     #[command(subcommand)]
     Runs(RunsCommand),
@@ -107,6 +111,7 @@ impl Cli {
             Command::Trend(args) => args.output.format,
             Command::Calibrate(args) => args.output.format,
             Command::Doctor(args) => args.output.format,
+            Command::Capacity(args) => args.format(),
             Command::Runs(RunsCommand::List(args)) => args.output.format,
             Command::Runs(RunsCommand::Show(args)) => args.output.format,
             Command::Plan(PlanCommand::Check(args)) => args.output.format,

@@ -181,6 +181,10 @@ impl Core {
             Event::Info(line) => effects.push(Effect::Show(ProgressEvent::Info(line))),
             Event::Committed => self.committed(now, None, &mut effects),
             Event::Settled(why) => self.committed(now, Some(why), &mut effects),
+            Event::Extended(block) => {
+                self.script.blocks.push(*block);
+                self.committed(now, None, &mut effects);
+            }
             Event::StoreFailed(reason) => self.end(now, Cause::Store, reason, &mut effects),
             Event::Interrupt => self.interrupt(now, &mut effects),
             Event::Tick => self.tick(now, &mut effects),

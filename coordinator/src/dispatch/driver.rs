@@ -257,9 +257,13 @@ impl Driver<'_> {
         };
         let settled = blocking(move || {
             journal.commit(&block, &notices)?;
-            journal.settled()
+            if let Some(why) = journal.settled()? {
+                return Ok(Event::Settled(why));
+            }
+            let following = journal.following()?.map(Box::new);
+            Ok(following.map_or(Event::Committed, Event::Extended))
         });
-        Ok(settled.await?.map_or(Event::Committed, Event::Settled))
+        settled.await
     }
 
     /// Notices of a run that does not exist yet wait until it is created.

@@ -14,6 +14,7 @@ pub use super::peer::PeerId;
 pub use super::reason::LostAgent;
 pub use super::reason::{PeerEnd, Reason, WorkerName};
 pub use super::trial::WorkerState;
+use crate::schedule::Block;
 
 /// An event.
 #[derive(Debug)]
@@ -59,6 +60,8 @@ pub enum Event {
     /// The block is durable and the interim analysis is decisive, so the run can end. The text says
     /// why.
     Settled(String),
+    /// The block is durable, and another one follows those of the script.
+    Extended(Box<Block>),
     /// The store could not make something durable.
     StoreFailed(String),
     /// Ctrl-C.
@@ -115,7 +118,8 @@ pub enum Effect {
     CreateRun(RunIdentity),
     /// Store an accepted part.
     Keep(Delivery),
-    /// Make the block durable, then report [`Event::Committed`] or [`Event::Settled`].
+    /// Make the block durable, then report [`Event::Committed`], [`Event::Settled`] or
+    /// [`Event::Extended`].
     Commit(BlockDone),
     /// Note something that a reader of the results must know.
     Note(PendingNotice),

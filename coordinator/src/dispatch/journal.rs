@@ -5,6 +5,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use contract::run::{BlockDone, Notice, RunHeader};
 
 use super::event::Delivery;
+use crate::schedule::Block;
 
 /// Why the journal could not write.
 #[derive(Debug, thiserror::Error)]
@@ -49,6 +50,15 @@ pub trait Journal: Send + Sync {
     /// # Errors
     /// When the stored parts cannot be read.
     fn settled(&self) -> Result<Option<String>, JournalError> {
+        Ok(None)
+    }
+
+    /// The block to carry out after the one just committed, in addition to those of the script. The
+    /// search for a capacity chooses its blocks as results arrive.
+    ///
+    /// # Errors
+    /// When the results cannot be used.
+    fn following(&self) -> Result<Option<Block>, JournalError> {
         Ok(None)
     }
 

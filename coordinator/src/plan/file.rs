@@ -9,9 +9,9 @@ use serde::{Deserialize, Serialize};
 
 use super::engine::Tables;
 use super::{
-    DEFAULT_ROUNDS, EngineKind, InterimAnalysis, Limits, LinkedPlan, MOST_ROUNDS, NativePlan,
-    OnLoss, Plan, PlanError, Primary, Problem, ServerPlan, SimPlan, Stop, Timeouts, Tolerances,
-    Unknown, Until, nearest,
+    CapacityPlan, DEFAULT_ROUNDS, EngineKind, InterimAnalysis, Limits, LinkedPlan, MOST_ROUNDS,
+    NativePlan, OnLoss, Plan, PlanError, Primary, Problem, ServerPlan, SimPlan, Stop, Timeouts,
+    Tolerances, Unknown, Until, nearest,
 };
 
 /// Shortest and longest budget, seconds.
@@ -59,6 +59,9 @@ pub(super) struct PlanFile {
     pub(super) validity: Limits,
     #[serde(default)]
     pub(super) timeouts: Timeouts,
+    // Written by `coordinator capacity`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(super) capacity: Option<CapacityPlan>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(super) native: Option<NativePlan>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -125,6 +128,7 @@ impl PlanFile {
             tolerance: plan.tolerance,
             validity: plan.validity,
             timeouts: plan.timeouts,
+            capacity: plan.capacity.clone(),
             native: None,
             linked: None,
             server: None,
@@ -220,6 +224,7 @@ impl PlanFile {
             on_loss: self.on_loss,
             max_attempts: self.max_attempts,
             timeouts: self.timeouts,
+            capacity: self.capacity,
         }
     }
 }

@@ -48,6 +48,15 @@ pub fn ahead(
             (file, origin)
         }
     };
+    if file.capacity.is_some() {
+        return Err(PlanError::Value {
+            origin,
+            key: "capacity".to_owned(),
+            line: None,
+            message: "is written by `coordinator capacity`, which takes its values from flags; leave it out"
+                .to_owned(),
+        });
+    }
     let file = file.with(flags);
     let (engine, unused) = (file.engine, flags.unused(file.engine));
     if !unused.is_empty() {

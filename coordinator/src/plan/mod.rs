@@ -10,6 +10,7 @@ use std::time::Duration;
 
 use contract::spec::{Demand, Planned, Scenario};
 
+mod capacity;
 mod check;
 mod engine;
 mod error;
@@ -25,6 +26,7 @@ pub mod model;
 mod names;
 mod native;
 mod need;
+mod objective;
 mod overrides;
 pub mod preset;
 mod problem;
@@ -37,6 +39,7 @@ mod validity;
 mod verify;
 mod window;
 
+pub use capacity::{CapacityPlan, WindowTimes};
 pub use check::Remark;
 pub use engine::{EnginePlan, ModelPlace, VariantsAre};
 pub use error::{PlanError, Unknown};
@@ -48,6 +51,7 @@ pub use measure::{InterimAnalysis, Primary, Stop, Tolerances, Until};
 pub use names::nearest;
 pub use native::NativePlan;
 pub use need::Need;
+pub use objective::{Limited, NoObjective, Objective};
 pub use overrides::Overrides;
 pub use problem::Problem;
 pub use server::{ServerPlan, ServerVariant};
@@ -99,6 +103,8 @@ pub struct Plan {
     pub max_attempts: u32,
     /// How long each phase may last.
     pub timeouts: Timeouts,
+    /// The search for a capacity that chooses among the scenarios; `None` if all of them are run.
+    pub capacity: Option<CapacityPlan>,
 }
 
 /// What to do when a worker is lost in the middle of a block.

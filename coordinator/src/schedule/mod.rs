@@ -288,11 +288,21 @@ fn shuffled_cells(seed: u64, round: u32, cells: u32) -> Vec<u32> {
     order
 }
 
-fn arm(arm: &stats::order::Arm) -> Arm {
+/// The arm with the same role.
+pub(crate) fn arm(arm: &stats::order::Arm) -> Arm {
     match arm {
         stats::order::Arm::A => Arm::A,
         stats::order::Arm::B => Arm::B,
         stats::order::Arm::A2 => Arm::A2,
+    }
+}
+
+/// The role of an arm.
+pub(crate) fn arm_of(arm: Arm) -> stats::order::Arm {
+    match arm {
+        Arm::A => stats::order::Arm::A,
+        Arm::B => stats::order::Arm::B,
+        Arm::A2 => stats::order::Arm::A2,
     }
 }
 

@@ -11,6 +11,7 @@
 //! | B against A | [`compare::Scale`] → [`compare::RoundCosts::new`] → [`compare::compare`] → [`compare::holm`] → [`compare::decide`] |
 //! | runs of different times | [`compare::unpaired`] |
 //! | what the placement of code alone does | [`compare::layout_spread`] |
+//! | the capacity of a fleet, and planning with it | [`capacity::Search`], [`capacity::machines`], [`capacity::scaling`] |
 //! | noise of a host | [`compare::noise_floor`], [`compare::most_findings`] |
 //! | secondary views | [`resample::jackknife`], [`resample::bootstrap_pooled`], [`resample::bootstrap_mean`] |
 //! | steps in a history, and how large one is | [`drift::change_points`], [`drift::step_interval`] |
@@ -52,6 +53,7 @@
 //! # Ok::<(), stats::compare::CompareError>(())
 //! ```
 
+pub mod capacity;
 pub mod compare;
 pub mod drift;
 pub mod merge;

@@ -45,6 +45,33 @@ fn a_run_whose_look_found_the_answer_ends_complete_before_its_last_block() {
     }
 }
 
+/// A search chooses its blocks as results arrive: after the script's only block another one follows.
+#[test]
+fn a_block_that_follows_is_carried_out_like_one_of_the_script() {
+    let of_one = script(1, 2);
+    let next = next_visit(&of_one);
+    let mut fleet = Fleet::new(of_one);
+    fleet.feed(joined(HOST, 2));
+    fleet.until(|e| matches!(e, Event::Committed));
+    fleet.answers.clear();
+    fleet.feed(Event::Extended(Box::new(next)));
+    assert!(fleet.ending.is_none(), "the run goes on");
+    fleet.settle();
+    assert_eq!(
+        (fleet.ended(), fleet.committed.len()),
+        (RunState::Complete, 2)
+    );
+    assert_eq!(fleet.committed[1].round, 7);
+}
+
+/// The script's first block in another round.
+fn next_visit(script: &Script) -> coordinator::schedule::Block {
+    coordinator::schedule::Block {
+        round: 7,
+        ..script.blocks[0].clone()
+    }
+}
+
 #[test]
 fn ctrl_c_during_a_commit_lets_it_finish() {
     let mut fleet = started(2, 1);

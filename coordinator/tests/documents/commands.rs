@@ -129,9 +129,14 @@ fn the_pages_on_results_can_be_typed() {
 
 #[test]
 fn the_pages_on_measuring_can_be_typed() {
-    ["docs/load.md", "docs/method.md", "docs/pgo.md"]
-        .iter()
-        .for_each(|page| holds(page));
+    [
+        "docs/load.md",
+        "docs/method.md",
+        "docs/pgo.md",
+        "docs/capacity.md",
+    ]
+    .iter()
+    .for_each(|page| holds(page));
 }
 
 #[test]

@@ -126,7 +126,8 @@ impl ProgressFormatter {
             return None;
         };
         (self.phase, self.counts, self.began) = ((LOADING, at), Counts::default(), at);
-        let most = matches!(self.plan.stop, Stop::Decided { .. });
+        // A search, too, ends as soon as it knows enough.
+        let most = matches!(self.plan.stop, Stop::Decided { .. }) || self.plan.capacity.is_some();
         self.left = self.left(at, *done, *total);
         let left = self.left.map(|left| {
             let (about, wait) = (
@@ -165,7 +166,10 @@ impl ProgressFormatter {
             Stop::AtEnd | Stop::Once { .. } => "",
             Stop::Decided { .. } => "at most ",
         };
-        format!("{name}, round {} of {most}{}", round + 1, self.plan.rounds)
+        match self.plan.capacity {
+            None => format!("{name}, round {} of {most}{}", round + 1, self.plan.rounds),
+            Some(_) => format!("{name}, visit {}", round + 1),
+        }
     }
 
     /// Remaining time: at the pace so far, and at most the rest of the budget.
