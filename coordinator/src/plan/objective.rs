@@ -67,6 +67,8 @@ fn parsed(text: &str) -> Option<Objective> {
     // `p99.9`, and `p999` for the same.
     let percent: f64 = match quantile.parse().ok()? {
         percent if percent < 100.0 => percent,
+        // `p100` would otherwise be read as p10.
+        _ if !quantile.bytes().all(|digit| digit == b'9') => return None,
         digits => digits / 10f64.powi(i32::try_from(quantile.len()).ok()? - 2),
     };
     let unit = right.find(|c: char| c.is_ascii_alphabetic())?;
@@ -156,6 +158,7 @@ mod tests {
             "ttft.p99>500ms",
             "ttft.p99<500",
             "ttft.p100<1s",
+            "ttft.p990<1s",
             "ttft.p0x<1s",
             "itl.p99<1ms",
             "errors<0%",
