@@ -56,7 +56,8 @@ fn every_coordinator_command_parses() {
 
 fn parse(page: &str, lines: &[String]) {
     for line in lines {
-        let line = line.replace('"', "").replace("new kernel", "new-kernel");
+        let line = line.replace(['"', '\''], "");
+        let line = line.replace("new kernel", "new-kernel");
         let words = line
             .split(['>', '|'])
             .next()
