@@ -95,8 +95,8 @@ pub enum AppError {
     },
     /// A search that found no capacity.
     #[error(
-        "failed to plan machines: the search {run} is {outcome}, and only FOUND has a capacity with an \
-         interval; `coordinator capacity --show {run}` says what to do"
+        "failed to plan machines: the search {run} is {outcome}, and only a confirmed FOUND has a capacity \
+         to plan with; `coordinator capacity --show {run}` says what to do"
     )]
     NoCapacity {
         /// The run, as given.

@@ -77,10 +77,10 @@ fn a_time_has_its_unit() {
         .changes
         .budget
     };
-    for (text, seconds) in [("90s", 90), ("10m", 600), ("1.5h", 5400), ("2min", 120)] {
+    for (text, seconds) in [("90s", 90), ("10m", 600), ("1.5h", 5400), ("2m", 120)] {
         assert_eq!(budget(text), Some(Duration::from_secs(seconds)), "{text}");
     }
-    for text in ["10", "m", "-1s", "1d", "nans", ""] {
+    for text in ["10", "m", "-1s", "0s", "1d", "nans", ""] {
         let words = [
             "coordinator",
             "run",

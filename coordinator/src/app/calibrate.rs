@@ -24,7 +24,8 @@ pub(super) fn calibrate(app: &mut App<'_>, args: &CalibrateArgs) -> Result<ExitC
         .filter(|share| *share > 0.0)
         .map(|_| "--handicap");
     let until = args.changes.until.map(|_| "--until");
-    let unused: Vec<&str> = slowed.into_iter().chain(until).collect();
+    let budget = args.changes.budget.map(|_| "--budget");
+    let unused: Vec<&str> = slowed.into_iter().chain(until).chain(budget).collect();
     super::all_used(&unused, || "a comparison of a build with itself".to_owned())?;
     let store = app.store()?;
     let (mut made, mut invalid): (u64, u64) = (0, 0);

@@ -151,15 +151,18 @@ fn plan_machines(app: &mut App<'_>, args: &MachinesArgs) -> Result<ExitCode, App
     let store = app.store()?;
     let run = store.find(&args.run)?;
     let answer = found(&store, run)?;
-    let Some(Outcome::Found { estimate, .. }) = &answer.outcome else {
-        return Err(AppError::NoCapacity {
-            run: args.run.clone(),
-            outcome: answer.outcome.as_ref().map_or("not over", Outcome::name),
-        });
+    let refused = |outcome| AppError::NoCapacity {
+        run: args.run.clone(),
+        outcome,
+    };
+    let estimate = match &answer.outcome {
+        Some(Outcome::Found { estimate, .. }) if is_found(&answer) => estimate,
+        Some(Outcome::Found { .. }) => return Err(refused("FOUND but not confirmed")),
+        other => return Err(refused(other.as_ref().map_or("not over", Outcome::name))),
     };
     let hosts = store.header(run)?.hosts.len().max(1);
     let mean = estimate.baseline.centre.exp() / hosts as f64;
-    // The interval is of 95 %, two-sided.
+    // The half width is that of Student's t, so the normal value gives no error that is too small.
     let error = mean * estimate.baseline.half / 1.96;
     let host = HostCapacity {
         mean,

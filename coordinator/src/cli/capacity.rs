@@ -1,4 +1,4 @@
-//! `capacity`. Owns its flags and the spelling of spans, rates and shares; must not know how a
+//! `capacity`. Owns its flags and the spelling of rates, shares and prices; must not know how a
 //! search is performed.
 
 use std::path::PathBuf;
@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use clap::{Args, Subcommand};
 
+use super::values::span;
 use super::{FleetArgs, OutputArgs};
 use crate::plan::{EngineKind, Objective, Overrides, Source};
 
@@ -173,27 +174,6 @@ impl SearchArgs {
             true => vec![(*of_plan.first().unwrap_or(&"baseline")).to_owned()],
             false => self.variants.clone(),
         }
-    }
-}
-
-/// A span such as `90s`, `30m` or `2h`.
-fn span(text: &str) -> Result<Duration, String> {
-    let wrong = || "a time such as 90s, 30m or 2h".to_owned();
-    let units = [("ms", 0.001), ("s", 1.0), ("m", 60.0), ("h", 3600.0)];
-    let split = text
-        .find(|c: char| c.is_ascii_alphabetic())
-        .ok_or_else(wrong)?;
-    let (number, unit) = text.split_at(split);
-    let (_, seconds) = units
-        .into_iter()
-        .find(|(name, _)| *name == unit)
-        .ok_or_else(wrong)?;
-    let number: f64 = number.trim().parse().map_err(|_| wrong())?;
-    let span = Duration::try_from_secs_f64(number * seconds).map_err(|_| wrong())?;
-    if span.is_zero() {
-        Err(wrong())
-    } else {
-        Ok(span)
     }
 }
 

@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use clap::Args;
 
+use super::values::span;
 use super::{ComparisonOutputArgs, FleetArgs, GateArgs};
 use crate::layout::{Layout, Layouts};
 use crate::plan::{EngineKind, OnLoss, Overrides, Source, Until, Verify};
@@ -76,7 +77,7 @@ pub struct Changes {
     pub until: Option<Until>,
     /// With --until: the time for all rounds, such as 10m; the number of rounds that fit follows
     /// from the pace of the first three
-    #[arg(long, value_name = "TIME", value_parser = time)]
+    #[arg(long, value_name = "TIME", value_parser = span)]
     pub budget: Option<Duration>,
     /// Seed of all random numbers [default: random, and recorded]
     #[arg(long, value_name = "N")]
@@ -120,21 +121,6 @@ fn percent(text: &str) -> Result<f64, String> {
     within
         .map(|percent| percent / 100.0)
         .ok_or_else(|| "a number of per cent from 0 to 100, such as 3".to_owned())
-}
-
-/// A time: a number with its unit, s, m or h.
-fn time(text: &str) -> Result<Duration, String> {
-    let unit = text.find(|c: char| !c.is_ascii_digit() && c != '.');
-    let (number, unit) = text.split_at(unit.unwrap_or(text.len()));
-    let seconds = match unit.trim() {
-        "s" => 1.0,
-        "m" | "min" => 60.0,
-        "h" => 3600.0,
-        _ => f64::NAN,
-    };
-    let number: f64 = number.parse().unwrap_or(f64::NAN);
-    Duration::try_from_secs_f64(number * seconds)
-        .map_err(|_| "a number with its unit, such as 90s, 10m or 1h".to_owned())
 }
 
 impl RunArgs {

@@ -1,5 +1,7 @@
 //! Values of flags. Owns their spelling; must not know their effect.
 
+use std::time::Duration;
+
 use clap::builder::{PossibleValue, PossibleValuesParser, TypedValueParser};
 use clap::{Args, ValueEnum};
 
@@ -132,6 +134,27 @@ impl ValueEnum for OnLoss {
             }
         };
         Some(PossibleValue::new(self.name()).help(help))
+    }
+}
+
+/// A time above zero with its unit, such as `90s`, `30m` or `2h`.
+pub(super) fn span(text: &str) -> Result<Duration, String> {
+    let wrong = || "a time such as 90s, 30m or 2h".to_owned();
+    let units = [("ms", 0.001), ("s", 1.0), ("m", 60.0), ("h", 3600.0)];
+    let split = text
+        .find(|c: char| c.is_ascii_alphabetic())
+        .ok_or_else(wrong)?;
+    let (number, unit) = text.split_at(split);
+    let (_, seconds) = units
+        .into_iter()
+        .find(|(name, _)| *name == unit)
+        .ok_or_else(wrong)?;
+    let number: f64 = number.trim().parse().map_err(|_| wrong())?;
+    let span = Duration::try_from_secs_f64(number * seconds).map_err(|_| wrong())?;
+    if span.is_zero() {
+        Err(wrong())
+    } else {
+        Ok(span)
     }
 }
 
