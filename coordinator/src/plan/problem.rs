@@ -47,7 +47,7 @@ pub enum Problem {
     LookAndUntil,
     /// A budget of a run of fixed length.
     #[error(
-        "`budget` limits a run that ends when it is decided; add `until = \"decided\"`, or leave it out"
+        "`budget` limits a run that ends when it is decided; add `until = \"decided\"` (--until decided), or leave it out"
     )]
     BudgetAlone,
     /// A plan without a scenario.
