@@ -178,6 +178,7 @@ impl CapacitySearch {
             cell: scenario,
             scenario,
             round: probe.visit,
+            windows: 1,
             order,
             duet: false,
             seed: schedule::request_seed(self.plan.seed, scenario, probe.visit),

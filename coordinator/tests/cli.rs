@@ -38,7 +38,7 @@ fn a_preset_runs_baseline_against_pgo() {
 fn every_flag_of_run_reaches_the_plan() {
     let args = run(
         "run my.toml --variants a,b,c --slots 4 --rounds 12 --look 6 --seed 9 --engine sim --model /m --threads 2 \
-         --no-aa --handicap 3 --verify-model --resident --duet --on-loss fail --output json --gate \
+         --no-aa --handicap 3 --verify-model --windows 4 --resident --duet --on-loss fail --output json --gate \
          --inconclusive=pass",
     );
     assert_eq!(args.source(), Some(Source::File("my.toml".into())));
@@ -52,6 +52,7 @@ fn every_flag_of_run_reaches_the_plan() {
         seed: Some(9),
         control: Some(false),
         slots: Some(4),
+        windows: Some(4),
         resident: Some(true),
         duet: Some(true),
         on_loss: Some(OnLoss::Fail),

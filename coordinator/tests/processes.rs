@@ -45,3 +45,5 @@ mod resume;
 mod servers;
 #[path = "processes/variants.rs"]
 mod variants;
+#[path = "processes/windows.rs"]
+mod windows;

@@ -17,5 +17,7 @@ mod interim;
 mod lab;
 #[path = "verdicts/saturation.rs"]
 mod saturation;
+#[path = "verdicts/windows.rs"]
+mod windows;
 #[path = "verdicts/zero.rs"]
 mod zero;

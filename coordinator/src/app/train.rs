@@ -58,7 +58,11 @@ impl<'a> PlanTrainer<'a> {
         }
         let model_digest = model_identity(&model);
         Ok(Self {
-            plan: plan.with_patience(PATIENCE),
+            // Each trial writes a profile of its own.
+            plan: Plan {
+                windows: 1,
+                ..plan.with_patience(PATIENCE)
+            },
             model,
             model_digest,
             show,

@@ -102,6 +102,10 @@ pub struct Changes {
     /// Leave out the control, the second trial of the baseline in every block
     #[arg(long)]
     pub no_aa: bool,
+    /// Windows of a round: the round's processes stay and measure this many times in turns, so
+    /// that more of the time is measured [default: 1]
+    #[arg(long, value_name = "N")]
+    pub windows: Option<u32>,
     /// Keep workers over all trials, for models too big to reload; the run is labelled
     #[arg(long)]
     pub resident: bool,
@@ -184,6 +188,7 @@ impl Changes {
             seed: self.seed,
             control: self.no_aa.then_some(false),
             slots: self.slots,
+            windows: self.windows,
             resident: self.resident.then_some(true),
             duet: self.duet.then_some(true),
             on_loss: self.on_loss,

@@ -8,7 +8,7 @@ use stats::validity::{Assessment, Thresholds};
 
 use super::{
     Cell, LayoutControl, Measure, MetricComparison, Round, Trials, facts, metrics, pace, places,
-    seed, signals, summary,
+    replicates::Replicates, seed, signals, summary,
 };
 use crate::layout::Layout;
 use crate::plan::Plan;
@@ -64,7 +64,7 @@ impl CellContext<'_> {
         let floors = self.record.addenda.floors.as_ref();
         let floor =
             |measure: Measure| floors.map_or(0.0, |floors| floors.share(scenario, &measure.name()));
-        let rounds = self.trials.rounds(block.cell);
+        let rounds = self.replicates(block);
         metrics::estimates(
             self.plan,
             &rounds,
@@ -77,7 +77,7 @@ impl CellContext<'_> {
 
     pub(super) fn cell(&self, block: &Block, drafts: Vec<Draft>, primary: Option<f64>) -> Cell {
         let scenario = &self.plan.scenarios[block.scenario as usize];
-        let rounds = self.trials.rounds(block.cell);
+        let (rounds, replicates) = (self.trials.rounds(block.cell), self.replicates(block));
         let (found, checks) = facts::check(self.record, scenario, block, &rounds, &self.thresholds);
         let assessment = Assessment::of(found);
         let metrics = metrics::decided(
@@ -93,7 +93,7 @@ impl CellContext<'_> {
             .iter()
             .find(|metric| metric.primary && block.candidate.is_some());
         let of_places = |metric: &MetricComparison| {
-            places::places(metric.measure, &rounds, metric.within(), &self.settings)
+            places::places(metric.measure, &replicates, metric.within(), &self.settings)
         };
         Cell {
             index: block.cell,
@@ -104,8 +104,11 @@ impl CellContext<'_> {
             alpha: self.settings.alpha,
             baseline: block.baseline.clone(),
             candidate: block.candidate.clone(),
-            rounds: (u32::try_from(rounds.len()).unwrap_or(u32::MAX), self.rounds),
-            round_time: pace::of_a_round(&self.record.blocks),
+            rounds: (
+                u32::try_from(replicates.count()).unwrap_or(u32::MAX),
+                self.rounds,
+            ),
+            round_time: pace::of_a_round(&self.record.blocks, self.plan.windows),
             assessment,
             checks,
             arms: summary::arms(block, &rounds, &self.thresholds),
@@ -113,6 +116,10 @@ impl CellContext<'_> {
             signals: primary.map(signals::signals).unwrap_or_default(),
             metrics,
         }
+    }
+
+    fn replicates(&self, block: &Block) -> Replicates<'_> {
+        Replicates::of(&self.trials.rounds(block.cell), self.plan.windows)
     }
 
     pub(super) fn title(&self, block: &Block) -> String {

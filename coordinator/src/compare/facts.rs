@@ -64,7 +64,7 @@ pub(super) fn check(
         .iter()
         .filter_map(|(_, c)| c.finding.clone())
         .collect();
-    let replaced = replaced::servers(record, rounds).into_iter();
+    let replaced = replaced::servers(record, rounds, block.windows).into_iter();
     findings.extend(replaced.map(|(arm, reason)| Finding {
         place: Some(Location {
             arm: own(arm),
@@ -272,15 +272,17 @@ fn pairing_facts(record: &RunRecord, block: &Block, rounds: &[&Round]) -> Pairin
         entry.1 += trial.outcomes.not_ok();
     }
     let unchecked = rounds.iter().filter(|round| !tokens_checked(round)).count();
+    let mut mismatches: Vec<usize> = rounds
+        .iter()
+        .filter(mismatched)
+        .map(|round| (round.index / block.windows) as usize)
+        .collect();
+    mismatches.dedup();
     PairingFacts {
         code: code(record, block),
         losses: losses(record, block),
         shrunk: shrunk(record, block),
-        token_mismatches: rounds
-            .iter()
-            .filter(mismatched)
-            .map(|round| round.index as usize)
-            .collect(),
+        token_mismatches: mismatches,
         tokens_unchecked: (unchecked, rounds.len()),
         failures: failures
             .into_iter()

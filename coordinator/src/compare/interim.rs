@@ -60,7 +60,7 @@ pub(super) fn planned(plan: &Plan, blocks: &[Block], done: &[BlockDone]) -> Plan
     let due = |analysis: &Analysis| {
         let wanted: BTreeSet<_> = blocks
             .iter()
-            .filter(|block| block.round < analysis.rounds)
+            .filter(|block| block.round < analysis.rounds * plan.windows)
             .map(|block| (block.cell, block.round))
             .collect();
         wanted == done
@@ -78,14 +78,17 @@ pub(super) fn planned(plan: &Plan, blocks: &[Block], done: &[BlockDone]) -> Plan
 /// The number of rounds that fit into the budget at the pace of the first rounds; at least those
 /// that an answer needs. The plan's own number until they are done, and at most that.
 fn affordable(plan: &Plan, blocks: &[Block], budget: Option<Duration>, done: &[BlockDone]) -> u32 {
-    let first = blocks.iter().filter(|block| block.round < PACE_ROUNDS);
+    let paced = PACE_ROUNDS * plan.windows;
+    let first = blocks.iter().filter(|block| block.round < paced);
     let of_first: Vec<BlockDone> = done
         .iter()
-        .filter(|block| block.round < PACE_ROUNDS)
+        .filter(|block| block.round < paced)
         .cloned()
         .collect();
     let round = match (budget, of_first.len() == first.count()) {
-        (Some(budget), true) => pace::of_a_round(&of_first).map(|round| (budget, round)),
+        (Some(budget), true) => {
+            pace::of_a_round(&of_first, plan.windows).map(|round| (budget, round))
+        }
         _ => None,
     };
     let least = u32::try_from(stats::compare::LEAST_ROUNDS).expect("a handful");

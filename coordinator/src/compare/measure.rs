@@ -155,19 +155,14 @@ impl Measure {
         }
     }
 
-    /// One round as input of `stats`: each arm as a cost (more is worse); `None` if an arm has no
-    /// value.
-    pub(super) fn block(self, scale: Scale, round: &Round) -> Option<RoundCosts> {
-        self.block_of(scale, round, |trial| self.value(trial))
-    }
-
     /// The scale for these rounds: logarithmic, unless a value is zero.
     pub(super) fn scale(self, rounds: &[&Round]) -> Scale {
         let (baseline, candidate) = split(rounds, |trial| self.value(trial));
         Scale::of(&baseline, &candidate)
     }
 
-    /// The same with a value that the caller chooses.
+    /// One stored round as input of `stats`, by a value that the caller chooses: each arm as a cost
+    /// (more is worse); `None` if an arm has no value.
     pub(super) fn block_of(
         self,
         scale: Scale,
@@ -178,7 +173,7 @@ impl Measure {
             let cost = self.cost(scale, value(round.arms.get(&arm)?)?)?;
             Some(ArmCost {
                 cost,
-                position: round.position(arm)?,
+                position: round.position(arm)? as f64,
             })
         };
         let a2 = if round.arms.contains_key(&Arm::A2) {

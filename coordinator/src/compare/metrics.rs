@@ -15,6 +15,7 @@ use stats::validity::{Thresholds, Validity};
 
 use super::layout_label::LayoutLabel;
 use super::measure::Measure;
+use super::replicates::{Replicates, RoundValues};
 use super::trials::Round;
 use crate::plan::Plan;
 
@@ -59,15 +60,6 @@ pub(super) struct Draft {
     pooled: Option<Pooled>,
     resampled: Option<Resampled>,
     estimated: Estimated,
-}
-
-/// One round of one measure.
-#[derive(Clone, Debug, PartialEq)]
-pub struct RoundValues {
-    /// Round, from zero.
-    pub round: u32,
-    /// Arm, its position in the order, its value.
-    pub values: Vec<(Arm, usize, f64)>,
 }
 
 /// Secondary intervals by bootstrap: whole rounds are drawn, all arms together, and the percentiles
@@ -116,7 +108,7 @@ pub enum ComparisonResult {
 /// Estimates every measure, the primary first.
 pub(super) fn estimates(
     plan: &Plan,
-    rounds: &[&Round],
+    rounds: &Replicates<'_>,
     settings: &Settings,
     thresholds: &Thresholds,
     floor: impl Fn(Measure) -> f64,
@@ -126,13 +118,13 @@ pub(super) fn estimates(
     measures.sort_by_key(|measure| !measure.is(plan.primary));
     let draft = |measure: Measure| Draft {
         measure,
-        scale: measure.scale(rounds),
+        scale: measure.scale(rounds.windows()),
         primary: measure.is(plan.primary),
         tolerance: Tolerance {
             tau: measure.tolerance(&plan.tolerance),
             noise_floor: floor(measure),
         },
-        rounds: values(measure, rounds),
+        rounds: rounds.values(measure, |trial| measure.value(trial)),
         seed: seed.child(&measure.name()),
         pooled: pooled(measure, rounds, settings.alpha),
         resampled: resampled(
@@ -146,7 +138,7 @@ pub(super) fn estimates(
     // Engines that do not compute have no processor time, and a row would only say so.
     let exists = |measure: &Measure| {
         let has_value = |round: &&Round| round.arms.values().any(|t| measure.value(t).is_some());
-        *measure != Measure::CpuPerToken || rounds.iter().any(has_value)
+        *measure != Measure::CpuPerToken || rounds.windows().iter().any(has_value)
     };
     measures.into_iter().filter(exists).map(draft).collect()
 }
@@ -271,19 +263,6 @@ enum Estimated {
         comparison: Box<Comparison>,
     },
     Settled(ComparisonResult),
-}
-
-pub(super) fn values(measure: Measure, rounds: &[&Round]) -> Vec<RoundValues> {
-    let of_round = |round: &&Round| {
-        let arms = round.order.iter().enumerate();
-        let value =
-            |(place, arm): (usize, &Arm)| Some((*arm, place, measure.value(round.arms.get(arm)?)?));
-        RoundValues {
-            round: round.index,
-            values: arms.filter_map(value).collect(),
-        }
-    };
-    rounds.iter().map(of_round).collect()
 }
 
 impl MetricComparison {

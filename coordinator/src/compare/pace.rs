@@ -6,25 +6,31 @@ use std::time::Duration;
 
 use contract::run::BlockDone;
 
-/// Time of a round: the sum over its cells of the median time of their blocks, so that a pause or
-/// an adjusted clock changes little. `None` if no block has a predecessor, or the clock did not
-/// advance.
-pub(super) fn of_a_round(blocks: &[BlockDone]) -> Option<Duration> {
-    let mut ends: Vec<(u64, u32)> = blocks
+/// Time of a round of `windows` blocks for each cell: the sum over its cells of the median time of
+/// their rounds, so that a pause or an adjusted clock changes little. `None` if no block has a
+/// predecessor, or the clock did not advance.
+pub(super) fn of_a_round(blocks: &[BlockDone], windows: u32) -> Option<Duration> {
+    let mut ends: Vec<(u64, u32, u32)> = blocks
         .iter()
-        .map(|block| (block.finished_unix_ms, block.cell))
+        .map(|block| (block.finished_unix_ms, block.cell, block.round / windows))
         .collect();
     ends.sort_unstable();
-    let mut times: BTreeMap<u32, Vec<u64>> = BTreeMap::new();
+    // Time of each cell and round, and the number of blocks that it is of.
+    let mut rounds: BTreeMap<(u32, u32), (u64, u32)> = BTreeMap::new();
     for pair in ends.windows(2) {
-        times
-            .entry(pair[1].1)
-            .or_default()
-            .push(pair[1].0 - pair[0].0);
+        let (time, blocks) = rounds.entry((pair[1].1, pair[1].2)).or_default();
+        *time += pair[1].0 - pair[0].0;
+        *blocks += 1;
+    }
+    let mut times: BTreeMap<u32, Vec<u64>> = BTreeMap::new();
+    for ((cell, _), (time, blocks)) in rounds {
+        // The first block of all has no predecessor, so a window of its round is missing.
+        let whole = time * u64::from(windows) / u64::from(blocks);
+        times.entry(cell).or_default().push(whole);
     }
     let mut medians: Vec<u64> = times.into_values().map(median).collect();
     let cells: BTreeSet<u32> = blocks.iter().map(|block| block.cell).collect();
-    // The first block of all has no predecessor, so its cell may have no time of its own.
+    // A cell may have no time of its own.
     let usual = median(medians.clone());
     medians.resize(cells.len(), usual);
     Some(Duration::from_millis(medians.iter().sum())).filter(|time| !time.is_zero())
@@ -43,16 +49,35 @@ mod tests {
     use super::*;
 
     fn done(ends: &[(u32, u64)]) -> Option<Duration> {
-        let block = |(cell, finished_unix_ms): &(u32, u64)| BlockDone {
+        timed(ends, 1)
+    }
+
+    fn timed(ends: &[(u32, u64)], windows: u32) -> Option<Duration> {
+        let block = |(at, (cell, finished_unix_ms)): (usize, &(u32, u64))| BlockDone {
             cell: *cell,
-            round: 0,
+            round: at as u32,
             attempt: Attempt(1),
             order: Vec::new(),
             finished_unix_ms: *finished_unix_ms,
             planned_requests: 1,
             lost_requests: 0,
         };
-        of_a_round(&ends.iter().map(block).collect::<Vec<_>>())
+        of_a_round(
+            &ends.iter().enumerate().map(block).collect::<Vec<_>>(),
+            windows,
+        )
+    }
+
+    #[test]
+    fn a_round_of_windows_is_as_long_as_all_its_windows() {
+        // The first window of a round starts the processes: 5 s, then 2 s and 2 s.
+        let ends: Vec<(u32, u64)> = [5, 7, 9, 14, 16, 18, 23, 25, 27]
+            .into_iter()
+            .map(|second| (0, 1000 * second))
+            .collect();
+        assert_eq!(timed(&ends, 3), Some(Duration::from_secs(9)));
+        // Of the first round alone, only the later windows have a time.
+        assert_eq!(timed(&ends[..3], 3), Some(Duration::from_secs(6)));
     }
 
     #[test]

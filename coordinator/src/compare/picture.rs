@@ -12,6 +12,7 @@ use contract::id::Arm;
 use contract::metric::Metric;
 use stats::summary::quantiles;
 
+use super::replicates::Replicates;
 use super::trials::Round;
 use super::{Findings, Measure};
 
@@ -57,14 +58,15 @@ pub fn pictures(findings: &Findings) -> Vec<Picture> {
     let least = findings.plan.validity.thresholds().hide_below;
     let picture = |cell: &super::Cell| {
         let rounds = findings.trials.rounds(cell.index);
+        let replicates = Replicates::of(&rounds, findings.plan.windows);
         Picture {
             curves: CURVES
                 .into_iter()
                 .filter_map(|metric| curve(metric, &rounds, least))
                 .collect(),
             timelines: timeline::of(&rounds),
-            hosts: places::hosts(primary, &rounds, cell.places.as_ref()),
-            workers: places::workers(primary, &rounds, cell.places.as_ref()),
+            hosts: places::hosts(primary, &replicates, cell.places.as_ref()),
+            workers: places::workers(primary, &replicates, cell.places.as_ref()),
         }
     };
     findings.cells.iter().map(picture).collect()

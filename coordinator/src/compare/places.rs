@@ -4,12 +4,11 @@
 
 use std::collections::BTreeSet;
 
-use stats::compare::{
-    Estimate, Paired, RoundCosts, Sample, Scale, Settings, odd_one, sample_of_hosts,
-};
+use stats::compare::{Estimate, Paired, Sample, Scale, Settings, odd_one, sample_of_hosts};
 
 use super::measure::{Measure, split};
 use super::part_summary::PartSummary;
+use super::replicates::Replicates;
 use super::trials::{Round, Trial};
 
 /// One slot or host.
@@ -63,17 +62,17 @@ pub struct SlotEffects {
 /// Compares all places. `None` with a single slot, and if a slot has no value in some round.
 pub(super) fn places(
     measure: Measure,
-    rounds: &[&Round],
+    rounds: &Replicates<'_>,
     within: f64,
     settings: &Settings,
 ) -> Option<SlotEffects> {
-    let slots = all(rounds, |part| Some(part.share));
+    let slots = all(rounds.windows(), |part| Some(part.share));
     if slots.len() < 2 {
         return None;
     }
-    let scale = scale(measure, rounds, &slots);
+    let scale = scale(measure, rounds.windows(), &slots);
     let paired = paired(measure, scale, rounds, &slots)?;
-    let hosts = all(rounds, |_| None);
+    let hosts = all(rounds.windows(), |_| None);
     let several = hosts.len() > 1;
     let by_host = if several {
         self::paired(measure, scale, rounds, &hosts)?
@@ -142,7 +141,7 @@ fn scale(measure: Measure, rounds: &[&Round], places: &[SlotOrHost]) -> Scale {
 fn paired(
     measure: Measure,
     scale: Scale,
-    rounds: &[&Round],
+    rounds: &Replicates<'_>,
     places: &[SlotOrHost],
 ) -> Option<Vec<Paired>> {
     places
@@ -154,7 +153,7 @@ fn paired(
 fn paired_over(
     measure: Measure,
     scale: Scale,
-    rounds: &[&Round],
+    rounds: &Replicates<'_>,
     here: impl Fn(&PartSummary) -> bool,
 ) -> Option<Paired> {
     let value = |trial: &Trial| value_at(measure, trial, &here);
@@ -162,17 +161,18 @@ fn paired_over(
     let scale = if scale.is_log() {
         scale
     } else {
-        let (baseline, candidate) = split(rounds, value);
+        let (baseline, candidate) = split(rounds.windows(), value);
         Scale::linear(&baseline, &candidate)
     };
-    let blocks: Option<Vec<RoundCosts>> = rounds
-        .iter()
-        .map(|round| measure.block_of(scale, round, value))
-        .collect();
-    blocks.map(|blocks| Paired::effect(&blocks))
+    let blocks = rounds.costs(measure, scale, value)?;
+    Some(Paired::effect(&blocks))
 }
 
-fn value_at(measure: Measure, trial: &Trial, here: impl Fn(&PartSummary) -> bool) -> Option<f64> {
+pub(super) fn value_at(
+    measure: Measure,
+    trial: &Trial,
+    here: impl Fn(&PartSummary) -> bool,
+) -> Option<f64> {
     let parts: Vec<&PartSummary> = trial.parts.iter().filter(|part| here(part)).collect();
     measure.of_parts(&parts)
 }

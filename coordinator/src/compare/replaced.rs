@@ -11,14 +11,14 @@ use super::trials::Round;
 use crate::store::RunRecord;
 
 /// The arms with a server that is another than in its first round on that host.
-pub(super) fn servers(record: &RunRecord, rounds: &[&Round]) -> Vec<(Arm, Reason)> {
+pub(super) fn servers(record: &RunRecord, rounds: &[&Round], windows: u32) -> Vec<(Arm, Reason)> {
     // Other engines are part of a build, which is identified by its hash.
     let are_servers = record.header.variants.iter().any(VariantRecord::is_server);
     let of = |arm: Arm| -> Option<(Arm, Reason)> {
         let trials = rounds.iter().filter_map(|round| {
             let parts = &round.arms.get(&arm)?.parts;
             Some(parts.iter().map(|part| Account {
-                round: round.index,
+                round: round.index / windows,
                 host: &part.origin.hostname,
                 said: &part.engine.kernels,
             }))

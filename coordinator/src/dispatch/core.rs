@@ -255,9 +255,13 @@ impl Core {
 
     /// Every part has arrived: keep the workers, have them write their profile, or let them go.
     fn after_report(&mut self, now: Duration, effects: &mut Vec<Effect>) {
-        if self.script.resident {
+        if self.script.resident || self.stays() {
             self.parked.append(&mut self.workers.all);
             return self.next_arm(now, effects);
+        }
+        // A slot that moved within a round has left its worker behind.
+        if self.turn + 1 == self.current().turns() {
+            self.workers.all.append(&mut self.parked);
         }
         self.deadline = now + self.script.limits.leave;
         let (step, order) = if self.script.flush {
@@ -269,6 +273,12 @@ impl Core {
         for ticket in self.workers.tickets() {
             self.tell(ticket, &order, effects);
         }
+    }
+
+    /// Whether the workers of this block also measure the next window of its round.
+    fn stays(&self) -> bool {
+        let next = self.script.blocks.get(self.block + 1);
+        next.is_some_and(|next| self.current().continues_in(next))
     }
 
     fn next_arm(&mut self, now: Duration, effects: &mut Vec<Effect>) {

@@ -53,6 +53,13 @@ pub enum Reason {
         /// Exit code or signal.
         exit: Exit,
     },
+    /// A process ended while it was kept for its next window; another one takes its place.
+    WaitingWorkerExited {
+        /// The worker's name, with host and slot.
+        worker: WorkerName,
+        /// Exit code or signal.
+        exit: Exit,
+    },
     /// A worker's session ended while its process may still live.
     WorkerLeft {
         /// The worker's name, with host and slot.
@@ -153,7 +160,7 @@ impl Reason {
     #[must_use]
     pub const fn kind(&self) -> NoticeKind {
         match self {
-            Self::WorkerExited { .. } => NoticeKind::WorkerLost,
+            Self::WorkerExited { .. } | Self::WaitingWorkerExited { .. } => NoticeKind::WorkerLost,
             Self::WorkerLeft {
                 end: PeerEnd::Unread,
                 ..
@@ -192,6 +199,10 @@ impl fmt::Display for Reason {
             Self::WorkerExited { worker, exit } => {
                 write!(f, "{worker} ended before its part came ({exit})")
             }
+            Self::WaitingWorkerExited { worker, exit } => write!(
+                f,
+                "{worker} ended while it waited for its next window ({exit}); a new process takes its place"
+            ),
             Self::WorkerLeft {
                 worker,
                 end: PeerEnd::Unread,

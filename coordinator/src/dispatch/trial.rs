@@ -2,11 +2,11 @@
 //!
 //! ```text
 //! Spawning ─joined→ Loading ─loaded→ Ready ─(all)→ Arming ─armed→ Armed ─(all, clocks known)→ Running ─part→ Reported
-//!     Reported ─(flush asked)→ Flushing ─flushed→ Leaving ─exited→ Gone          Reported ─(resident)→ Ready
+//!     Reported ─(flush asked)→ Flushing ─flushed→ Leaving ─exited→ Gone          Reported ─(stays)→ Ready
 //! ```
 //! A worker can be lost in every state; the core decides what follows.
 
-use contract::id::Ticket;
+use contract::id::{Arm, Ticket};
 
 use super::slots::AgentSlot;
 
@@ -43,6 +43,7 @@ pub(super) struct TrialWorker {
     /// Slot over the whole fleet.
     pub slot: u32,
     pub variant: String,
+    pub arm: Arm,
     pub step: WorkerState,
     /// Its part of this trial has arrived.
     pub reported: bool,
@@ -98,6 +99,7 @@ mod tests {
     #[test]
     fn nobody_is_at_no_step() {
         let worker = |step| TrialWorker {
+            arm: Arm::A,
             ticket: Ticket(1),
             seat: AgentSlot {
                 agent: PeerId(1),

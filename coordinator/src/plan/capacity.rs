@@ -115,6 +115,8 @@ impl Plan {
         self.rounds = capacity.windows;
         // A duet's arms disturb each other, so that neither has the capacity of its build.
         self.duet = false;
+        // A probe is one block.
+        self.windows = 1;
         (self.stop, self.capacity) = (Stop::AtEnd, Some(capacity));
         self.checked_anew("the search")
     }

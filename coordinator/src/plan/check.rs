@@ -115,6 +115,10 @@ impl Ledger {
     fn plan(&mut self, plan: &Plan) {
         self.name("name", &plan.name);
         self.range("rounds", plan.rounds, 1, 10_000);
+        self.range("windows", plan.windows, 1, 100);
+        if plan.windows > 1 && plan.resident {
+            self.problems.push(Problem::WindowsOfResidents);
+        }
         if let Stop::Once { at } = plan.stop {
             let least = if plan.control {
                 LEAST_LOOK

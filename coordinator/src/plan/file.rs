@@ -33,6 +33,9 @@ pub(super) struct PlanFile {
     pub(super) control: bool,
     #[serde(default = "default_slots")]
     pub(super) slots: u32,
+    // Not written if it is one, because the text of a plan identifies its history.
+    #[serde(default = "one", skip_serializing_if = "is_one")]
+    pub(super) windows: u32,
     #[serde(default)]
     pub(super) resident: bool,
     // Not written if it is off, because the text of a plan identifies its history.
@@ -82,6 +85,18 @@ fn default_slots() -> u32 {
     1
 }
 
+fn one() -> u32 {
+    1
+}
+
+#[expect(
+    clippy::trivially_copy_pass_by_ref,
+    reason = "serde asks for a reference"
+)]
+fn is_one(windows: &u32) -> bool {
+    *windows == 1
+}
+
 fn default_max_attempts() -> u32 {
     3
 }
@@ -113,6 +128,7 @@ impl PlanFile {
             seed: Some(plan.seed),
             control: plan.control,
             slots: plan.slots,
+            windows: plan.windows,
             resident: plan.resident,
             duet: plan.duet,
             primary: plan.primary,
@@ -214,6 +230,7 @@ impl PlanFile {
             seed: self.seed.unwrap_or(fresh_seed & Plan::SEED_MAX),
             control: self.control,
             slots: self.slots,
+            windows: self.windows,
             resident: self.resident,
             duet: self.duet,
             scenarios: self.scenarios,

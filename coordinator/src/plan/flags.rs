@@ -94,6 +94,7 @@ impl PlanFile {
         self.seed = flags.seed.or(self.seed);
         self.control = flags.control.unwrap_or(self.control);
         self.slots = flags.slots.unwrap_or(self.slots);
+        self.windows = flags.windows.unwrap_or(self.windows);
         self.resident = flags.resident.unwrap_or(self.resident);
         self.duet = flags.duet.unwrap_or(self.duet);
         self.on_loss = flags.on_loss.unwrap_or(self.on_loss);

@@ -83,6 +83,9 @@ pub struct Plan {
     pub control: bool,
     /// Worker processes on each host that run at the same time.
     pub slots: u32,
+    /// Windows of a round: how often the round's processes measure in turns before they end. Stored
+    /// rounds count windows ([`Plan::round_of`]).
+    pub windows: u32,
     /// Keeps workers for all trials instead of starting new ones for each.
     pub resident: bool,
     /// Runs A and B at the same time, each in half of every host's slots, on separate processors.
@@ -152,7 +155,18 @@ impl Plan {
     /// Requests of one round over all scenarios, under one arm.
     #[must_use]
     pub fn requests_per_round(&self) -> u64 {
-        self.scenarios.iter().map(|s| u64::from(s.requests())).sum()
+        let of_window: u64 = self.scenarios.iter().map(|s| u64::from(s.requests())).sum();
+        of_window * u64::from(self.windows)
+    }
+
+    /// A stored round for people: its round and, if rounds have several, its window, from one.
+    #[must_use]
+    pub fn round_of(&self, stored: u32) -> String {
+        let (round, window) = (stored / self.windows + 1, stored % self.windows + 1);
+        match self.windows {
+            1 => format!("round {round}"),
+            _ => format!("round {round}, window {window}"),
+        }
     }
 
     /// The engine.

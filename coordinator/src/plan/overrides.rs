@@ -25,6 +25,8 @@ pub struct Overrides {
     pub control: Option<bool>,
     /// Workers side by side on each host.
     pub slots: Option<u32>,
+    /// Windows of a round.
+    pub windows: Option<u32>,
     /// Keep workers over all trials.
     pub resident: Option<bool>,
     /// Run A and B at the same time.

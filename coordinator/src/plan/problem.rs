@@ -91,6 +91,11 @@ pub enum Problem {
     /// A problem of the servers.
     #[error("the server {0}")]
     Server(ServerProblem),
+    /// Windows with workers that stay for the whole run.
+    #[error(
+        "`resident` keeps workers for the whole run, and `windows` ends them after each round: leave one out"
+    )]
+    WindowsOfResidents,
     /// A handicap with resident workers, which both arms would share.
     #[error("`native.handicap` needs separate workers for each arm: leave out `resident`")]
     SharedHandicap,

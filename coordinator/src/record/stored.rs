@@ -81,7 +81,11 @@ impl<'a> Stored<'a> {
         let candidates = variants.len().saturating_sub(1).max(1);
         let cells = (plan.scenarios.len() * candidates) as u64;
         below("place.cell", key.cell, cells)?;
-        below("place.round", key.round, plan.rounds.into())?;
+        below(
+            "place.round",
+            key.round,
+            u64::from(plan.rounds) * u64::from(plan.windows),
+        )?;
         below("place.slot", part.place.slot, self.header.slots.into())?;
         let (_, candidate) = schedule::of_cell(plan, key.cell);
         let alone = variants.len() < 2 || key.arm.is_baseline();

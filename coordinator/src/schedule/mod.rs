@@ -32,8 +32,10 @@ pub struct Block {
     pub cell: u32,
     /// Index of the scenario in the plan.
     pub scenario: u32,
-    /// Round, from zero.
+    /// Stored round, from zero: the window, counted over all rounds ([`Block::replicate`]).
     pub round: u32,
+    /// Windows of a round, which the same processes measure.
+    pub windows: u32,
     /// Arms in the order they run; in a duet those of the even and of the odd slots.
     pub order: Vec<Arm>,
     /// Both arms run at the same time, in neighbouring slots.
@@ -60,9 +62,10 @@ pub fn blocks(plan: &Plan, lineup: &Lineup) -> Vec<Block> {
         .collect();
     let mut blocks: Vec<Block> = (0..plan.rounds)
         .flat_map(|round| {
+            let windows = round * plan.windows..(round + 1) * plan.windows;
             shuffled_cells(plan.seed, round, cells)
                 .into_iter()
-                .map(move |cell| (round, cell))
+                .flat_map(move |cell| windows.clone().map(move |window| (window, cell)))
         })
         .map(|(round, cell)| {
             block(
@@ -119,6 +122,18 @@ impl Block {
             round: self.round,
             arm,
         }
+    }
+
+    /// Its round, from zero.
+    #[must_use]
+    pub const fn replicate(&self) -> u32 {
+        self.round / self.windows
+    }
+
+    /// Whether the processes of this block also measure the next one.
+    #[must_use]
+    pub fn continues_in(&self, next: &Self) -> bool {
+        self.windows > 1 && (self.cell, self.replicate()) == (next.cell, next.replicate())
     }
 
     /// The variant of an arm.
@@ -226,6 +241,7 @@ fn block(plan: &Plan, lineup: &Lineup, cell: u32, round: u32, order: Vec<Arm>) -
         cell,
         scenario,
         round,
+        windows: plan.windows,
         duet: plan.duet && order.len() == 2,
         order,
         seed: request_seed(plan.seed, scenario, round),
@@ -250,7 +266,7 @@ fn number(blocks: &mut [Block]) {
 fn orders(plan: &Plan, lineup: &Lineup, cell: u64) -> Vec<Vec<Arm>> {
     let rounds = plan.rounds as usize;
     if lineup.candidates().is_empty() {
-        return vec![vec![Arm::A]; rounds];
+        return vec![vec![Arm::A]; rounds * plan.windows as usize];
     }
     let arms = if plan.control {
         ArmSet::Three
@@ -264,9 +280,14 @@ fn orders(plan: &Plan, lineup: &Lineup, cell: u64) -> Vec<Vec<Arm>> {
         .collect()
 }
 
-/// Balanced orders. If the run may end before its last round, every six rounds are balanced by
-/// themselves.
+/// Balanced orders. The windows of a round are balanced by themselves, because they are compared
+/// with each other. If the run may end before its last round, so is every set of six rounds.
 fn balanced(arms: ArmSet, rounds: usize, plan: &Plan, seed: Seed) -> Vec<ArmOrder> {
+    if plan.windows > 1 {
+        return (0..u64::from(plan.rounds))
+            .flat_map(|round| ArmOrder::balanced(arms, plan.windows as usize, seed.nth(round)))
+            .collect();
+    }
     if !matches!(plan.stop, Stop::Decided { .. }) {
         return ArmOrder::balanced(arms, rounds, seed);
     }

@@ -41,6 +41,40 @@ fn every_cell_has_every_round_once_and_rounds_do_not_mix() {
 }
 
 #[test]
+fn windows_of_a_round_follow_each_other_and_are_balanced_by_themselves() {
+    let (mut plan, lineup) = (plan("high", 3), lineup(&["a", "b"]));
+    (plan.rounds, plan.windows) = (4, 6);
+    let blocks = blocks(&plan, &lineup);
+    assert_eq!(blocks.len(), 4 * 6 * 2);
+    for round in blocks.chunks(6) {
+        assert!(round.windows(2).all(|pair| pair[0].continues_in(&pair[1])));
+        for arm in Arm::ALL {
+            let places = round.iter().map(|block| {
+                let place = block.order.iter().position(|one| *one == arm);
+                place.expect("every window has every arm")
+            });
+            assert_eq!(places.sum::<usize>(), 6, "{arm}: one place after the start");
+        }
+    }
+    let between: Vec<bool> = blocks
+        .chunks(6)
+        .zip(blocks.chunks(6).skip(1))
+        .map(|(one, next)| one[5].continues_in(&next[0]))
+        .collect();
+    assert_eq!(between, vec![false; 7]);
+    let seeds: BTreeSet<u64> = blocks.iter().map(|block| block.seed).collect();
+    assert_eq!(
+        seeds.len(),
+        blocks.len(),
+        "windows do not repeat their requests"
+    );
+    // Without windows nothing goes on in another block.
+    plan.windows = 1;
+    let alone = super::blocks(&plan, &lineup);
+    assert!(alone.windows(2).all(|pair| !pair[0].continues_in(&pair[1])));
+}
+
+#[test]
 fn equal_plans_give_equal_blocks_and_other_seeds_do_not() {
     let lineup = lineup(&["a", "b"]);
     assert_eq!(

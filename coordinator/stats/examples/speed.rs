@@ -28,7 +28,7 @@ fn blocks(rounds: usize, seed: Seed) -> Vec<RoundCosts> {
         let position = order.position(arm).expect("three arms");
         ArmCost {
             cost: 17.5 + 0.02 * rng.unit(),
-            position,
+            position: position as f64,
         }
     };
     orders

@@ -21,7 +21,7 @@ fn blocks(rounds: usize, effect: f64, control: f64, noise: f64) -> Vec<RoundCost
     let block = |(r, order): (usize, &ArmOrder)| {
         let seat = |arm, cost| ArmCost {
             cost,
-            position: order.position(arm).expect("three arms"),
+            position: order.position(arm).expect("three arms") as f64,
         };
         let scatter = noise * SCATTER[r % 10];
         let wobble = 0.3 * noise * SCATTER[(3 * r + 1) % 10];

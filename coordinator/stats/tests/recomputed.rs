@@ -18,7 +18,7 @@ fn seat(round: &Value, arm: &str) -> Option<ArmCost> {
     let arm = round.get(arm)?;
     Some(ArmCost {
         cost: arm["cost"].as_f64()?,
-        position: arm["position"].as_u64()? as usize,
+        position: arm["position"].as_f64()?,
     })
 }
 

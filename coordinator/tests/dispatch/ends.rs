@@ -164,6 +164,73 @@ fn resident_workers_are_started_once_a_variant_and_slot() {
     assert!(fleet.spawned.is_empty());
 }
 
+/// Three blocks are one and a half rounds of two windows.
+fn of_two_windows() -> Script {
+    let mut script = script(3, 2);
+    script.blocks.iter_mut().for_each(|block| block.windows = 2);
+    script
+}
+
+#[test]
+fn the_processes_of_a_round_measure_all_its_windows_and_then_leave() {
+    let mut fleet = Fleet::new(of_two_windows());
+    fleet.feed(joined(HOST, 2));
+    fleet.settle();
+    assert_eq!(fleet.ended(), RunState::Complete);
+    assert_eq!(fleet.committed.len(), 3);
+    assert_eq!(
+        fleet.places.len(),
+        2 * 4,
+        "each round starts two arms in two slots"
+    );
+    assert_eq!(fleet.kept.len(), 3 * 2 * 2);
+    assert!(fleet.spawned.is_empty(), "nobody is left behind");
+}
+
+/// A worker that waits has no part to lose, so the block goes on; the loss is told all the same.
+#[test]
+fn a_worker_that_dies_while_it_waits_is_told_and_replaced() {
+    let mut fleet = Fleet::new(of_two_windows());
+    fleet.feed(joined(HOST, 2));
+    fleet.until(is_part);
+    let waits = *fleet.spawned.keys().next().expect("the first arm runs");
+    // The second arm of the first window is measuring.
+    while fleet.trials < 2 {
+        let event = fleet.answers.remove(0);
+        fleet.feed(event);
+    }
+    fleet.until(is_part);
+    let killed = fleet.killed(waits);
+    fleet.forget(waits);
+    fleet.feed(killed);
+    fleet.settle();
+    assert_eq!(
+        (fleet.ended(), fleet.committed.len(), &fleet.notes[..]),
+        (RunState::Complete, 3, &[NoticeKind::WorkerLost][..])
+    );
+    assert_eq!(fleet.places.len(), 2 * 4 + 1);
+    assert!(
+        fleet.said[0].contains("waited for its next window"),
+        "{:?}",
+        fleet.said
+    );
+}
+
+#[test]
+fn arms_of_one_build_have_a_process_each_within_a_round() {
+    let mut script = of_two_windows();
+    for block in &mut script.blocks {
+        block.candidate = Some(block.baseline.clone());
+    }
+    let mut fleet = Fleet::new(script);
+    fleet.feed(joined(HOST, 2));
+    fleet.settle();
+    assert_eq!(
+        (fleet.ended(), fleet.places.len()),
+        (RunState::Complete, 2 * 4)
+    );
+}
+
 #[test]
 fn what_happened_is_durable_before_the_next_block_and_a_loss_at_once() {
     let mut fleet = started(2, 1);

@@ -134,6 +134,7 @@ pub(crate) fn script(blocks: u32, slots: u32) -> Script {
         cell: 0,
         scenario: 0,
         round,
+        windows: 1,
         order: vec![Arm::B, Arm::A],
         duet: false,
         seed: 1,

@@ -41,6 +41,8 @@ pub(crate) struct Truth {
     pub(crate) load: &'static str,
     /// Number of rounds.
     pub(crate) rounds: u32,
+    /// Windows of a round.
+    pub(crate) windows: u32,
     /// Cost of a prompt token, nanoseconds; it limits the engine's capacity.
     pub(crate) prefill_ns: u64,
 }
@@ -59,6 +61,7 @@ pub(crate) const QUIET: Truth = Truth {
     until: None,
     load: BURST,
     rounds: ROUNDS,
+    windows: 1,
     prefill_ns: 4_000,
 };
 
@@ -75,6 +78,7 @@ impl Truth {
             load,
             prefill_ns,
             rounds,
+            windows,
             ..
         } = *self;
         let (drift, all, pgo) = (self.drift, self.speed, self.speed * self.ratio);
@@ -92,7 +96,7 @@ impl Truth {
             }
         };
         let text = format!(
-            r#"{{"name":"virtual",{look}"rounds":{rounds},"seed":{seed},"engine":"sim",
+            r#"{{"name":"virtual",{look}"rounds":{rounds},"windows":{windows},"seed":{seed},"engine":"sim",
             "sim":{{"all":{{"step_base_ns":10000000,"prefill_ns":{prefill_ns},"jitter":0.0,"scale":{all},"drift":{drift},"round_sd":{sd}}},"pgo":{{"scale":{pgo}}}}},
             "scenario":[{{"name":"burst-24",{load},"prompt":{{"tokens":4}},
             "output_tokens":4{objectives}}}]}}"#

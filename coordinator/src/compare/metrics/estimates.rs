@@ -1,30 +1,33 @@
 //! Estimates one measure of one cell from its rounds, before any decision.
 
+use contract::histogram::LatencyHistogram;
 use contract::id::Arm;
 use hdrhistogram::Histogram;
-use stats::compare::{Paired, RoundCosts, Settings, compare_on};
+use stats::compare::{Paired, Settings, compare_on};
 use stats::resample::{Pooled, Rounds, bootstrap_mean, bootstrap_pooled, jackknife};
 use stats::rng::Seed;
 use stats::validity::{Claim, Thresholds, claim};
 
 use super::super::measure::Measure;
+use super::super::replicates::Replicates;
 use super::super::trials::Round;
 use super::{ComparisonResult, Estimated, Resampled};
 
 pub(super) fn estimate(
     measure: Measure,
-    rounds: &[&Round],
+    rounds: &Replicates<'_>,
     settings: &Settings,
     thresholds: &Thresholds,
     seed: Seed,
 ) -> Estimated {
     let mut warning = None;
-    if let (Measure::Quantile(_, q), Some(count)) = (measure, measure.least_count(rounds)) {
+    if let (Measure::Quantile(_, q), Some(count)) = (measure, measure.least_count(rounds.windows()))
+    {
         match claim(count, q, thresholds) {
             Claim::Shown => {}
             Claim::Warned(reason) => warning = Some(reason.to_string()),
             Claim::Hidden { exceedances } => {
-                let pooled = pooled_enough(measure, rounds, q, thresholds)
+                let pooled = pooled_enough(measure, rounds.windows(), q, thresholds)
                     .then(|| pooled(measure, rounds, settings.alpha))
                     .flatten();
                 return Estimated::Settled(ComparisonResult::Hidden {
@@ -34,12 +37,8 @@ pub(super) fn estimate(
             }
         }
     }
-    let scale = measure.scale(rounds);
-    let blocks: Option<Vec<RoundCosts>> = rounds
-        .iter()
-        .map(|round| measure.block(scale, round))
-        .collect();
-    let Some(blocks) = blocks else {
+    let scale = measure.scale(rounds.windows());
+    let Some(blocks) = rounds.costs(measure, scale, |trial| measure.value(trial)) else {
         return missing("an arm has no value in some round");
     };
     match compare_on(scale, &blocks, settings, seed.child(&measure.name())) {
@@ -82,21 +81,18 @@ pub(super) fn missing(reason: &str) -> Estimated {
 }
 
 /// The ratio of the pooled quantiles, which a plot shows, with the delete-one-round interval.
-pub(super) fn pooled(measure: Measure, rounds: &[&Round], alpha: f64) -> Option<Pooled> {
+pub(super) fn pooled(measure: Measure, rounds: &Replicates<'_>, alpha: f64) -> Option<Pooled> {
     with_pools(measure, rounds, |pools, q| jackknife(pools, q, alpha).ok())
 }
 
 pub(super) fn resampled(
     measure: Measure,
-    rounds: &[&Round],
+    rounds: &Replicates<'_>,
     alpha: f64,
     seed: Seed,
 ) -> Option<Resampled> {
-    let scale = measure.scale(rounds);
-    let blocks: Vec<RoundCosts> = rounds
-        .iter()
-        .map(|round| measure.block(scale, round))
-        .collect::<Option<_>>()?;
+    let scale = measure.scale(rounds.windows());
+    let blocks = rounds.costs(measure, scale, |trial| measure.value(trial))?;
     let mean = bootstrap_mean(&Paired::effect(&blocks).differences, alpha, seed)?;
     let drawn = |pools: &Rounds<'_>, q| bootstrap_pooled(pools, q, alpha, seed).ok();
     let pooled = with_pools(measure, rounds, drawn).map(|pooled| pooled.ci);
@@ -107,25 +103,22 @@ pub(super) fn resampled(
 /// missing.
 pub(super) fn with_pools<T>(
     measure: Measure,
-    rounds: &[&Round],
+    rounds: &Replicates<'_>,
     with: impl Fn(&Rounds<'_>, f64) -> Option<T>,
 ) -> Option<T> {
     let Measure::Quantile(metric, q) = measure else {
         return None;
     };
-    let of = |arm: Arm| -> Option<Vec<&Histogram<u64>>> {
-        rounds
-            .iter()
-            .map(|r| Some(r.arms.get(&arm)?.histograms.get(metric).buckets()))
-            .collect()
-    };
+    let of = |arm: Arm| rounds.histograms(arm, metric);
     let (a, b, a2) = (of(Arm::A)?, of(Arm::B)?, of(Arm::A2));
-    with(
-        &Rounds {
-            a: &a,
-            b: &b,
-            a2: a2.as_deref(),
-        },
-        q,
-    )
+    fn each(of: &[LatencyHistogram]) -> Vec<&Histogram<u64>> {
+        of.iter().map(LatencyHistogram::buckets).collect()
+    }
+    let control = a2.as_deref().map(each);
+    let pools = Rounds {
+        a: &each(&a),
+        b: &each(&b),
+        a2: control.as_deref(),
+    };
+    with(&pools, q)
 }

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use contract::id::{Attempt, Ticket};
+use contract::id::{Arm, Attempt, Ticket};
 use contract::message::{Failure, FailureKind, Spawn, ToPeer};
 
 use super::super::event::{Cause, Effect, ProgressEvent, Reason};
@@ -36,22 +36,26 @@ impl Core {
                 continue;
             };
             let block = self.current();
-            let variant = block.variant(block.arm(self.turn, slot)).to_owned();
+            let arm = block.arm(self.turn, slot);
+            let variant = block.variant(arm).to_owned();
+            // The arms of a round keep apart even if they are one build: each has its own process.
+            let resident = self.script.resident;
             let parked = self
                 .parked
                 .iter()
-                .position(|w| w.seat == seat && w.variant == variant);
+                .position(|w| w.seat == seat && w.variant == variant && (resident || w.arm == arm));
             let worker = match parked {
                 Some(at) => TrialWorker {
                     step: WorkerState::Ready,
                     reported: false,
+                    arm,
                     ..self.parked.swap_remove(at)
                 },
                 None => {
                     let Some(binary) = self.binaries.get(&variant).cloned() else {
                         return self.unknown_variant(now, &variant, effects);
                     };
-                    let worker = self.next_worker(slot, seat, variant);
+                    let worker = self.next_worker(slot, seat, variant, arm);
                     match self.unfit(&worker, &binary) {
                         Some(why) => unfit.push((worker.ticket, why)),
                         None => self.spawn(&worker, &binary, effects),
@@ -67,7 +71,7 @@ impl Core {
         for (ticket, why) in unfit {
             self.spawn_failed(now, ticket, why, effects);
         }
-        // Resident workers are ready at once; workers that cannot be started are gone at once.
+        // Parked workers are ready at once; workers that cannot be started are gone at once.
         self.advance(now, effects);
     }
 
@@ -122,7 +126,13 @@ impl Core {
         }));
     }
 
-    fn next_worker(&mut self, slot: u32, seat: AgentSlot, variant: String) -> TrialWorker {
+    fn next_worker(
+        &mut self,
+        slot: u32,
+        seat: AgentSlot,
+        variant: String,
+        arm: Arm,
+    ) -> TrialWorker {
         let ticket = Ticket(self.next_ticket);
         self.next_ticket += 1;
         TrialWorker {
@@ -130,6 +140,7 @@ impl Core {
             seat,
             slot,
             variant,
+            arm,
             step: WorkerState::Spawning,
             reported: false,
         }

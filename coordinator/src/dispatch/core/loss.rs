@@ -52,8 +52,12 @@ impl Core {
         exit: Exit,
         effects: &mut Vec<Effect>,
     ) {
-        self.parked.retain(|worker| worker.ticket != ticket);
         let Some(worker) = self.workers.get_mut(ticket) else {
+            let waits = self.parked.iter().position(|one| one.ticket == ticket);
+            if let Some(worker) = waits.map(|at| self.parked.swap_remove(at)) {
+                let worker = self.name_of(Some(&worker));
+                self.note(Reason::WaitingWorkerExited { worker, exit }, effects);
+            }
             return;
         };
         let step = std::mem::replace(&mut worker.step, WorkerState::Gone);
@@ -332,7 +336,10 @@ impl Core {
     }
 
     pub(super) fn named(&self, ticket: Ticket) -> WorkerName {
-        let worker = self.workers.get(ticket);
+        self.name_of(self.workers.get(ticket))
+    }
+
+    fn name_of(&self, worker: Option<&TrialWorker>) -> WorkerName {
         let host = worker
             .and_then(|worker| self.slots.name(worker.seat.agent))
             .map(str::to_owned);

@@ -9,7 +9,7 @@ use crate::plan::{Ahead, Plan};
 use crate::report::document::SCHEMA_VERSION;
 use crate::report::phrases::interim::planned_interim;
 use crate::report::phrases::load::{changes, offered};
-use crate::report::phrases::provenance::server as server_line;
+use crate::report::phrases::provenance::{rounds, server as server_line};
 use crate::report::phrases::words::{count, tolerance};
 use crate::report::render::json::Json;
 use crate::report::render::text::Page;
@@ -37,7 +37,7 @@ impl Answer for Checked<'_> {
         page.say(&format!(
             "{} is sound: {}, arms {trials}, {}, judged by {} within ±{}.",
             plan.name,
-            count(plan.rounds.into(), "round"),
+            rounds(plan),
             count(plan.slots.into(), "slot"),
             plan.primary.name(),
             tolerance(plan.tolerance.latency)

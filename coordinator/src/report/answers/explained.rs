@@ -166,7 +166,7 @@ fn rounds(metric: &MetricComparison, derivation: &Derivation<'_>, duet: bool) ->
             .iter()
             .map(|(arm, place, _)| (*place, arm.to_string()))
             .collect();
-        order.sort();
+        order.sort_by(|(one, _), (other, _)| one.total_cmp(other));
         let order: Vec<String> = order.into_iter().map(|(_, arm)| arm).collect();
         let of = |paired: &Paired| figure(paired.differences[at]);
         [

@@ -146,8 +146,8 @@ fn place(record: &RunRecord, plan: Option<&Plan>, key: TrialKey) -> String {
         Some(variant) if candidates.len() > 1 => format!(" ({})", variant.name),
         _ => String::new(),
     };
-    let (name, round) = (&scenario.name, key.round + 1);
-    format!("{name}{of}, round {round}, arm {}", key.arm)
+    let (name, round) = (&scenario.name, plan.round_of(key.round));
+    format!("{name}{of}, {round}, arm {}", key.arm)
 }
 
 impl Pruned<'_> {

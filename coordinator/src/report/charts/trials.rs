@@ -33,8 +33,8 @@ pub(crate) fn draw(scene: &Scene<'_>) -> Markup {
 fn shots(metric: &MetricComparison) -> Vec<Shot> {
     let of_round = |round: &crate::compare::RoundValues| {
         let mut values = round.values.clone();
-        values.sort_by_key(|(_, place, _)| *place);
-        let shot = |(arm, _, value): (Arm, usize, f64)| Shot {
+        values.sort_by(|(_, one, _), (_, other, _)| one.total_cmp(other));
+        let shot = |(arm, _, value): (Arm, f64, f64)| Shot {
             round: round.round,
             arm,
             value,

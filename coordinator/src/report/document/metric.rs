@@ -184,8 +184,8 @@ pub struct Round {
 pub struct Value {
     /// A, B or A2.
     pub arm: String,
-    /// Its position in the round's order, from zero.
-    pub position: u64,
+    /// Its position in the round's order, from zero; with several windows, the mean over them.
+    pub position: f64,
     /// The value, in the metric's unit.
     pub value: f64,
 }

@@ -27,7 +27,11 @@ pub(crate) fn loss(findings: &Findings, notice: &Notice) -> String {
     let (key, attempt) = (notice.key, notice.attempt.0);
     let scenario = findings.all_cells().find(|cell| cell.index == key.cell);
     let scenario = scenario.map_or("?", |cell| &cell.title);
-    let place = format!("{scenario}, round {}, arm {}", key.round + 1, key.arm);
+    let place = format!(
+        "{scenario}, {}, arm {}",
+        findings.plan.round_of(key.round),
+        key.arm
+    );
     let message = &notice.message;
     match became(findings, notice) {
         Some(became) => format!("{place}, attempt {attempt}: {message} → {became}"),

@@ -98,11 +98,20 @@ fn model(header: &RunHeader) -> String {
     }
 }
 
+/// "6 rounds", "6 rounds of 4 windows".
+pub(crate) fn rounds(plan: &Plan) -> String {
+    let rounds = count(plan.rounds.into(), "round");
+    match plan.windows {
+        1 => rounds,
+        windows => format!("{rounds} of {windows} windows"),
+    }
+}
+
 fn load(header: &RunHeader, plan: &Plan) -> String {
     format!(
         "{}, {}, {} a round and arm, {}",
         count(plan.scenarios.len() as u64, "scenario"),
-        count(plan.rounds.into(), "round"),
+        rounds(plan),
         count(plan.requests_per_round(), "request"),
         count(header.slots.into(), "slot")
     )

@@ -167,7 +167,14 @@ impl ProgressFormatter {
             Stop::Decided { .. } => "at most ",
         };
         match self.plan.capacity {
-            None => format!("{name}, round {} of {most}{}", round + 1, self.plan.rounds),
+            None => {
+                let (at, rounds) = (round / self.plan.windows + 1, self.plan.rounds);
+                let window = match self.plan.windows {
+                    1 => String::new(),
+                    windows => format!(", window {} of {windows}", round % windows + 1),
+                };
+                format!("{name}, round {at} of {most}{rounds}{window}")
+            }
             Some(_) => format!("{name}, visit {}", round + 1),
         }
     }

@@ -24,8 +24,9 @@ pub enum Direction {
 pub struct ArmCost {
     /// The value as [`super::Scale::cost`] (more is worse).
     pub cost: f64,
-    /// The arm's 0-based position in the round's order.
-    pub position: usize,
+    /// The arm's 0-based position in the round's order; with several windows, the mean of its
+    /// positions.
+    pub position: f64,
 }
 
 /// One round of one metric.
@@ -131,7 +132,7 @@ impl RoundCosts {
         let seat = |arm, cost| {
             Some(ArmCost {
                 cost,
-                position: order.position(arm)?,
+                position: order.position(arm)? as f64,
             })
         };
         let a2 = match a2 {
@@ -142,6 +143,27 @@ impl RoundCosts {
             a: seat(Arm::A, a)?,
             b: seat(Arm::B, b)?,
             a2,
+        })
+    }
+
+    /// The round of several windows that the same processes measured in turns: each arm's mean
+    /// cost and mean position. Windows of one process share its memory layout, so they are not
+    /// replicates; the round is. `None` without windows, or if only some have the control.
+    #[must_use]
+    pub fn mean(windows: &[Self]) -> Option<Self> {
+        let mean = |seats: Vec<ArmCost>| {
+            let n = seats.len() as f64;
+            ArmCost {
+                cost: seats.iter().map(|seat| seat.cost).sum::<f64>() / n,
+                position: seats.iter().map(|seat| seat.position).sum::<f64>() / n,
+            }
+        };
+        let controls: Vec<ArmCost> = windows.iter().filter_map(|window| window.a2).collect();
+        let whole = controls.is_empty() || controls.len() == windows.len();
+        (whole && !windows.is_empty()).then(|| Self {
+            a: mean(windows.iter().map(|window| window.a).collect()),
+            b: mean(windows.iter().map(|window| window.b).collect()),
+            a2: (!controls.is_empty()).then(|| mean(controls)),
         })
     }
 
@@ -167,8 +189,8 @@ impl Paired {
             let a = block.a;
             let a2 = block.a2.unwrap_or(a);
             let baseline = 0.5 * (a.cost + a2.cost);
-            let place = 0.5 * (a.position as f64 + a2.position as f64);
-            (block.b.cost - baseline, block.b.position as f64 - place)
+            let place = 0.5 * (a.position + a2.position);
+            (block.b.cost - baseline, block.b.position - place)
         }))
     }
 
@@ -177,10 +199,7 @@ impl Paired {
     pub fn control(blocks: &[RoundCosts]) -> Self {
         Self::collect(blocks.iter().filter_map(|block| {
             let a2 = block.a2?;
-            Some((
-                a2.cost - block.a.cost,
-                a2.position as f64 - block.a.position as f64,
-            ))
+            Some((a2.cost - block.a.cost, a2.position - block.a.position))
         }))
     }
 
@@ -261,7 +280,7 @@ impl Error for CompareError {}
 mod tests {
     use super::*;
 
-    fn seat(cost: f64, position: usize) -> ArmCost {
+    fn seat(cost: f64, position: f64) -> ArmCost {
         ArmCost { cost, position }
     }
 
@@ -282,9 +301,9 @@ mod tests {
     #[test]
     fn pairs_by_hand() {
         let three = RoundCosts {
-            a: seat(1.0, 2),
-            b: seat(1.4, 0),
-            a2: Some(seat(1.2, 1)),
+            a: seat(1.0, 2.0),
+            b: seat(1.4, 0.0),
+            a2: Some(seat(1.2, 1.0)),
         };
         let effect = Paired::effect(&[three]);
         assert!((effect.differences[0] - 0.3).abs() < 1e-12);
@@ -298,18 +317,38 @@ mod tests {
     }
 
     #[test]
+    fn the_windows_of_a_round_are_averaged_arm_by_arm() {
+        let window = |costs: [f64; 3], places: [f64; 3]| RoundCosts {
+            a: seat(costs[0], places[0]),
+            b: seat(costs[1], places[1]),
+            a2: Some(seat(costs[2], places[2])),
+        };
+        let (one, two) = (
+            window([1.0, 2.0, 3.0], [0.0, 1.0, 2.0]),
+            window([3.0, 5.0, 7.0], [2.0, 0.0, 1.0]),
+        );
+        let round = window([2.0, 3.5, 5.0], [1.0, 0.5, 1.5]);
+        assert_eq!(RoundCosts::mean(&[one, two]), Some(round));
+        assert_eq!(RoundCosts::mean(&[one]), Some(one));
+        let without = RoundCosts { a2: None, ..one };
+        assert_eq!(RoundCosts::mean(&[without]), Some(without));
+        assert_eq!(RoundCosts::mean(&[one, without]), None);
+        assert_eq!(RoundCosts::mean(&[]), None);
+    }
+
+    #[test]
     fn what_cannot_be_compared_is_refused() {
         let block = RoundCosts {
-            a: seat(1.0, 0),
-            b: seat(1.0, 1),
+            a: seat(1.0, 0.0),
+            b: seat(1.0, 1.0),
             a2: None,
         };
         let with = RoundCosts {
-            a2: Some(seat(1.0, 2)),
+            a2: Some(seat(1.0, 2.0)),
             ..block
         };
         let broken = RoundCosts {
-            b: seat(f64::NAN, 1),
+            b: seat(f64::NAN, 1.0),
             ..block
         };
         assert_eq!(check(&[block, block]), Ok(()));

@@ -86,7 +86,7 @@ pub fn sign_flip(differences: &[f64], seed: Seed) -> PermutationTest {
 
 fn check(blocks: &[RoundCosts], slope: Option<&Slope>, seed: Seed) -> PermutationTest {
     let gamma = slope.map(|_| order_slope(blocks));
-    let left = |cost: f64, position: usize| cost - gamma.unwrap_or(0.0) * position as f64;
+    let left = |cost: f64, position: f64| cost - gamma.unwrap_or(0.0) * position;
     let weight = |round: usize| slope.map_or(1.0, |slope| slope.weights[round]);
     match blocks
         .iter()
@@ -128,11 +128,11 @@ fn order_slope(blocks: &[RoundCosts]) -> f64 {
             .flatten()
             .collect();
         let n = seats.len() as f64;
-        let place = seats.iter().map(|seat| seat.position as f64).sum::<f64>() / n;
+        let place = seats.iter().map(|seat| seat.position).sum::<f64>() / n;
         let cost = seats.iter().map(|seat| seat.cost).sum::<f64>() / n;
         for seat in seats {
-            products += (seat.position as f64 - place) * (seat.cost - cost);
-            squares += (seat.position as f64 - place).powi(2);
+            products += (seat.position - place) * (seat.cost - cost);
+            squares += (seat.position - place).powi(2);
         }
     }
     if squares > 0.0 {
@@ -143,7 +143,7 @@ fn order_slope(blocks: &[RoundCosts]) -> f64 {
 }
 
 /// The round's difference if B's label were on B (first, the observed one), on A or on A2.
-fn candidates(block: &RoundCosts, left: impl Fn(f64, usize) -> f64) -> Option<[f64; 3]> {
+fn candidates(block: &RoundCosts, left: impl Fn(f64, f64) -> f64) -> Option<[f64; 3]> {
     let of = |seat: crate::compare::ArmCost| left(seat.cost, seat.position);
     let (a, b, a2) = (of(block.a), of(block.b), of(block.a2?));
     let against = |one: f64, two: f64, three: f64| one - 0.5 * (two + three);
@@ -222,9 +222,9 @@ mod tests {
         };
         (0..rounds)
             .map(|_| RoundCosts {
-                a: seat(0, 0.0),
-                b: seat(1, effect),
-                a2: Some(seat(2, 0.0)),
+                a: seat(0.0, 0.0),
+                b: seat(1.0, effect),
+                a2: Some(seat(2.0, 0.0)),
             })
             .collect()
     }

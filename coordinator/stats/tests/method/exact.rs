@@ -27,7 +27,7 @@ fn blocks(arms: ArmSet, rounds: usize, (drift, effect): (f64, f64), seed: Seed) 
         let seat = |arm, more: f64| {
             order.position(arm).map(|position| ArmCost {
                 cost: costs[position] + more,
-                position,
+                position: position as f64,
             })
         };
         let (a, b) = (

@@ -10,4 +10,5 @@ mod pooled;
 mod sequential;
 mod verdicts;
 mod window;
+mod windows;
 mod zero;

@@ -81,7 +81,7 @@ fn drifting(orders: &[ArmOrder], drift: f64, rng: &mut Rng) -> Vec<RoundCosts> {
         let seat = |arm| {
             order.position(arm).map(|position| ArmCost {
                 cost: costs[position],
-                position,
+                position: position as f64,
             })
         };
         RoundCosts {

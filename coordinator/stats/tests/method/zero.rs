@@ -45,7 +45,7 @@ fn compared(rounds: &[(ArmOrder, Vec<f64>)], scale: Scale) -> Option<Comparison>
             let position = order.position(arm)?;
             Some(ArmCost {
                 cost: scale.cost(values[position], RATE)?,
-                position,
+                position: position as f64,
             })
         };
         let a2 = if order.position(Arm::A2).is_some() {

@@ -178,9 +178,9 @@ fn exact_check(test: &PermutationTest, seed: Seed) -> doc::Exact {
 }
 
 pub(super) fn round(round: &RoundValues) -> doc::Round {
-    let value = |(arm, position, value): &(contract::id::Arm, usize, f64)| doc::Value {
+    let value = |(arm, position, value): &(contract::id::Arm, f64, f64)| doc::Value {
         arm: arm.to_string(),
-        position: *position as u64,
+        position: *position,
         value: *value,
     };
     doc::Round {
