@@ -30,7 +30,7 @@ use std::sync::Arc;
 use stats::validity::Validity;
 
 use crate::cli::{Cli, Command, DeployCommand, GateArgs, Inconclusive, InitCommand, PlanCommand};
-use crate::compare::Findings;
+use crate::compare::{self, Findings};
 use crate::error::{AppError, exit};
 use crate::history::Across;
 use crate::plan::{self, Overrides, Source};
@@ -130,6 +130,24 @@ fn all_used(unused: &[&str], by: impl FnOnce() -> String) -> Result<(), AppError
             by: by(),
         })
     }
+}
+
+/// Says where the noise of a run of several windows comes from.
+///
+/// # Errors
+/// When its rounds have one window.
+fn noise(app: &mut App<'_>, findings: &Findings) -> Result<ExitCode, AppError> {
+    let cells = compare::noise(findings);
+    if cells.iter().all(|cell| cell.measures.is_empty()) {
+        return Err(AppError::NoWindows {
+            run: findings.record.header.run.to_string(),
+        });
+    }
+    app.reporter.say(&answers::Noise {
+        findings,
+        cells: &cells,
+    })?;
+    Ok(exit::OK)
 }
 
 /// The exit code for findings. Without a gate, any comparison that can be trusted is a success,

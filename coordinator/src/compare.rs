@@ -5,6 +5,7 @@
 //! Everything here is derived from the parts, so every figure can be recomputed.
 
 mod cells;
+mod components;
 mod explain;
 mod facts;
 mod gather;
@@ -28,6 +29,7 @@ mod trials;
 mod window;
 mod window_stats;
 
+pub use components::{CellNoise, MeasureNoise, noise};
 pub(crate) use explain::is_known;
 pub use explain::{Derivation, Explanation, NoSuchMetric, explain};
 pub use interim::Planned;

@@ -129,8 +129,19 @@ pub enum AppError {
     )]
     NothingToSelect,
     /// Explanations have no form for build servers.
-    #[error("failed to explain in that form: --explain needs --output human, json or quiet")]
+    #[error(
+        "failed to explain in that form: --explain and --components need --output human, json or quiet"
+    )]
     NoSuchForm,
+    /// Components of a run whose rounds have one window.
+    #[error(
+        "failed to tell processes from windows: no round of run {run} has several windows; measure them with \
+         `coordinator calibrate … --components`, or set `windows` in a plan"
+    )]
+    NoWindows {
+        /// Id of the run.
+        run: String,
+    },
     /// Flags that would have no effect.
     #[error("failed to use {flags}: {by} would ignore it; leave it out")]
     Unused {

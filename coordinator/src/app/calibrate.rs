@@ -14,6 +14,9 @@ use crate::history::{self, RunHistory};
 use crate::plan::{Overrides, Plan};
 use crate::report::answers;
 
+/// Windows of a round with `--components` unless others are asked for.
+const WINDOWS: u32 = 4;
+
 /// A host is given up after this many INVALID runs, if they are also the majority.
 const MOST_INVALID: u64 = 3;
 
@@ -27,6 +30,9 @@ pub(super) fn calibrate(app: &mut App<'_>, args: &CalibrateArgs) -> Result<ExitC
     let budget = args.changes.budget.map(|_| "--budget");
     let unused: Vec<&str> = slowed.into_iter().chain(until).chain(budget).collect();
     super::all_used(&unused, || "a comparison of a build with itself".to_owned())?;
+    if args.components {
+        return components(app, args);
+    }
     let store = app.store()?;
     let (mut made, mut invalid): (u64, u64) = (0, 0);
     loop {
@@ -73,4 +79,28 @@ pub(super) fn calibrate(app: &mut App<'_>, args: &CalibrateArgs) -> Result<ExitC
             exit::INVALID
         });
     }
+}
+
+/// One run of several windows, and where its noise comes from.
+fn components(app: &mut App<'_>, args: &CalibrateArgs) -> Result<ExitCode, AppError> {
+    let flags = args.changes.overrides();
+    let flags = Overrides {
+        windows: flags.windows.or(Some(WINDOWS)),
+        to_the_end: true,
+        ..flags
+    };
+    let store = app.store()?;
+    let variant = |_: &Plan| vec![args.variant.clone()];
+    let prepared = run::new(&args.source(), &flags, &variant, true, None)?;
+    let id = prepared.run;
+    let measured = run::measured(app, prepared, &store)?;
+    run::keep(&store, id, &measured)?;
+    if measured.ending.cause != Cause::Done {
+        return Ok(exit::INCONCLUSIVE);
+    }
+    if matches!(measured.findings.validity, Validity::Invalid(_)) {
+        app.reporter.say(&answers::Short(&measured.findings))?;
+        return Ok(exit::INVALID);
+    }
+    super::noise(app, &measured.findings)
 }

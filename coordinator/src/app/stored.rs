@@ -23,13 +23,18 @@ use crate::report::{self, answers};
 use crate::store::{Imported, RunRecord, Store, StoreError, check_archive, is_archive};
 
 pub(super) fn compare(app: &mut App<'_>, args: &CompareArgs) -> Result<ExitCode, AppError> {
-    if args.explain.is_some() && matches!(args.output.format, Format::Markdown | Format::Junit) {
+    if (args.explain.is_some() || args.components)
+        && matches!(args.output.format, Format::Markdown | Format::Junit)
+    {
         return Err(AppError::NoSuchForm);
     }
     if !args.against.is_empty() {
         return across(app, args);
     }
     let findings = findings(app, &args.run)?;
+    if args.components {
+        return super::noise(app, &findings);
+    }
     match &args.explain {
         Some(metric) => app.reporter.say(&answers::Explained {
             findings: &findings,

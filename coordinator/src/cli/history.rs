@@ -49,6 +49,11 @@ pub struct CalibrateArgs {
     /// Number of A/A comparisons; stored ones count, and at least one is measured
     #[arg(long, value_name = "K", default_value_t = 20)]
     pub aa: u32,
+    /// Instead of noise floors, measure one run of several windows a round (--windows, 4 by default)
+    /// and say how much of the noise lies between processes and how much within them, what a start
+    /// costs, and how many windows would decide soonest
+    #[arg(long, conflicts_with = "aa")]
+    pub components: bool,
     /// The build to compare with itself
     #[arg(long, value_name = "NAME", default_value = "baseline")]
     pub variant: String,

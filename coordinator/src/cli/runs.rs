@@ -38,6 +38,10 @@ pub struct CompareArgs {
     /// path through the decision table; `primary` is the plan's primary measure
     #[arg(long, value_name = "METRIC")]
     pub explain: Option<String>,
+    /// Instead of the comparison, say where the noise of a run of several windows comes from, and
+    /// how many windows would decide soonest
+    #[arg(long, conflicts_with_all = ["against", "explain", "gate"])]
+    pub components: bool,
     /// How the answer becomes an exit code.
     #[command(flatten)]
     pub gate: GateArgs,

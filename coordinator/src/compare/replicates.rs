@@ -43,7 +43,8 @@ impl<'a> Replicates<'a> {
         &self.windows
     }
 
-    fn rounds(&self) -> impl Iterator<Item = &[&'a Round]> {
+    /// The windows of each whole round.
+    pub(super) fn rounds(&self) -> impl Iterator<Item = &[&'a Round]> {
         self.windows.chunks(self.each as usize)
     }
 

@@ -57,3 +57,44 @@ fn windows_and_workers_that_stay_for_the_run_exclude_each_other() {
         refused.stderr
     );
 }
+
+/// Where the noise comes from is told of a run of windows, and refused of another.
+#[test]
+fn the_components_of_the_noise_are_measured_and_told_again() {
+    let sandbox = Sandbox::new();
+    let plan = sandbox.plan(&PLAN.replace("requests = 12", "requests = 60"));
+    let arguments = [
+        "calibrate",
+        &plan,
+        "--components",
+        "--windows",
+        "2",
+        "--seed",
+        "3",
+    ];
+    let measured = sandbox.run(&arguments);
+    assert_eq!(measured.code, Some(0), "{measured:?}");
+    assert!(measured.stdout.contains("between windows"), "{measured:?}");
+    let again = sandbox.run(&["compare", "--components", "--output", "json"]);
+    let document: serde_json::Value = serde_json::from_str(&again.stdout).unwrap();
+    assert_eq!(document["kind"], "components");
+    let found = &document["components"];
+    assert_eq!(
+        (found["windows"].as_u64(), found["rounds"].as_u64()),
+        (Some(2), Some(2))
+    );
+    let primary = &found["cells"][0]["measures"][0];
+    assert_eq!(primary["primary"], true, "{found}");
+    assert!(primary["sd_between_windows"].as_f64().unwrap() > 0.0);
+    assert_eq!(primary["designs"].as_array().unwrap().len(), 7);
+
+    let alone = sandbox.run(&["run", &plan, "--a-a", "--windows", "1", "-q"]);
+    assert!(matches!(alone.code, Some(0 | 3 | 4)), "{alone:?}");
+    let refused = sandbox.run(&["compare", "--components"]);
+    assert_eq!(refused.code, Some(2), "{refused:?}");
+    assert!(
+        refused.stderr.contains("--components"),
+        "{}",
+        refused.stderr
+    );
+}

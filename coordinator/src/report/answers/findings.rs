@@ -11,7 +11,7 @@ use crate::plan::Plan;
 use crate::report::pages::{junit, markdown};
 use crate::report::phrases::doubts::{doubts, loss, worth_a_line};
 use crate::report::phrases::footnotes::footnotes;
-use crate::report::phrases::provenance::{SIMULATED, labelled};
+use crate::report::phrases::provenance::{SIMULATED, labelled, of_windows};
 use crate::report::phrases::{changes, interim, layouts, load, servers, verdicts};
 use crate::report::render::json::Json;
 use crate::report::render::text::Page;
@@ -159,7 +159,10 @@ fn comparison(page: &mut Page, plan: &Plan, cell: &Cell, depth: Depth) {
     let (done, planned) = cell.rounds;
     let (scenario, _) = schedule::of_cell(plan, cell.index);
     let offered = load::offered(&plan.scenarios[scenario], cell.sent.as_ref());
-    page.heading(&format!("{offered}; {done} of {planned} rounds"));
+    page.heading(&format!(
+        "{offered}; {done} of {planned} rounds{}",
+        of_windows(plan)
+    ));
     for change in load::changes(cell.sent.as_ref()) {
         page.sentence(&change, 2, 4);
     }

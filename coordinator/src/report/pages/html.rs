@@ -22,7 +22,7 @@ use crate::report::phrases::changes::SIGNS;
 use crate::report::phrases::layouts::{each, left_out};
 use crate::report::phrases::load::{changes, load};
 use crate::report::phrases::notes::notes;
-use crate::report::phrases::provenance::{SIMULATED, labels};
+use crate::report::phrases::provenance::{SIMULATED, labels, of_windows};
 use crate::report::phrases::verdicts::headline;
 use crate::report::phrases::words::{count, date};
 use crate::report::render::html::table;
@@ -122,7 +122,7 @@ fn scenario(findings: &Findings, scene: &Scene<'_>) -> Markup {
             h2 { (&cell.title) }
             p class="about" {
                 (load(&findings.plan.scenarios[at], cell.sent.as_ref())) "; "
-                (done) " of " (count(planned.into(), "round")) "."
+                (done) " of " (count(planned.into(), "round")) (of_windows(&findings.plan)) "."
             }
             @for change in changes(cell.sent.as_ref()) { p class="about" { (change) } }
             @let notes = notes(cell);

@@ -100,10 +100,14 @@ fn model(header: &RunHeader) -> String {
 
 /// "6 rounds", "6 rounds of 4 windows".
 pub(crate) fn rounds(plan: &Plan) -> String {
-    let rounds = count(plan.rounds.into(), "round");
+    format!("{}{}", count(plan.rounds.into(), "round"), of_windows(plan))
+}
+
+/// " of 4 windows" after a number of rounds; nothing if rounds have one.
+pub(crate) fn of_windows(plan: &Plan) -> String {
     match plan.windows {
-        1 => rounds,
-        windows => format!("{rounds} of {windows} windows"),
+        1 => String::new(),
+        windows => format!(" of {windows} windows"),
     }
 }
 

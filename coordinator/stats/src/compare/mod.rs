@@ -5,6 +5,7 @@
 mod analyses;
 mod block;
 mod calibrate;
+mod components;
 mod decide;
 mod estimate;
 mod exact;
@@ -25,6 +26,7 @@ pub use block::{
     ArmCost, CompareError, Direction, LEAST_ROUNDS, Paired, RoundCosts, Slope, Sums, cost_ln,
 };
 pub use calibrate::{most_findings, noise_floor};
+pub use components::{Components, Design};
 pub use decide::{Decision, Question, Role, Tolerance, Verdict, decide};
 pub use estimate::{Estimate, Interval};
 pub use exact::{
