@@ -9,6 +9,7 @@ mod deploy;
 mod entropy;
 mod execute;
 mod fleet_target;
+mod forecast;
 mod history;
 mod init;
 mod interim;

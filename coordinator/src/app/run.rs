@@ -7,6 +7,7 @@ use contract::run::{Notice, NoticeKind, RunEnd};
 
 use super::execute::{FleetTarget, on_fleet};
 use super::fleet_target;
+use super::forecast::{self, Forecast};
 use super::prepare::{self, Prepared};
 use super::search::{lineup, restored};
 use super::store_journal::StoreJournal;
@@ -119,7 +120,18 @@ pub(super) fn carried_out(
         looks: plan.stop != Stop::AtEnd,
         search: search.map(Mutex::new),
     };
+    let forecast = prepared
+        .job
+        .header
+        .as_ref()
+        .filter(|_| plan.capacity.is_none());
+    let forecast = forecast.and_then(|header| {
+        forecast::of(store, header, &plan.name, prepared.job.script.blocks.len())
+    });
     let mut progress = app.reporter.progress(&plan);
+    if let Some(Forecast { run, takes }) = forecast {
+        progress.forecast(takes, &run);
+    }
     let ending = on_fleet(
         prepared.job,
         &prepared.target,

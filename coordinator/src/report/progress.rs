@@ -4,7 +4,7 @@
 mod formatter;
 
 use std::io::{self, Write};
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use contract::text;
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
@@ -17,6 +17,8 @@ use crate::plan::Plan;
 
 /// Live progress of a run.
 pub trait Progress: Send {
+    /// Says before the first trial how long the run will take, at the pace of an earlier run.
+    fn forecast(&mut self, takes: Duration, run: &str);
     /// Shows an event.
     fn show(&mut self, event: &ProgressEvent);
     /// The run has ended.
@@ -61,6 +63,12 @@ struct Lines {
 }
 
 impl Progress for Lines {
+    fn forecast(&mut self, takes: Duration, run: &str) {
+        if self.trials {
+            say(&self.formatter.forecast(takes, run));
+        }
+    }
+
     fn show(&mut self, event: &ProgressEvent) {
         if !self.trials && !event.is_urgent() {
             return;
@@ -96,6 +104,10 @@ impl Bar {
 }
 
 impl Progress for Bar {
+    fn forecast(&mut self, takes: Duration, run: &str) {
+        say(&self.formatter.forecast(takes, run));
+    }
+
     fn show(&mut self, event: &ProgressEvent) {
         let at = self.begun.elapsed();
         let text = self.formatter.line(event, at);

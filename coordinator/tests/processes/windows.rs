@@ -88,7 +88,14 @@ fn the_components_of_the_noise_are_measured_and_told_again() {
     assert!(primary["sd_between_windows"].as_f64().unwrap() > 0.0);
     assert_eq!(primary["designs"].as_array().unwrap().len(), 7);
 
-    let alone = sandbox.run(&["run", &plan, "--a-a", "--windows", "1", "-q"]);
+    // The second run of a plan says before it begins how long it will take.
+    assert!(
+        !measured.stderr.contains("expected: about"),
+        "{}",
+        measured.stderr
+    );
+    let alone = sandbox.run(&["run", &plan, "--a-a", "--windows", "1"]);
+    assert!(alone.stderr.contains("expected: about"), "{}", alone.stderr);
     assert!(matches!(alone.code, Some(0 | 3 | 4)), "{alone:?}");
     let refused = sandbox.run(&["compare", "--components"]);
     assert_eq!(refused.code, Some(2), "{refused:?}");

@@ -58,6 +58,18 @@ impl ProgressFormatter {
         }
     }
 
+    /// How long all rounds will take, at the pace of an earlier run.
+    pub(crate) fn forecast(&self, takes: Duration, run: &str) -> String {
+        let (most, takes) = match self.plan.stop {
+            Stop::AtEnd | Stop::Once { .. } => ("", takes),
+            Stop::Decided { budget } => {
+                (" at most", budget.map_or(takes, |budget| budget.min(takes)))
+            }
+        };
+        let wait = wait(takes.as_secs_f64()).replace(NBSP, " ");
+        format!("expected: about {wait}{most}, at the pace of run {run}")
+    }
+
     /// A separate line for an event that needs one.
     pub(crate) fn line(&mut self, event: &ProgressEvent, at: Duration) -> Option<String> {
         match event {
@@ -196,6 +208,23 @@ mod tests {
     use super::*;
     use crate::dispatch::event::{PendingNotice, Reason};
     use crate::plan::{Overrides, Source, Until, resolve};
+
+    #[test]
+    fn a_forecast_is_at_most_the_budget() {
+        let mut formatter = formatter();
+        let said =
+            |formatter: &ProgressFormatter| formatter.forecast(Duration::from_secs(720), "01M8");
+        assert_eq!(
+            said(&formatter),
+            "expected: about 12 min 00 s, at the pace of run 01M8"
+        );
+        let budget = Some(Duration::from_secs(480));
+        formatter.plan.stop = Stop::Decided { budget };
+        assert_eq!(
+            said(&formatter),
+            "expected: about 8 min 00 s at most, at the pace of run 01M8"
+        );
+    }
 
     fn formatter() -> ProgressFormatter {
         let plan = resolve(&Source::Preset("high".to_owned()), &Overrides::default(), 1)
