@@ -133,6 +133,14 @@ pub enum AppError {
         "failed to explain in that form: --explain and --components need --output human, json or quiet"
     )]
     NoSuchForm,
+    /// A run that is kept on purpose was to be removed.
+    #[error("failed to remove run {run}: {why}; add --force to remove it all the same")]
+    Held {
+        /// Id of the run.
+        run: String,
+        /// Why it is kept.
+        why: &'static str,
+    },
     /// Components of a run whose rounds have one window.
     #[error(
         "failed to tell processes from windows: no round of run {run} has several windows; measure them with \

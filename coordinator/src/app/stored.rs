@@ -1,5 +1,6 @@
 //! Commands that read stored runs.
 
+use std::collections::BTreeSet;
 use std::path::Path;
 use std::sync::Arc;
 
@@ -11,7 +12,7 @@ use contract::part::Part;
 use super::{App, ExitCode};
 use crate::cli::{
     CompareArgs, FilterArgs, Format, ReportArgs, RunRef, RunsCommand, RunsExport, RunsImport,
-    RunsPrune, RunsVerify, SelectionArgs,
+    RunsPrune, RunsRm, RunsVerify, SelectionArgs,
 };
 use crate::compare::{self, Findings, FindingsBuilder};
 use crate::dispatch::driver::unix_ms;
@@ -186,6 +187,7 @@ pub(super) fn runs(app: &mut App<'_>, command: &RunsCommand) -> Result<ExitCode,
         RunsCommand::Import(args) => return import(app, args),
         RunsCommand::Verify(args) => return verify(app, args),
         RunsCommand::Prune(args) => prune(app, args)?,
+        RunsCommand::Rm(args) => remove(app, args)?,
         RunsCommand::Compact => {
             let compacted = Store::compact(&app.store_dir()?)?;
             app.reporter.say(&compacted)?;
@@ -235,6 +237,39 @@ fn prune(app: &mut App<'_>, args: &RunsPrune) -> Result<(), AppError> {
     app.reporter.say(&answers::Pruned {
         runs: &runs,
         fates: &fates,
+        gone: args.yes,
+    })?;
+    Ok(())
+}
+
+/// Removes single runs. All are checked before the first is removed.
+fn remove(app: &mut App<'_>, args: &RunsRm) -> Result<(), AppError> {
+    let store = app.store()?;
+    let runs = args
+        .runs
+        .iter()
+        .map(|wanted| store.find(wanted))
+        .collect::<Result<BTreeSet<_>, _>>()?;
+    let mut runs = runs
+        .into_iter()
+        .map(|run| store.summary(run))
+        .collect::<Result<Vec<_>, _>>()?;
+    let fates = history::held(&runs, &store.calibrated_runs()?);
+    if let Some((run, why)) = fates.first().filter(|_| !args.force) {
+        return Err(AppError::Held {
+            run: run.to_string(),
+            why,
+        });
+    }
+    if args.yes {
+        for run in &runs {
+            store.remove_run(run.run)?;
+        }
+    }
+    runs.sort_by_key(|run| run.run);
+    app.reporter.say(&answers::Pruned {
+        fates: &vec![RetentionDecision::Goes; runs.len()],
+        runs: &runs,
         gone: args.yes,
     })?;
     Ok(())

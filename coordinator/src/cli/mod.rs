@@ -27,7 +27,7 @@ pub use init::{InitCommand, InitEngine};
 pub use run::RunArgs;
 pub use runs::{
     CompareArgs, FilterArgs, ReportArgs, RunRef, RunsCommand, RunsExport, RunsImport, RunsList,
-    RunsNote, RunsPrune, RunsShow, RunsTag, RunsVerify, SelectionArgs,
+    RunsNote, RunsPrune, RunsRm, RunsShow, RunsTag, RunsVerify, SelectionArgs,
 };
 pub use values::{ComparisonOutputArgs, GateArgs, Inconclusive, OutputArgs, ReportOutputArgs};
 
@@ -121,6 +121,7 @@ impl Cli {
                 | RunsCommand::Export(_)
                 | RunsCommand::Import(_)
                 | RunsCommand::Prune(_)
+                | RunsCommand::Rm(_)
                 | RunsCommand::Verify(_)
                 | RunsCommand::Compact,
             )

@@ -129,6 +129,11 @@ pub enum RunsCommand {
     /// depend, the newest of each plan and host class, and young ones. Without --yes it only prints
     /// what it would remove.
     Prune(RunsPrune),
+    /// Remove single runs
+    ///
+    /// Refuses a run with a tag or a remark, and one on which noise floors depend, unless --force is
+    /// given. Without --yes it only prints what it would remove.
+    Rm(RunsRm),
     /// Read everything and verify its checksums
     Verify(RunsVerify),
     /// Copy the database into a new one, without the space of removed runs
@@ -188,6 +193,20 @@ pub struct RunsPrune {
     /// Remove them; without this flag the command only prints what it would remove
     #[arg(long)]
     pub yes: bool,
+}
+
+/// Arguments of `runs rm`.
+#[derive(Debug, Args)]
+pub struct RunsRm {
+    /// Ids of runs, or their beginnings
+    #[arg(value_name = "RUN", required = true)]
+    pub runs: Vec<String>,
+    /// Remove them; without this flag the command only prints what it would remove
+    #[arg(long)]
+    pub yes: bool,
+    /// Remove them in spite of tags, remarks and noise floors
+    #[arg(long)]
+    pub force: bool,
 }
 
 /// Arguments of `runs show`.

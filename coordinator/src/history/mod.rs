@@ -18,7 +18,7 @@ mod trend;
 pub use across::{Across, AcrossError, AcrossLine, across};
 pub use calibration::{Calibrated, Calibration, calibration, floors_of};
 pub use filter::{Filter, VERDICTS};
-pub use retention::{Retention, RetentionDecision, judge};
+pub use retention::{Retention, RetentionDecision, held, judge};
 pub use run_history::{Effect, RunHistory};
 pub use run_means::RunMeans;
 pub use trend::{LevelShift, Line, Point, Query, Trend, TrendError, trend};

@@ -85,6 +85,19 @@ pub fn judge(
     runs.iter().enumerate().map(of).collect()
 }
 
+/// The runs that are not removed by a mere mention, each with the reason as a clause.
+#[must_use]
+pub fn held(runs: &[RunSummary], calibrations: &BTreeSet<RunId>) -> Vec<(RunId, &'static str)> {
+    let why = |run: &RunSummary| match run {
+        run if is_marked(run) => Some("it has a tag or a remark"),
+        run if calibrations.contains(&run.run) => Some("noise floors depend on it"),
+        _ => None,
+    };
+    runs.iter()
+        .filter_map(|run| Some((run.run, why(run)?)))
+        .collect()
+}
+
 fn is_marked(run: &RunSummary) -> bool {
     !(run.tags.is_empty() && run.note.is_empty() && run.expected.is_empty())
 }

@@ -97,7 +97,7 @@ fn no_exit_code_depends_on_who_reads() {
         .path("store/runs")
         .join("01KAAAAAAAAAAAAAAAAAAAAAAA.bench");
     fs::write(damaged, "no export file").unwrap();
-    let commands: [(&[&str], i32); 26] = [
+    let commands: [(&[&str], i32); 27] = [
         (&["compare", run, "--gate"], 1),
         (&["compare", run, "--gate", "--explain", "primary"], 1),
         (
@@ -129,6 +129,7 @@ fn no_exit_code_depends_on_who_reads() {
         (&["runs", "export", run, "--to", "kept.bench"], 0),
         (&["runs", "import", "kept.bench"], 0),
         (&["runs", "prune"], 0),
+        (&["runs", "rm", "latest"], 0),
         (&["doctor"], 2),
         (&["trend", "slower"], 0),
         (&["plan", "show", "high"], 0),
@@ -243,4 +244,35 @@ fn bare_file_names_lie_in_the_working_directory() {
         let made = sandbox.run(arguments);
         assert_eq!(made.code, Some(0), "{arguments:?}: {made:?}");
     }
+}
+
+/// Single runs are removed by name: never without `--yes`, and one that is kept on purpose only
+/// with `--force`.
+#[test]
+fn a_run_is_removed_by_name() {
+    let sandbox = Sandbox::new();
+    let plan = sandbox.plan(SLOWER);
+    for _ in 0..2 {
+        sandbox.run(&["run", &plan, "--a-a", "-q"]);
+    }
+    let ids = || -> Vec<String> {
+        let listed = sandbox.run(&["runs", "list", "-o", "quiet"]).stdout;
+        listed.lines().map(str::to_owned).collect()
+    };
+    let before = ids();
+    assert_eq!(before.len(), 2);
+    let said = sandbox.run(&["runs", "rm", &before[0]]);
+    assert!(said.stdout.contains("1 run would be removed."), "{said:?}");
+    assert_eq!(ids(), before);
+    sandbox.run(&["runs", "tag", &before[0], "release"]);
+    let refused = sandbox.run(&["runs", "rm", &before[0], &before[1], "--yes"]);
+    assert_eq!(refused.code, Some(2), "{refused:?}");
+    assert!(refused.stderr.contains("tag or a remark"), "{refused:?}");
+    assert_eq!(ids(), before, "all are checked before one is removed");
+    sandbox.run(&["runs", "rm", &before[1], "--yes"]);
+    assert_eq!(ids(), before[..1]);
+    sandbox.run(&["runs", "rm", "latest", "--yes", "--force"]);
+    assert_eq!(ids().len(), 0);
+    let none = sandbox.run(&["runs", "rm", "latest", "--yes"]);
+    assert_eq!(none.code, Some(2), "{none:?}");
 }

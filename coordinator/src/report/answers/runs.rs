@@ -179,17 +179,17 @@ impl Answer for Pruned<'_> {
         let why = why.into_iter().filter(|(fate, _)| of(*fate) > 0);
         let why = listed(why.map(|(fate, word)| format!("{} {word}", of(fate))));
         let stay = match why.is_empty() {
-            true => "none stays".to_owned(),
-            false => format!("{why} stay"),
+            true => String::new(),
+            false => format!("; {why} stay"),
         };
         let went = count(going.len() as u64, "run");
         let sentence = match (going.len(), self.gone) {
-            (0, _) => format!("No run is removed: {stay}."),
+            (0, _) => format!("No run is removed{stay}."),
             (_, true) => {
-                format!("{went} removed; {stay}. `coordinator runs compact` frees their space.")
+                format!("{went} removed{stay}. `coordinator runs compact` frees their space.")
             }
             (_, false) => {
-                format!("{went} would be removed; {stay}. Nothing was removed yet: add --yes.")
+                format!("{went} would be removed{stay}. Nothing was removed yet: add --yes.")
             }
         };
         page.say(&sentence);
