@@ -43,6 +43,16 @@ pub enum PeerEnd {
     Unread,
 }
 
+impl PeerEnd {
+    /// How a session ended, as a clause.
+    pub(super) const fn words(&self) -> &'static str {
+        match self {
+            Self::Unread => "it did not read what was sent to it",
+            _ => "its session ended",
+        }
+    }
+}
+
 /// An event that a reader of the results must know, with its cause.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Reason {
@@ -53,12 +63,12 @@ pub enum Reason {
         /// Exit code or signal.
         exit: Exit,
     },
-    /// A process ended while it was kept for its next window; another one takes its place.
-    WaitingWorkerExited {
+    /// A worker was lost while it was kept for its next window; another one takes its place.
+    WaitingWorkerGone {
         /// The worker's name, with host and slot.
         worker: WorkerName,
-        /// Exit code or signal.
-        exit: Exit,
+        /// How its process or its session ended.
+        how: String,
     },
     /// A worker's session ended while its process may still live.
     WorkerLeft {
@@ -160,7 +170,7 @@ impl Reason {
     #[must_use]
     pub const fn kind(&self) -> NoticeKind {
         match self {
-            Self::WorkerExited { .. } | Self::WaitingWorkerExited { .. } => NoticeKind::WorkerLost,
+            Self::WorkerExited { .. } | Self::WaitingWorkerGone { .. } => NoticeKind::WorkerLost,
             Self::WorkerLeft {
                 end: PeerEnd::Unread,
                 ..
@@ -199,9 +209,9 @@ impl fmt::Display for Reason {
             Self::WorkerExited { worker, exit } => {
                 write!(f, "{worker} ended before its part came ({exit})")
             }
-            Self::WaitingWorkerExited { worker, exit } => write!(
+            Self::WaitingWorkerGone { worker, how } => write!(
                 f,
-                "{worker} ended while it waited for its next window ({exit}); a new process takes its place"
+                "{worker} was lost while it waited for its next window ({how}); a new process takes its place"
             ),
             Self::WorkerLeft {
                 worker,

@@ -188,32 +188,42 @@ fn the_processes_of_a_round_measure_all_its_windows_and_then_leave() {
 }
 
 /// A worker that waits has no part to lose, so the block goes on; the loss is told all the same.
+/// Its session may end before its process is known to have ended.
 #[test]
 fn a_worker_that_dies_while_it_waits_is_told_and_replaced() {
-    let mut fleet = Fleet::new(of_two_windows());
-    fleet.feed(joined(HOST, 2));
-    fleet.until(is_part);
-    let waits = *fleet.spawned.keys().next().expect("the first arm runs");
-    // The second arm of the first window is measuring.
-    while fleet.trials < 2 {
-        let event = fleet.answers.remove(0);
-        fleet.feed(event);
+    for session_first in [false, true] {
+        let mut fleet = Fleet::new(of_two_windows());
+        fleet.feed(joined(HOST, 2));
+        fleet.until(is_part);
+        let waits = *fleet.spawned.keys().next().expect("the first arm runs");
+        // The second arm of the first window is measuring.
+        while fleet.trials < 2 {
+            let event = fleet.answers.remove(0);
+            fleet.feed(event);
+        }
+        fleet.until(is_part);
+        let killed = fleet.killed(waits);
+        fleet.forget(waits);
+        if session_first {
+            fleet.feed(silent(waits));
+        }
+        fleet.feed(killed);
+        fleet.settle();
+        assert_eq!(
+            (fleet.ended(), fleet.committed.len(), &fleet.notes[..]),
+            (RunState::Complete, 3, &[NoticeKind::WorkerLost][..])
+        );
+        assert_eq!(fleet.places.len(), 2 * 4 + 1);
+        assert!(
+            fleet.said[0].contains("waited for its next window"),
+            "{:?}",
+            fleet.said
+        );
+        assert_eq!(
+            fleet.stops.iter().any(|(one, _)| *one == waits),
+            session_first
+        );
     }
-    fleet.until(is_part);
-    let killed = fleet.killed(waits);
-    fleet.forget(waits);
-    fleet.feed(killed);
-    fleet.settle();
-    assert_eq!(
-        (fleet.ended(), fleet.committed.len(), &fleet.notes[..]),
-        (RunState::Complete, 3, &[NoticeKind::WorkerLost][..])
-    );
-    assert_eq!(fleet.places.len(), 2 * 4 + 1);
-    assert!(
-        fleet.said[0].contains("waited for its next window"),
-        "{:?}",
-        fleet.said
-    );
 }
 
 #[test]

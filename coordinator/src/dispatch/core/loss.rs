@@ -53,11 +53,7 @@ impl Core {
         effects: &mut Vec<Effect>,
     ) {
         let Some(worker) = self.workers.get_mut(ticket) else {
-            let waits = self.parked.iter().position(|one| one.ticket == ticket);
-            if let Some(worker) = waits.map(|at| self.parked.swap_remove(at)) {
-                let worker = self.name_of(Some(&worker));
-                self.note(Reason::WaitingWorkerExited { worker, exit }, effects);
-            }
+            self.waiting_left(ticket, exit.to_string(), effects);
             return;
         };
         let step = std::mem::replace(&mut worker.step, WorkerState::Gone);
@@ -70,6 +66,21 @@ impl Core {
         }
     }
 
+    /// A worker that was kept for its next window is gone. It had no part to lose: another process
+    /// takes its place.
+    fn waiting_left(
+        &mut self,
+        ticket: Ticket,
+        how: String,
+        effects: &mut Vec<Effect>,
+    ) -> Option<TrialWorker> {
+        let at = self.parked.iter().position(|one| one.ticket == ticket)?;
+        let lost = self.parked.swap_remove(at);
+        let worker = self.name_of(Some(&lost));
+        self.note(Reason::WaitingWorkerGone { worker, how }, effects);
+        Some(lost)
+    }
+
     pub(super) fn worker_left(
         &mut self,
         now: Duration,
@@ -78,7 +89,9 @@ impl Core {
         effects: &mut Vec<Effect>,
     ) {
         let Some(worker) = self.workers.get(ticket) else {
-            self.parked.retain(|worker| worker.ticket != ticket);
+            if let Some(worker) = self.waiting_left(ticket, end.words().to_owned(), effects) {
+                stop(&worker, Duration::ZERO, effects);
+            }
             return;
         };
         // A worker that was told to leave closes its session before its process has ended.
