@@ -13,6 +13,7 @@ mod forecast;
 mod history;
 mod init;
 mod interim;
+mod machines;
 mod manual;
 mod memory;
 mod prepare;

@@ -6,6 +6,7 @@
 //! resumed by asking it again with the results of the stored blocks.
 
 mod answer;
+mod profile;
 mod tally;
 
 use std::collections::BTreeMap;
@@ -13,14 +14,15 @@ use std::collections::BTreeMap;
 use contract::id::{Arm, Attempt};
 use contract::part::Part;
 use contract::run::BlockDone;
-use stats::capacity::{Probe, Purpose, Question, Rungs, Search, Seen, Settings, Step, Window};
+use stats::capacity::{METHOD, Probe, Purpose, Question, Search, Seen, Settings, Step, Window};
 use stats::order::{ArmOrder, ArmSet};
 use stats::rng::Seed;
 
-pub use answer::{CapacityAnswer, LevelSeen, ProbeSeen};
+pub use answer::{CapacityAnswer, LevelSeen, OfObjective, ProbeSeen};
+pub use profile::{DayProfile, ProfileError, Stretch, machine_hours};
 use tally::Tally;
 
-use crate::plan::{CapacityPlan, Plan};
+use crate::plan::{CapacityPlan, Plan, Varied};
 use crate::schedule::{self, Block, Lineup};
 
 /// Rounds before the first look at the interval.
@@ -47,6 +49,17 @@ pub enum CapacityError {
     /// More than one candidate.
     #[error("search for a capacity: at most two variants are compared, and {0} are given")]
     ManyVariants(usize),
+    /// Another version of the method would choose other probes.
+    #[error(
+        "compute the search again: version {then} of the method made it, and this program has version \
+         {now}, which would choose other probes; use the program that made it, or search again"
+    )]
+    OtherMethod {
+        /// Version of the search.
+        then: u32,
+        /// Version of this program.
+        now: u32,
+    },
     /// A stored block that the search would not have asked for.
     #[error(
         "resume the search: its stored blocks are not those that it asks for; it was begun by another version"
@@ -70,32 +83,39 @@ impl CapacitySearch {
     /// The search of a plan, from its beginning.
     ///
     /// # Errors
-    /// When the plan has none, or there are more than two variants.
+    /// When the plan has none or one of another method, or there are more than two variants.
     pub fn new(plan: &Plan, lineup: &Lineup) -> Result<Self, CapacityError> {
         let capacity = plan.capacity.clone().ok_or(CapacityError::NoSearch)?;
+        if capacity.method != METHOD {
+            return Err(CapacityError::OtherMethod {
+                then: capacity.method,
+                now: METHOD,
+            });
+        }
         if lineup.candidates().len() > 1 {
             return Err(CapacityError::ManyVariants(lineup.candidates().len() + 1));
         }
-        let rungs = Rungs::new(capacity.lowest, capacity.highest, capacity.ratio);
+        let (arms, set) = match (lineup.candidates().is_empty(), plan.control) {
+            (true, _) => (1, ArmSet::Two),
+            (false, false) => (2, ArmSet::Two),
+            (false, true) => (3, ArmSet::Three),
+        };
         let settings = Settings {
-            rungs: rungs.ok_or(CapacityError::NoSearch)?,
+            rungs: capacity.rungs().ok_or(CapacityError::NoSearch)?,
             levels: capacity.levels.clone(),
             question: Question {
                 allowed: capacity.objectives.iter().map(|o| o.allowed).collect(),
                 dispersion: plan.dispersion(),
                 error: ERROR,
             },
-            compares: !lineup.candidates().is_empty(),
+            arms,
             precision: capacity.precision.ln_1p(),
             windows: capacity.windows,
             least_rounds: LEAST_ROUNDS,
         };
-        let (arms, seed) = match plan.control {
-            true => (ArmSet::Three, Seed(plan.seed).child("capacity")),
-            false => (ArmSet::Two, Seed(plan.seed).child("capacity")),
-        };
+        let seed = Seed(plan.seed).child("capacity");
         Ok(Self {
-            orders: ArmOrder::balanced(arms, capacity.windows as usize, seed),
+            orders: ArmOrder::balanced(set, capacity.windows as usize, seed),
             plan: plan.clone(),
             capacity,
             lineup: lineup.clone(),
@@ -222,6 +242,7 @@ impl CapacitySearch {
             throughput: first.requests_per_second(),
             // In a closed loop a late request delays the next one, and violates nothing.
             limited: probe.purpose != Purpose::Level
+                && self.capacity.varied == Varied::Rate
                 && tallies.iter().any(|(_, tally)| tally.limited),
         }
     }

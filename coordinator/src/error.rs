@@ -26,7 +26,7 @@ use contract::identity::Sha256;
 use contract::message::Failure;
 
 use crate::build::{BuildError, RevisionError};
-use crate::capacity::CapacityError;
+use crate::capacity::{CapacityError, ProfileError};
 use crate::certs::CertsError;
 use crate::compare::{CompareError, NoSuchMetric};
 use crate::deploy::kubernetes::DeployError;
@@ -95,15 +95,40 @@ pub enum AppError {
     },
     /// A search that found no capacity.
     #[error(
-        "failed to plan machines: the search {run} is {outcome}, and only a confirmed FOUND has a capacity \
-         to plan with; `coordinator capacity --show {run}` says what to do"
+        "failed to {what}: the search {run} is {outcome}, and only a confirmed FOUND has a capacity to go \
+         on with; `coordinator capacity --show {run}` says what to do"
     )]
     NoCapacity {
+        /// What would have followed.
+        what: &'static str,
         /// The run, as given.
         run: String,
         /// Its outcome.
         outcome: &'static str,
     },
+    /// A file that is no load of a day.
+    #[error("failed to read the load of a day in {}: {source}", path.display())]
+    Profile {
+        /// The file.
+        path: PathBuf,
+        /// Why.
+        source: ProfileError,
+    },
+    /// Machines are planned for a rate.
+    #[error(
+        "failed to plan machines: the search {run} varied the requests in flight, and --target is a rate; \
+         search without --concurrency"
+    )]
+    NoRate {
+        /// The run, as given.
+        run: String,
+    },
+    /// A form that only some answers about capacities have.
+    #[error(
+        "failed to print in that form: csv and openmetrics are for one search, markdown and junit for \
+         --against, and --explain for human, json and quiet"
+    )]
+    NoSuchCapacityForm,
     /// No number of machines suffices.
     #[error(
         "failed to plan machines: with this spread the capacity of a machine is not above zero; give a \

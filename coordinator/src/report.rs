@@ -27,7 +27,7 @@ use crate::error::AppError;
 use crate::format::Format;
 use crate::plan::Plan;
 
-pub use json::{document as run_document, summary_json};
+pub use json::{document as run_document, search_summary_json, summary_json};
 pub use pages::html::{is_page, page};
 pub use progress::{BuildSteps, Progress};
 pub use render::json::Json;

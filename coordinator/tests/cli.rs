@@ -30,7 +30,7 @@ fn a_preset_runs_baseline_against_pgo() {
     let args = run("run --preset high");
     assert_eq!(args.source(), Some(Source::Preset("high".into())));
     assert_eq!(args.lineup.names(&[]), ["baseline", "pgo"]);
-    assert_eq!(args.changes.overrides(), Overrides::default());
+    assert_eq!(args.changes.overrides(&args.bench), Overrides::default());
     assert_eq!((args.output.format, args.gate.gate), (Format::Human, false));
 }
 
@@ -62,7 +62,7 @@ fn every_flag_of_run_reaches_the_plan() {
         handicap: Some(0.03),
         verify: Some(Verify::Full),
     };
-    assert_eq!(args.changes.overrides(), expected);
+    assert_eq!(args.changes.overrides(&args.bench), expected);
     assert_eq!(
         (args.output.format, args.gate.inconclusive),
         (Format::Json, Inconclusive::Pass)

@@ -7,6 +7,8 @@
 mod across;
 #[path = "verdicts/calibration.rs"]
 mod calibration;
+#[path = "verdicts/capacity.rs"]
+mod capacity;
 #[path = "verdicts/experiments.rs"]
 mod experiments;
 #[path = "verdicts/history.rs"]
@@ -17,6 +19,8 @@ mod interim;
 mod lab;
 #[path = "verdicts/saturation.rs"]
 mod saturation;
+#[path = "verdicts/searches.rs"]
+mod searches;
 #[path = "verdicts/windows.rs"]
 mod windows;
 #[path = "verdicts/zero.rs"]

@@ -37,7 +37,7 @@ pub(super) fn calibrate(app: &mut App<'_>, args: &CalibrateArgs) -> Result<ExitC
     let (mut made, mut invalid): (u64, u64) = (0, 0);
     loop {
         let source = args.source();
-        let flags = args.changes.overrides();
+        let flags = args.changes.overrides(&args.bench);
         let seed = flags
             .seed
             .map(|seed| Seed(seed).child("calibrate").nth(made).0 & Plan::SEED_MAX);
@@ -83,7 +83,7 @@ pub(super) fn calibrate(app: &mut App<'_>, args: &CalibrateArgs) -> Result<ExitC
 
 /// One run of several windows, and where its noise comes from.
 fn components(app: &mut App<'_>, args: &CalibrateArgs) -> Result<ExitCode, AppError> {
-    let flags = args.changes.overrides();
+    let flags = args.changes.overrides(&args.bench);
     let flags = Overrides {
         windows: flags.windows.or(Some(WINDOWS)),
         to_the_end: true,

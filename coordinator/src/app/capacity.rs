@@ -1,24 +1,22 @@
-//! `capacity`: begins, resumes and shows a search, and plans machines from one.
+//! `capacity`: begins, resumes, shows and compares searches.
 
 use std::sync::Arc;
 
-use contract::id::RunId;
 use contract::spec::{Scenario, Shape};
-use stats::capacity::{Demand, HostCapacity, Outcome, machines};
+use stats::capacity::METHOD;
+use stats::compare::Verdict;
 
 use super::prepare::Prepared;
-use super::search::restored;
+use super::search::found;
 use super::{App, ExitCode, run};
 use crate::capacity::CapacityAnswer;
-use crate::cli::{CapacityArgs, CapacityCommand, MachinesArgs, SearchArgs};
+use crate::cli::{CapacityArgs, CapacityCommand, Format, GateArgs, Inconclusive, SearchArgs};
 use crate::dispatch::event::Cause;
 use crate::error::{AppError, exit};
-use crate::plan::{self, CapacityPlan, Plan, WindowTimes};
-use crate::report::answers;
-use crate::store::Store;
+use crate::history::{self, RunHistory, RunMeans};
+use crate::plan::{self, CapacityPlan, Plan, Varied, WindowTimes};
+use crate::report::{self, answers, export};
 
-/// Shown above every figure of a simulated run.
-const SIMULATED: &str = "SIMULATED";
 /// Each rung is this much above the one below.
 const RATIO: f64 = 1.03;
 /// The range is this much below and above the scenario's own rate.
@@ -29,72 +27,141 @@ const MOST_WINDOWS: f64 = 10_000.0;
 const USUAL_RATE: f64 = 4.0;
 
 pub(super) fn capacity(app: &mut App<'_>, args: &CapacityArgs) -> Result<ExitCode, AppError> {
-    match (&args.plan_for, &args.resume, &args.show) {
-        (Some(CapacityCommand::Plan(args)), ..) => plan_machines(app, args),
-        (None, _, Some(wanted)) => {
+    if let Some(CapacityCommand::Plan(args)) = &args.plan_for {
+        return super::machines::planned(app, args);
+    }
+    has_form(args)?;
+    match (&args.resume, &args.show) {
+        (_, Some(wanted)) if args.against.is_empty() => {
             let store = app.store()?;
             let run = store.find(wanted)?;
-            say(app, &found(&store, run)?)
+            let answer = found(&store, run)?;
+            if args.gate.gate && answer.candidate.is_none() {
+                return Err(AppError::NothingToGate);
+            }
+            say(app, &answer, args)
         }
-        (None, Some(wanted), None) => {
+        (_, Some(wanted)) => across(app, args, wanted),
+        (Some(wanted), None) => {
             let prepared = run::resumed(&*app.store()?, wanted, &args.fleet)?;
             if prepared.job.orders.plan.capacity.is_none() {
                 return Err(crate::capacity::CapacityError::NoSearch.into());
             }
-            carried_out(app, prepared)
+            carried_out(app, prepared, args)
         }
-        (None, None, None) => {
+        (None, None) => {
             let prepared = begun(args)?;
-            carried_out(app, prepared)
+            carried_out(app, prepared, args)
         }
     }
 }
 
+/// Refuses a form that the answer does not have.
+fn has_form(args: &CapacityArgs) -> Result<(), AppError> {
+    let across = !args.against.is_empty();
+    let fits = match args.output.format {
+        Format::Csv | Format::OpenMetrics => !across && !args.explain,
+        Format::Markdown | Format::Junit => across,
+        _ => true,
+    };
+    fits.then_some(()).ok_or(AppError::NoSuchCapacityForm)
+}
+
 /// Carries out the rest of a search and shows what it found.
-pub(super) fn carried_out(app: &mut App<'_>, prepared: Prepared) -> Result<ExitCode, AppError> {
+fn carried_out(
+    app: &mut App<'_>,
+    prepared: Prepared,
+    args: &CapacityArgs,
+) -> Result<ExitCode, AppError> {
     if let Some(warning) = &prepared.target.door.warning {
         app.reporter.warn(warning);
     }
     let (store, run) = (app.store()?, prepared.run);
-    if !prepared.job.script.blocks.is_empty() {
-        let ending = run::carried_out(app, prepared, &store)?;
-        if let Some(error) = run::cannot_be(&store, run, &ending) {
-            return Err(error);
-        }
-        let answer = match found(&store, run) {
-            Err(AppError::Store(crate::store::StoreError::NoSuchRun { .. })) => {
-                return Err(run::never_began(&ending));
-            }
-            answer => answer?,
-        };
-        run::end_search(&store, run, &ending, is_found(&answer))?;
-        let code = say(app, &answer)?;
-        // The search decided nothing if the run was stopped or failed.
-        return Ok(if ending.cause == Cause::Done {
-            code
-        } else {
-            exit::INCONCLUSIVE
-        });
+    if prepared.job.script.blocks.is_empty() {
+        return say(app, &found(&store, run)?, args);
     }
-    say(app, &found(&store, run)?)
-}
-
-fn say(app: &mut App<'_>, answer: &CapacityAnswer) -> Result<ExitCode, AppError> {
-    app.reporter.say(answer)?;
-    Ok(if is_found(answer) {
-        exit::OK
+    let plan = Arc::clone(&prepared.job.orders.plan);
+    let ending = run::carried_out(app, prepared, &store)?;
+    if let Some(error) = run::cannot_be(&store, run, &ending) {
+        return Err(error);
+    }
+    let answer = match found(&store, run) {
+        Err(AppError::Store(crate::store::StoreError::NoSuchRun { .. })) => {
+            return Err(run::never_began(&ending));
+        }
+        answer => answer?,
+    };
+    let history = RunHistory::of_search(&store.header(run)?, &plan, &answer);
+    let summary = report::search_summary_json(&answer, history.as_ref());
+    run::end_search(&store, run, &ending, standing(&answer), summary)?;
+    let code = say(app, &answer, args)?;
+    // The search decided nothing if the run was stopped or failed.
+    Ok(if ending.cause == Cause::Done {
+        code
     } else {
         exit::INCONCLUSIVE
     })
 }
 
-fn is_found(answer: &CapacityAnswer) -> bool {
-    matches!(answer.outcome, Some(Outcome::Found { confirmation, .. }) if confirmation.holds())
+fn say(
+    app: &mut App<'_>,
+    answer: &CapacityAnswer,
+    args: &CapacityArgs,
+) -> Result<ExitCode, AppError> {
+    match export::capacity(args.output.format, answer) {
+        Some(text) => app.reporter.bytes(text.as_bytes())?,
+        None if args.explain => app.reporter.say(&answers::CapacityExplained(answer))?,
+        None => app.reporter.say(answer)?,
+    }
+    Ok(code(answer, args.gate))
+}
+
+/// The exit code of a search. A control that differs is INVALID even without a gate.
+fn code(answer: &CapacityAnswer, gate: GateArgs) -> ExitCode {
+    let verdict = answer.gain.as_ref().map(|gain| gain.verdict);
+    let open_fails = gate.gate && gate.inconclusive == Inconclusive::Fail;
+    match verdict {
+        Some(Verdict::Invalid) => exit::INVALID,
+        _ if !answer.is_found() => exit::INCONCLUSIVE,
+        Some(Verdict::Slower) if gate.gate => exit::SLOWER,
+        Some(Verdict::Undecided) | None if open_fails => exit::INCONCLUSIVE,
+        _ => exit::OK,
+    }
+}
+
+/// The validity that is recorded with a search.
+fn standing(answer: &CapacityAnswer) -> &'static str {
+    match &answer.gain {
+        Some(gain) if gain.verdict == Verdict::Invalid => "INVALID",
+        _ if answer.is_found() => "VALID",
+        _ => "INCONCLUSIVE",
+    }
+}
+
+/// Compares the capacities of searches of different times.
+fn across(app: &mut App<'_>, args: &CapacityArgs, shown: &str) -> Result<ExitCode, AppError> {
+    let store = app.store()?;
+    let means = |wanted: &str| -> Result<RunMeans, AppError> {
+        let run = store.find(wanted)?;
+        let (header, answer) = (store.header(run)?, found(&store, run)?);
+        let plan = Plan::from_json(&header.plan_json)?;
+        RunMeans::of_search(&header, &plan, &answer).ok_or_else(|| AppError::NoCapacity {
+            what: "compare capacities",
+            run: wanted.to_owned(),
+            outcome: answer.what_instead(),
+        })
+    };
+    let new: Vec<_> = shown.split(',').map(means).collect::<Result<_, _>>()?;
+    let old = args.against.iter().map(|run| means(run));
+    let old: Vec<_> = old.collect::<Result<_, _>>()?;
+    let found = history::across(&old, &new, args.unlike)?;
+    app.reporter.say(&found)?;
+    super::verdict_across(&found, args.gate)
 }
 
 fn begun(args: &CapacityArgs) -> Result<Prepared, AppError> {
     let fresh = u64::from_le_bytes(super::entropy::entropy());
-    let plan = plan::resolve(&args.source(), &args.search.overrides(), fresh)?;
+    let plan = plan::resolve(&args.source(), &args.bench.overrides(), fresh)?;
     let scenario = scenario(&plan, args.search.scenario.as_deref())?;
     let (search, capacity) = (&args.search, wanted(args, &scenario));
     let times = WindowTimes {
@@ -102,6 +169,9 @@ fn begun(args: &CapacityArgs) -> Result<Prepared, AppError> {
         window: search.window,
     };
     let variants = search.names(&plan.engine.variants());
+    if args.gate.gate && variants.len() < 2 && !search.a_a {
+        return Err(AppError::NothingToGate);
+    }
     let plan = plan.searching(&scenario, capacity, times)?;
     run::of_plan(plan, &variants, search.a_a, Some(&args.fleet))
 }
@@ -125,9 +195,17 @@ fn wanted(args: &CapacityArgs, scenario: &Scenario) -> CapacityPlan {
         Shape::Constant { rate } | Shape::Poisson { rate } | Shape::Gamma { rate, .. } => rate,
         _ => USUAL_RATE,
     };
-    let (lowest, highest) = search.rates.unwrap_or((own / RANGE, own * RANGE));
+    let (varied, (lowest, highest)) = match search.concurrency {
+        Some((fewest, most)) => (Varied::Concurrency, (fewest.into(), most.into())),
+        None => {
+            let range = (own / RANGE, own * RANGE);
+            (Varied::Rate, search.rates.unwrap_or(range))
+        }
+    };
     let each = (search.run_in + search.window).as_secs_f64();
     CapacityPlan {
+        method: METHOD,
+        varied,
         objectives: args.objectives.clone(),
         levels: search.levels(),
         lowest,
@@ -138,51 +216,4 @@ fn wanted(args: &CapacityArgs, scenario: &Scenario) -> CapacityPlan {
             .floor()
             .clamp(1.0, MOST_WINDOWS) as u32,
     }
-}
-
-fn found(store: &Arc<Store>, run: RunId) -> Result<CapacityAnswer, AppError> {
-    let header = store.header(run)?;
-    let simulated = header.simulated.then(|| SIMULATED.to_owned());
-    let labels = simulated.into_iter().chain(header.labels).collect();
-    Ok(restored(store, run)?.answer(run.to_string(), labels))
-}
-
-fn plan_machines(app: &mut App<'_>, args: &MachinesArgs) -> Result<ExitCode, AppError> {
-    let store = app.store()?;
-    let run = store.find(&args.run)?;
-    let answer = found(&store, run)?;
-    let refused = |outcome| AppError::NoCapacity {
-        run: args.run.clone(),
-        outcome,
-    };
-    let estimate = match &answer.outcome {
-        Some(Outcome::Found { estimate, .. }) if is_found(&answer) => estimate,
-        Some(Outcome::Found { .. }) => return Err(refused("FOUND but not confirmed")),
-        other => return Err(refused(other.as_ref().map_or("not over", Outcome::name))),
-    };
-    let hosts = store.header(run)?.hosts.len().max(1);
-    let mean = estimate.baseline.centre.exp() / hosts as f64;
-    // The half width is that of Student's t, so the normal value gives no error that is too small.
-    let error = mean * estimate.baseline.half / 1.96;
-    let host = HostCapacity {
-        mean,
-        error,
-        spread: mean * args.spread,
-        freedom: None,
-    };
-    let demand = Demand {
-        rate: args.target,
-        headroom: args.headroom,
-        survive: args.survive,
-    };
-    let found = machines(host, demand).ok_or(AppError::NoMachines)?;
-    app.reporter.say(&answers::MachinesPlanned {
-        answer: &answer,
-        host,
-        demand,
-        found,
-        hosts,
-        price: args.price,
-    })?;
-    Ok(exit::OK)
 }

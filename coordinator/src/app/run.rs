@@ -45,7 +45,7 @@ pub(super) fn run(app: &mut App<'_>, args: &RunArgs) -> Result<ExitCode, AppErro
                 .expect("the command line asks for a plan, a preset or a run to resume");
             new(
                 &source,
-                &args.changes.overrides(),
+                &args.changes.overrides(&args.bench),
                 &|plan| args.lineup.names(&plan.engine.variants()),
                 args.lineup.a_a,
                 Some(&args.fleet),
@@ -318,15 +318,15 @@ pub(super) fn end_search(
     store: &Store,
     run: RunId,
     ending: &Ending,
-    found: bool,
+    validity: &str,
+    summary_json: String,
 ) -> Result<(), AppError> {
     if ending.cause == Cause::Store {
         return Err(AppError::Kept {
             reason: ending.reason.clone(),
         });
     }
-    let validity = if found { "VALID" } else { "INCONCLUSIVE" };
-    end(store, run, ending, validity.to_owned(), "{}".to_owned())?;
+    end(store, run, ending, validity.to_owned(), summary_json)?;
     if ending.cause == Cause::Done {
         store.export(run)?;
     }

@@ -3,11 +3,14 @@
 use contract::id::RunId;
 use contract::run::{Role, RunHeader};
 
-use crate::capacity::CapacitySearch;
+use crate::capacity::{CapacityAnswer, CapacitySearch};
 use crate::error::AppError;
 use crate::plan::Plan;
 use crate::schedule::Lineup;
 use crate::store::Store;
+
+/// Shown above every figure of a simulated run.
+const SIMULATED: &str = "SIMULATED";
 
 /// The search of a stored run, with the results of all its blocks.
 pub(super) fn restored(store: &Store, run: RunId) -> Result<CapacitySearch, AppError> {
@@ -18,6 +21,14 @@ pub(super) fn restored(store: &Store, run: RunId) -> Result<CapacitySearch, AppE
     store.visit_parts(run, |part| search.note(&part))?;
     search.replay(&resume.blocks)?;
     Ok(search)
+}
+
+/// What a stored search found so far.
+pub(super) fn found(store: &Store, run: RunId) -> Result<CapacityAnswer, AppError> {
+    let header = store.header(run)?;
+    let simulated = header.simulated.then(|| SIMULATED.to_owned());
+    let labels = simulated.into_iter().chain(header.labels).collect();
+    Ok(restored(store, run)?.answer(run.to_string(), labels))
 }
 
 /// What a run compares.

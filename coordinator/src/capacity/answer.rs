@@ -1,10 +1,15 @@
 //! The answer of a search: its outcome in rates, and the probes that it rests on. Must not know how
 //! it is shown.
 
-use stats::capacity::{Level, Outcome, Purpose, Rungs, Step, StepLaw, step_law};
+use stats::capacity::{
+    Count, Estimate, Gain, GainQuestion, Level, NoLaw, Outcome, Purpose, Rungs, Scaling, Step,
+    StepLaw, gain, scaling, step_law,
+};
+use stats::compare::holm;
+use stats::rng::Seed;
 
 use super::{CapacitySearch, Tally};
-use crate::plan::CapacityPlan;
+use crate::plan::{CapacityPlan, Objective};
 
 /// Assumed relative deviation of a level's throughput, for the weights of the step law.
 const LEVEL_CV: f64 = 0.02;
@@ -28,16 +33,33 @@ pub struct CapacityAnswer {
     pub rungs: Rungs,
     /// The outcome; `None` if the search is not over.
     pub outcome: Option<Outcome>,
+    /// The decision about the candidate's capacity; `None` without a candidate or an estimate.
+    pub gain: Option<Gain>,
+    /// The capacities of each objective alone; only if there are several.
+    pub by_objective: Vec<OfObjective>,
     /// The closed loops.
     pub levels: Vec<LevelSeen>,
     /// Time of a step with N sequences, a + bN, seconds.
     pub step_law: Option<StepLaw>,
+    /// Tokens a second over the number in flight, or why the levels carry no law.
+    pub scaling: Result<Scaling, NoLaw>,
     /// The other probes, in order.
     pub probes: Vec<ProbeSeen>,
     /// Windows measured.
     pub windows: u32,
     /// Output tokens of a request that was answered; `None` if none was.
     pub tokens_per_request: Option<f64>,
+}
+
+/// The capacities of one objective alone.
+#[derive(Clone, Debug, PartialEq)]
+pub struct OfObjective {
+    /// The objective.
+    pub objective: Objective,
+    /// In ln rate.
+    pub estimate: Estimate,
+    /// The decision about the candidate, corrected over the objectives.
+    pub gain: Option<Gain>,
 }
 
 /// One level of the closed loop.
@@ -56,10 +78,14 @@ pub struct LevelSeen {
 pub struct ProbeSeen {
     /// Why.
     pub purpose: Purpose,
-    /// Its rate.
+    /// Its rate, or number in flight.
     pub rate: f64,
-    /// Share of violations of each objective, for each arm, in order of the arms' names.
-    pub shares: Vec<(&'static str, Vec<f64>)>,
+    /// Violations of each objective, for each arm, in order of the arms' names.
+    pub arms: Vec<(&'static str, Vec<Count>)>,
+    /// Requests answered a second in its first window.
+    pub requests_per_second: f64,
+    /// The baseline's margin: negative if it passed.
+    pub margin: f64,
     /// The generator was late.
     pub limited: bool,
 }
@@ -75,6 +101,66 @@ impl LevelSeen {
 }
 
 impl CapacityAnswer {
+    /// The variant that an arm ran, by the arm's name.
+    #[must_use]
+    pub fn variant(&self, arm: &str) -> &str {
+        match &self.candidate {
+            Some(candidate) if arm == "B" => candidate,
+            _ => &self.baseline,
+        }
+    }
+
+    /// What is known of the capacity, confirmed or not.
+    #[must_use]
+    pub fn estimate(&self) -> Option<&Estimate> {
+        match self.outcome.as_ref()? {
+            Outcome::Found { estimate, .. } => Some(estimate),
+            Outcome::Budget { estimate, .. } => estimate.as_ref(),
+            _ => None,
+        }
+    }
+
+    /// The capacity, if it was found and its lower end held.
+    #[must_use]
+    pub fn confirmed(&self) -> Option<&Estimate> {
+        match self.outcome.as_ref()? {
+            Outcome::Found {
+                estimate,
+                confirmation,
+            } if confirmation.holds() => Some(estimate),
+            _ => None,
+        }
+    }
+
+    /// The number in flight that passes while one more breaks down: no whole number lies between, so
+    /// it is the capacity.
+    #[must_use]
+    pub fn exact(&self) -> Option<f64> {
+        match self.outcome {
+            Some(Outcome::Cliff { pass, fail }) if self.rungs.are_whole() => {
+                let (pass, fail) = (self.rate(pass), self.rate(fail));
+                (fail - pass <= 1.0).then_some(pass)
+            }
+            _ => None,
+        }
+    }
+
+    /// Whether the search has a capacity to rely on.
+    #[must_use]
+    pub fn is_found(&self) -> bool {
+        self.confirmed().is_some() || self.exact().is_some()
+    }
+
+    /// Why there is no capacity to rely on: the outcome's name.
+    #[must_use]
+    pub fn what_instead(&self) -> &'static str {
+        match &self.outcome {
+            None => "not over",
+            Some(Outcome::Found { .. }) => "FOUND but not confirmed",
+            Some(other) => other.name(),
+        }
+    }
+
     /// The rate of a rung.
     #[must_use]
     pub fn rate(&self, rung: u32) -> f64 {
@@ -86,24 +172,28 @@ impl CapacitySearch {
     /// What has been found so far.
     #[must_use]
     pub fn answer(&self, run: String, labels: Vec<String>) -> CapacityAnswer {
-        let rungs = self.search.settings().rungs;
+        let rungs = self.search.settings().rungs.clone();
+        let outcome = match self.search.next() {
+            Step::End(outcome) => Some(*outcome),
+            Step::Probe(_) => None,
+        };
         let seen = self.search.seen().iter();
         let probes = seen
             .filter(|seen| seen.probe.purpose != Purpose::Level)
             .map(|seen| {
-                let mut shares: Vec<_> = seen
-                    .windows
-                    .iter()
-                    .map(|w| (w.arm, w.counts.iter().map(|count| count.share()).collect()))
-                    .collect();
-                shares.sort_by_key(|(arm, _)| *arm);
+                let windows = seen.windows.iter();
+                let mut arms: Vec<_> = windows.map(|w| (w.arm, w.counts.clone())).collect();
+                arms.sort_by_key(|(arm, _)| *arm);
                 ProbeSeen {
                     purpose: seen.probe.purpose,
                     rate: rungs.rate(seen.probe.at),
-                    shares: shares.into_iter().map(|(arm, s)| (arm.name(), s)).collect(),
+                    arms: arms.into_iter().map(|(arm, c)| (arm.name(), c)).collect(),
+                    requests_per_second: seen.throughput,
+                    margin: self.search.margin(seen),
                     limited: seen.limited,
                 }
-            });
+            })
+            .collect();
         let levels: Vec<Level> = self
             .levels
             .iter()
@@ -116,7 +206,7 @@ impl CapacitySearch {
         let (ok, tokens) = self.tallies.values().fold((0, 0), |(ok, tokens), tally| {
             (ok + tally.ok, tokens + tally.tokens)
         });
-        CapacityAnswer {
+        let mut answer = CapacityAnswer {
             run,
             plan: self.plan.name.clone(),
             labels,
@@ -124,15 +214,50 @@ impl CapacitySearch {
             candidate: self.lineup.candidates().first().cloned(),
             capacity: self.capacity.clone(),
             rungs,
-            outcome: match self.search.next() {
-                Step::End(outcome) => Some(*outcome),
-                Step::Probe(_) => None,
-            },
+            outcome,
+            gain: None,
+            by_objective: Vec::new(),
             levels: self.levels.clone(),
             step_law: step_law(&levels),
-            probes: probes.collect(),
+            scaling: scaling(&levels, Seed(self.plan.seed).child("scaling")),
+            probes,
             windows: self.search.spent(),
             tokens_per_request: (ok > 0).then(|| tokens as f64 / ok as f64),
+        };
+        self.decide(&mut answer);
+        answer
+    }
+
+    /// Decides about the candidate; over several objectives with Holm's correction.
+    fn decide(&self, answer: &mut CapacityAnswer) {
+        let question = GainQuestion {
+            tolerance: self.plan.tolerance.throughput,
+            confirmed: answer.confirmed().is_some(),
+            adjusted_p: None,
+        };
+        answer.gain = answer.estimate().and_then(|e| gain(e, &question));
+        let objectives = &self.capacity.objectives;
+        if objectives.len() < 2 || answer.estimate().is_none() {
+            return;
         }
+        let estimates = objectives.iter().zip(self.search.by_objective());
+        let estimates: Vec<_> = estimates
+            .filter_map(|(objective, estimate)| Some((*objective, estimate?)))
+            .collect();
+        let first = estimates.iter().map(|(_, e)| gain(e, &question));
+        let p: Option<Vec<f64>> = first.map(|gain| Some(gain?.p)).collect();
+        let adjusted = p.map(|p| holm(&p)).unwrap_or_default();
+        let of = |(at, (objective, estimate)): (usize, (Objective, Estimate))| OfObjective {
+            objective,
+            gain: gain(
+                &estimate,
+                &GainQuestion {
+                    adjusted_p: adjusted.get(at).copied(),
+                    ..question
+                },
+            ),
+            estimate,
+        };
+        answer.by_objective = estimates.into_iter().enumerate().map(of).collect();
     }
 }

@@ -6,9 +6,10 @@ use std::time::Duration;
 
 use clap::{Args, Subcommand};
 
-use super::values::span;
-use super::{FleetArgs, OutputArgs};
-use crate::plan::{EngineKind, Objective, Overrides, Source};
+use super::run::BenchArgs;
+use super::values::{CapacityOutputArgs, span};
+use super::{FleetArgs, GateArgs, OutputArgs};
+use crate::plan::{Objective, Source};
 
 /// Arguments of `capacity`.
 #[derive(Debug, Args)]
@@ -28,20 +29,37 @@ pub struct CapacityArgs {
     #[arg(long = "objective", value_name = "OBJECTIVE", required_unless_present_any = ["resume", "show"])]
     pub objectives: Vec<Objective>,
     /// Resume an interrupted search, given by its run's id, the beginning of it, or `latest`
-    #[arg(long, value_name = "RUN", conflicts_with_all = ["plan", "preset", "Search", "objectives", "show"])]
+    #[arg(long, value_name = "RUN", conflicts_with_all = ["plan", "preset", "Search", "Bench", "objectives", "show"])]
     pub resume: Option<String>,
-    /// Show what a stored search found
-    #[arg(long, value_name = "RUN", conflicts_with_all = ["plan", "preset", "Search", "objectives"])]
+    /// Show what a stored search found; with --against, one or several, separated by commas
+    #[arg(long, value_name = "RUN", conflicts_with_all = ["plan", "preset", "Search", "Bench", "objectives"])]
     pub show: Option<String>,
+    /// Compare the capacity of stored searches with that of these ones of other times. Searches are
+    /// then the replicates; FASTER and SLOWER need at least three a side
+    #[arg(long, value_name = "RUNS", value_delimiter = ',', requires = "show")]
+    pub against: Vec<String>,
+    /// Compare searches on different hosts, models, loads or engines anyway; the answer is labelled
+    #[arg(long, requires = "against")]
+    pub unlike: bool,
+    /// Explain the answer down to each probe: counts, margins, the figures of the interval, the
+    /// check, the path through the decision table
+    #[arg(long, conflicts_with = "against")]
+    pub explain: bool,
+    /// How the answer becomes an exit code.
+    #[command(flatten)]
+    pub gate: GateArgs,
     /// The search.
     #[command(flatten)]
     pub search: SearchArgs,
+    /// Changes to the plan.
+    #[command(flatten)]
+    pub bench: BenchArgs,
     /// Hosts to run on.
     #[command(flatten)]
     pub fleet: FleetArgs,
     /// How to print the answer.
     #[command(flatten)]
-    pub output: OutputArgs,
+    pub output: CapacityOutputArgs,
 }
 
 /// What follows from a capacity.
@@ -75,6 +93,10 @@ pub struct SearchArgs {
     /// the scenario's rate, or of 4]
     #[arg(long, value_name = "LOW..HIGH", value_parser = rates)]
     pub rates: Option<(f64, f64)>,
+    /// Vary the number of requests in flight instead of the rate, between the fewest and the most
+    #[arg(long, value_name = "FEWEST..MOST", num_args = 0..=1, require_equals = true,
+          default_missing_value = "1..256", value_parser = numbers, conflicts_with = "rates")]
+    pub concurrency: Option<(u32, u32)>,
     /// Length of each measured window
     #[arg(long, value_name = "TIME", default_value = "60s", value_parser = span)]
     pub window: Duration,
@@ -85,21 +107,6 @@ pub struct SearchArgs {
     /// none of them
     #[arg(long, value_name = "N", default_value_t = 64, value_parser = clap::value_parser!(u32).range(0..=4096))]
     pub in_flight: u32,
-    /// Worker processes that run at the same time on each host
-    #[arg(long, value_name = "N")]
-    pub slots: Option<u32>,
-    /// Seed of all random numbers [default: random, and recorded]
-    #[arg(long, value_name = "N")]
-    pub seed: Option<u64>,
-    /// The engine that answers the requests
-    #[arg(long, value_enum, value_name = "ENGINE")]
-    pub engine: Option<EngineKind>,
-    /// Directory or file of the model [default: $BENCH_MODEL_PATH, then models/default]
-    #[arg(long, value_name = "PATH")]
-    pub model: Option<String>,
-    /// Engine threads of each worker
-    #[arg(long, value_name = "N")]
-    pub threads: Option<u32>,
 }
 
 /// Arguments of `capacity plan`.
@@ -109,8 +116,11 @@ pub struct MachinesArgs {
     #[arg(long, value_name = "RUN", default_value = "latest")]
     pub run: String,
     /// The rate to carry, such as 300rps
-    #[arg(long, value_name = "RATE", value_parser = rate)]
-    pub target: f64,
+    #[arg(long, value_name = "RATE", value_parser = rate, required_unless_present = "profile")]
+    pub target: Option<f64>,
+    /// The load of a day instead of one rate: a CSV file with lines such as 08:30,250
+    #[arg(long, value_name = "FILE", conflicts_with = "target")]
+    pub profile: Option<PathBuf>,
     /// Room above the target
     #[arg(long, value_name = "SHARE", default_value = "30%", value_parser = share)]
     pub headroom: f64,
@@ -147,19 +157,6 @@ impl CapacityArgs {
 }
 
 impl SearchArgs {
-    /// The flags as changes to a plan.
-    #[must_use]
-    pub fn overrides(&self) -> Overrides {
-        Overrides {
-            seed: self.seed,
-            slots: self.slots,
-            engine: self.engine,
-            model: self.model.clone(),
-            threads: self.threads,
-            ..Overrides::default()
-        }
-    }
-
     /// 1, 2, 4, … up to the most in flight.
     #[must_use]
     pub fn levels(&self) -> Vec<u32> {
@@ -208,6 +205,17 @@ fn rates(text: &str) -> Result<(f64, f64), String> {
     }
 }
 
+/// Two numbers such as `1..256`.
+fn numbers(text: &str) -> Result<(u32, u32), String> {
+    let wrong = || "two numbers such as 1..256, the lower one first, at most 4096".to_owned();
+    let (low, high) = text.split_once("..").ok_or_else(wrong)?;
+    let number = |text: &str| text.trim().parse::<u32>().map_err(|_| wrong());
+    let (low, high) = (number(low)?, number(high)?);
+    ((1..high).contains(&low) && high <= 4096)
+        .then_some((low, high))
+        .ok_or_else(wrong)
+}
+
 /// A price such as `2.10/h`.
 fn price(text: &str) -> Result<f64, String> {
     let number = text
@@ -235,6 +243,10 @@ mod tests {
             assert!(span(wrong).is_err(), "{wrong}");
         }
         assert!(rates("5..5").is_err() && rates("1-5").is_err());
+        assert_eq!(numbers("1..256"), Ok((1, 256)));
+        for wrong in ["0..5", "5..5", "1.5..2", "1..5000", "7"] {
+            assert!(numbers(wrong).is_err(), "{wrong}");
+        }
         assert!(share("5").is_err() && share("0%").is_err());
         assert!(price("2.10").is_err() && rate("fast").is_err());
     }

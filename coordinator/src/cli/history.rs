@@ -6,7 +6,7 @@ use clap::Args;
 use clap::builder::PossibleValuesParser;
 
 use super::OutputArgs;
-use super::run::Changes;
+use super::run::{BenchArgs, Changes};
 use crate::compare::Measure;
 use crate::plan::Source;
 
@@ -60,6 +60,9 @@ pub struct CalibrateArgs {
     /// Changes to the plan.
     #[command(flatten)]
     pub changes: Changes,
+    /// Changes to the plan that other commands have as well.
+    #[command(flatten)]
+    pub bench: BenchArgs,
     /// How to print the answer.
     #[command(flatten)]
     pub output: OutputArgs,
@@ -77,7 +80,8 @@ impl CalibrateArgs {
 }
 
 fn measures() -> PossibleValuesParser {
-    PossibleValuesParser::new(Measure::ALL.map(|measure| &*measure.name().leak()))
+    let all = Measure::ALL.into_iter().chain(Measure::OF_SEARCHES);
+    PossibleValuesParser::new(all.map(|measure| &*measure.name().leak()))
 }
 
 /// A day as milliseconds since 1970 (Hinnant, "chrono-compatible low-level date algorithms").

@@ -20,7 +20,7 @@ pub struct RunArgs {
     #[arg(long, value_name = "NAME", help = super::values::one_of_presets("A built-in plan: "))]
     pub preset: Option<String>,
     /// Resume an interrupted run, given by its id, the beginning of its id, or `latest`
-    #[arg(long, value_name = "RUN", conflicts_with_all = ["plan", "preset", "Changes", "Lineup"])]
+    #[arg(long, value_name = "RUN", conflicts_with_all = ["plan", "preset", "Changes", "Bench", "Lineup"])]
     pub resume: Option<String>,
     /// The builds to compare.
     #[command(flatten)]
@@ -28,6 +28,9 @@ pub struct RunArgs {
     /// Changes to the plan.
     #[command(flatten)]
     pub changes: Changes,
+    /// Changes to the plan that other commands have as well.
+    #[command(flatten)]
+    pub bench: BenchArgs,
     /// Hosts to run on.
     #[command(flatten)]
     pub fleet: FleetArgs,
@@ -57,13 +60,46 @@ pub struct LineupArgs {
     pub layout_arms: Option<Layouts>,
 }
 
+/// Flags that change where and on what a plan runs, of every command that runs one.
+#[derive(Debug, Args)]
+#[group(id = "Bench", multiple = true)]
+pub struct BenchArgs {
+    /// Worker processes that run at the same time on each host
+    #[arg(long, value_name = "N")]
+    pub slots: Option<u32>,
+    /// Seed of all random numbers [default: random, and recorded]
+    #[arg(long, value_name = "N")]
+    pub seed: Option<u64>,
+    /// The engine that answers the requests
+    #[arg(long, value_enum, value_name = "ENGINE")]
+    pub engine: Option<EngineKind>,
+    /// Directory or file of the model [default: $BENCH_MODEL_PATH, then models/default]
+    #[arg(long, value_name = "PATH")]
+    pub model: Option<String>,
+    /// Engine threads of each worker [default: cores / slots]
+    #[arg(long, value_name = "N")]
+    pub threads: Option<u32>,
+}
+
+impl BenchArgs {
+    /// The flags as changes to a plan. A flag that is not given changes nothing.
+    #[must_use]
+    pub fn overrides(&self) -> Overrides {
+        Overrides {
+            seed: self.seed,
+            slots: self.slots,
+            engine: self.engine,
+            model: self.model.clone(),
+            threads: self.threads,
+            ..Overrides::default()
+        }
+    }
+}
+
 /// Flags that change the plan.
 #[derive(Debug, Args)]
 #[group(id = "Changes", multiple = true)]
 pub struct Changes {
-    /// Worker processes that run at the same time on each host
-    #[arg(long, value_name = "N")]
-    pub slots: Option<u32>,
     /// Repetitions of every block; fewer than 6 never give FASTER or SLOWER
     #[arg(long, value_name = "N")]
     pub rounds: Option<u32>,
@@ -79,18 +115,6 @@ pub struct Changes {
     /// from the pace of the first three
     #[arg(long, value_name = "TIME", value_parser = span)]
     pub budget: Option<Duration>,
-    /// Seed of all random numbers [default: random, and recorded]
-    #[arg(long, value_name = "N")]
-    pub seed: Option<u64>,
-    /// The engine that answers the requests
-    #[arg(long, value_enum, value_name = "ENGINE")]
-    pub engine: Option<EngineKind>,
-    /// Directory or file of the model [default: $BENCH_MODEL_PATH, then models/default]
-    #[arg(long, value_name = "PATH")]
-    pub model: Option<String>,
-    /// Engine threads of each worker [default: cores / slots]
-    #[arg(long, value_name = "N")]
-    pub threads: Option<u32>,
     /// Slow arm B by a busy loop of this many per cent of each step, to test whether the host can
     /// show a difference of this size. The run is labelled
     #[arg(long, value_name = "PERCENT", value_parser = percent)]
@@ -176,27 +200,24 @@ impl LineupArgs {
 }
 
 impl Changes {
-    /// The flags as changes to a plan. A flag that is not given changes nothing.
+    /// The flags as changes to a plan, with those of `bench`. A flag that is not given changes
+    /// nothing.
     #[must_use]
-    pub fn overrides(&self) -> Overrides {
+    pub fn overrides(&self, bench: &BenchArgs) -> Overrides {
         Overrides {
             rounds: self.rounds,
             look: self.look,
             until: self.until,
             budget: self.budget,
             to_the_end: false,
-            seed: self.seed,
             control: self.no_aa.then_some(false),
-            slots: self.slots,
             windows: self.windows,
             resident: self.resident.then_some(true),
             duet: self.duet.then_some(true),
             on_loss: self.on_loss,
-            engine: self.engine,
-            model: self.model.clone(),
-            threads: self.threads,
             handicap: self.handicap,
             verify: self.verify_model.then_some(Verify::Full),
+            ..bench.overrides()
         }
     }
 }

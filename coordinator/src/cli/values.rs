@@ -56,6 +56,32 @@ pub struct ReportOutputArgs {
     pub format: Format,
 }
 
+/// The output flag of `capacity`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Args)]
+pub struct CapacityOutputArgs {
+    /// How to print results: human, json, quiet, csv (one row for each probe, arm and objective) or
+    /// openmetrics; with --against also markdown or junit
+    #[arg(
+        long = "output",
+        short = 'o',
+        value_parser = formats(&CAPACITY_FORMATS),
+        default_value = "human",
+        hide_possible_values = true,
+        value_name = "FORMAT"
+    )]
+    pub format: Format,
+}
+
+const CAPACITY_FORMATS: [(&str, Format); 7] = [
+    ("human", Format::Human),
+    ("json", Format::Json),
+    ("quiet", Format::Quiet),
+    ("csv", Format::Csv),
+    ("openmetrics", Format::OpenMetrics),
+    ("markdown", Format::Markdown),
+    ("junit", Format::Junit),
+];
+
 const COMPARISON_FORMATS: [(&str, Format); 5] = [
     ("human", Format::Human),
     ("json", Format::Json),

@@ -25,10 +25,24 @@ pub enum Measure {
     GoodputPerSecond,
     /// Processor time of the engine's threads or processes ÷ output tokens, nanoseconds.
     CpuPerToken,
+    /// What a search for a capacity found, requests a second. No trial has it.
+    Capacity,
+    /// The same as a number of requests in flight.
+    Concurrency,
 }
 
 impl Measure {
-    /// Every measure, in the order of reports.
+    /// Measures of whole searches, which no trial has.
+    pub const OF_SEARCHES: [Self; 2] = [Self::Capacity, Self::Concurrency];
+
+    /// The measure of this name, of trials or of searches.
+    #[must_use]
+    pub fn named(name: &str) -> Option<Self> {
+        let all = Self::ALL.into_iter().chain(Self::OF_SEARCHES);
+        all.into_iter().find(|measure| measure.name() == name)
+    }
+
+    /// Every measure of trials, in the order of reports.
     pub const ALL: [Self; 15] = [
         Self::Quantile(Metric::E2e, 0.5),
         Self::Quantile(Metric::E2e, 0.9),
@@ -56,6 +70,8 @@ impl Measure {
             Self::RequestsPerSecond => "requests-per-second".to_owned(),
             Self::GoodputPerSecond => "goodput-per-second".to_owned(),
             Self::CpuPerToken => "cpu-per-token".to_owned(),
+            Self::Capacity => "capacity".to_owned(),
+            Self::Concurrency => "concurrency".to_owned(),
         }
     }
 
@@ -68,6 +84,8 @@ impl Measure {
             Self::RequestsPerSecond => "requests/s".to_owned(),
             Self::GoodputPerSecond => "goodput/s".to_owned(),
             Self::CpuPerToken => "CPU/token".to_owned(),
+            Self::Capacity => "capacity, requests/s".to_owned(),
+            Self::Concurrency => "capacity in flight".to_owned(),
         }
     }
 
@@ -76,9 +94,11 @@ impl Measure {
     pub const fn direction(self) -> Direction {
         match self {
             Self::Quantile(metric, _) => metric.direction(),
-            Self::TokensPerSecond | Self::RequestsPerSecond | Self::GoodputPerSecond => {
-                Direction::HigherIsBetter
-            }
+            Self::TokensPerSecond
+            | Self::RequestsPerSecond
+            | Self::GoodputPerSecond
+            | Self::Capacity
+            | Self::Concurrency => Direction::HigherIsBetter,
             Self::CpuPerToken => Direction::LowerIsBetter,
         }
     }
@@ -94,9 +114,11 @@ impl Measure {
     pub fn tolerance(self, tolerances: &Tolerances) -> f64 {
         match self {
             Self::Quantile(_, q) => tolerances.of_quantile(q),
-            Self::TokensPerSecond | Self::RequestsPerSecond | Self::GoodputPerSecond => {
-                tolerances.throughput
-            }
+            Self::TokensPerSecond
+            | Self::RequestsPerSecond
+            | Self::GoodputPerSecond
+            | Self::Capacity
+            | Self::Concurrency => tolerances.throughput,
             Self::CpuPerToken => tolerances.latency,
         }
     }
@@ -110,6 +132,7 @@ impl Measure {
             Self::RequestsPerSecond => trial.requests_per_second(),
             Self::GoodputPerSecond => trial.goodput_per_second(),
             Self::CpuPerToken => cpu_per_token(&trial.parts.iter().collect::<Vec<_>>()),
+            Self::Capacity | Self::Concurrency => None,
         }
     }
 
@@ -152,6 +175,7 @@ impl Measure {
                 wall(),
             ),
             Self::CpuPerToken => cpu_per_token(parts),
+            Self::Capacity | Self::Concurrency => None,
         }
     }
 

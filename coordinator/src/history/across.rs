@@ -195,9 +195,7 @@ fn draft(
             .collect()
     };
     let (scenario, variant, name) = key;
-    let measure = Measure::ALL
-        .into_iter()
-        .find(|measure| measure.name() == *name)?;
+    let measure = Measure::named(name)?;
     let tolerance = *newest.tolerances.get(&(scenario.clone(), name.clone()))?;
     let (scale, means, reach) = scaled(measure, &of(old)?, &of(new)?)?;
     Some(Draft {

@@ -5,6 +5,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use contract::identity::HostFacts;
+use contract::run::RunHeader;
 
 use super::{class, series};
 use crate::compare::Findings;
@@ -35,6 +36,16 @@ impl Conditions {
                 .map(|part| part.engine.threads)
                 .filter(|threads| *threads > 0)
                 .collect(),
+        }
+    }
+
+    /// The conditions of a search, whose parts are not read again.
+    pub(super) fn of_search(header: &RunHeader, plan: &Plan) -> Self {
+        Self {
+            hosts: header.hosts.clone(),
+            model_digest: header.model_digest.clone(),
+            plan: plan.clone(),
+            threads: BTreeSet::new(),
         }
     }
 

@@ -12,6 +12,7 @@ mod run_history;
 mod run_means;
 #[cfg(test)]
 mod sample;
+mod searches;
 mod series;
 mod trend;
 

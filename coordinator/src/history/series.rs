@@ -72,6 +72,7 @@ pub(super) fn differences(then: &Plan, now: &Plan) -> Vec<String> {
 
 /// The plan without the keys that change only repetition or judgement.
 fn measured(plan: &Plan) -> Value {
+    let plan = plan.clone().without_rungs();
     let mut value: Value =
         serde_json::from_str(&plan.to_json()).expect("a plan is written as JSON");
     if let Value::Object(plan) = &mut value {

@@ -230,10 +230,7 @@ fn lines(
     primary: &str,
 ) -> Result<Vec<Line>, TrendError> {
     let wanted = query.metric.as_deref().unwrap_or(primary);
-    let Some(measure) = Measure::ALL
-        .into_iter()
-        .find(|measure| measure.name() == wanted)
-    else {
+    let Some(measure) = Measure::named(wanted) else {
         return Ok(Vec::new());
     };
     let mut keys = BTreeSet::new();

@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use contract::spec::{Scenario, Shape, Spacing, StopSpec};
 use serde::{Deserialize, Serialize};
+use stats::capacity::Rungs;
 
 use super::{Objective, Plan, PlanError, Stop};
 
@@ -19,21 +20,48 @@ const LEVEL_SHARE: u32 = 3;
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct CapacityPlan {
+    /// Version of the method ([`stats::capacity::METHOD`]); 1 where it is not recorded.
+    #[serde(default = "first_method")]
+    pub method: u32,
+    /// What is varied.
+    #[serde(default, skip_serializing_if = "Varied::is_rate")]
+    pub varied: Varied,
     /// The objectives.
     pub objectives: Vec<Objective>,
     /// Numbers in flight of the closed loops that come first.
     #[serde(default)]
     pub levels: Vec<u32>,
-    /// The lowest rate, requests a second over all slots.
+    /// The lowest rate, requests a second over all slots; or the fewest requests in flight.
     pub lowest: f64,
     /// The highest.
     pub highest: f64,
-    /// Each rung's rate ÷ that of the one below.
+    /// Each rung ÷ the one below; numbers in flight are rounded.
     pub ratio: f64,
     /// Relative half width of the interval to reach.
     pub precision: f64,
     /// Windows at most.
     pub windows: u32,
+}
+
+/// What a search varies.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Varied {
+    /// The rate of arrivals, requests a second.
+    #[default]
+    Rate,
+    /// The number of requests in flight: as one is answered, the next is sent.
+    Concurrency,
+}
+
+impl Varied {
+    fn is_rate(&self) -> bool {
+        *self == Self::Rate
+    }
+}
+
+fn first_method() -> u32 {
+    1
 }
 
 /// Times of each window.
@@ -46,20 +74,33 @@ pub struct WindowTimes {
 }
 
 impl CapacityPlan {
-    /// Rates of the rungs, from the lowest.
+    /// The rungs; `None` if the lowest and the highest give no range.
     #[must_use]
-    pub fn rates(&self) -> Vec<f64> {
-        let rungs = stats::capacity::Rungs::new(self.lowest, self.highest, self.ratio);
-        rungs.map_or_else(Vec::new, |rungs| {
-            (0..rungs.count()).map(|r| rungs.rate(r)).collect()
+    pub fn rungs(&self) -> Option<Rungs> {
+        match self.varied {
+            Varied::Rate => Rungs::new(self.lowest, self.highest, self.ratio),
+            Varied::Concurrency => {
+                Rungs::whole(self.lowest as u32, self.highest as u32, self.ratio)
+            }
+        }
+    }
+
+    /// Values of the rungs, from the lowest.
+    #[must_use]
+    pub fn values(&self) -> Vec<f64> {
+        self.rungs().map_or_else(Vec::new, |rungs| {
+            (0..rungs.count()).map(|rung| rungs.rate(rung)).collect()
         })
     }
-}
 
-/// The name of a rung: its rate with four significant digits, which tell rungs three per cent apart.
-fn rung_name(rate: f64) -> String {
-    let decimals = (3.0 - rate.log10().floor()).clamp(0.0, 9.0) as usize;
-    format!("rate-{rate:.decimals$}")
+    /// The name of a rung. Four significant digits tell rates three per cent apart.
+    fn name(&self, value: f64) -> String {
+        let decimals = (3.0 - value.log10().floor()).clamp(0.0, 9.0) as usize;
+        match self.varied {
+            Varied::Rate => format!("rate-{value:.decimals$}"),
+            Varied::Concurrency => format!("concurrent-{value:.0}"),
+        }
+    }
 }
 
 impl Plan {
@@ -67,7 +108,7 @@ impl Plan {
     /// `of`, a scenario of this plan.
     ///
     /// # Errors
-    /// When the rates and the windows do not go together.
+    /// When the rungs and the windows do not go together.
     pub fn searching(
         mut self,
         of: &Scenario,
@@ -86,7 +127,12 @@ impl Plan {
             scenario.warmup.run_in = Some(times.run_in / share);
             scenario
         };
+        let closed = |concurrency: u32| Shape::ClosedLoop {
+            concurrency,
+            requests: None,
+        };
         let shape = |rate: f64| match of.shape {
+            _ if capacity.varied == Varied::Concurrency => closed(rate as u32),
             Shape::Constant { .. } => Shape::Constant { rate },
             Shape::Gamma { cv, .. } => Shape::Gamma { rate, cv },
             Shape::Steps {
@@ -100,14 +146,11 @@ impl Plan {
             _ => Shape::Poisson { rate },
         };
         let levels = capacity.levels.iter().map(|&concurrency| {
-            let shape = Shape::ClosedLoop {
-                concurrency,
-                requests: None,
-            };
-            each(format!("in-flight-{concurrency}"), shape, LEVEL_SHARE)
+            let name = format!("in-flight-{concurrency}");
+            each(name, closed(concurrency), LEVEL_SHARE)
         });
-        let rungs = capacity.rates().into_iter();
-        let rungs = rungs.map(|rate| each(rung_name(rate), shape(rate), 1));
+        let values = capacity.values().into_iter();
+        let rungs = values.map(|value| each(capacity.name(value), shape(value), 1));
         self.scenarios = levels.chain(rungs).collect();
         // Another name than that of the plan's comparisons, because it is another history.
         self.name = format!("{}-capacity", self.name);
@@ -121,12 +164,39 @@ impl Plan {
         self.checked_anew("the search")
     }
 
+    /// The plan of a search without what only says how it searched: rungs, levels, precision and
+    /// budget. Two searches with the same of it ask the same question. Other plans stay as they are.
+    #[must_use]
+    pub fn without_rungs(mut self) -> Self {
+        let Some(capacity) = &mut self.capacity else {
+            return self;
+        };
+        let Some(mut load) = self.scenarios.pop() else {
+            return self;
+        };
+        capacity.levels.clear();
+        (capacity.lowest, capacity.highest) = (1.0, 2.0);
+        (capacity.precision, capacity.windows) = (1.0, 1);
+        load.name = "load".to_owned();
+        load.shape = match load.shape {
+            Shape::Constant { .. } => Shape::Constant { rate: 1.0 },
+            Shape::Gamma { cv, .. } => Shape::Gamma { rate: 1.0, cv },
+            Shape::ClosedLoop { requests, .. } => Shape::ClosedLoop {
+                concurrency: 1,
+                requests,
+            },
+            _ => Shape::Poisson { rate: 1.0 },
+        };
+        self.scenarios = vec![load];
+        self
+    }
+
     /// Variance of the number of arrivals ÷ its mean: 0 for even spacing, 1 for Poisson arrivals,
-    /// cv² for gamma-distributed gaps.
+    /// cv² for gamma-distributed gaps. 0 where the number in flight is fixed: nothing arrives.
     #[must_use]
     pub fn dispersion(&self) -> f64 {
         match self.scenarios.last().map(|scenario| &scenario.shape) {
-            Some(Shape::Constant { .. }) => 0.0,
+            Some(Shape::Constant { .. } | Shape::ClosedLoop { .. }) => 0.0,
             Some(Shape::Gamma { cv, .. }) => cv * cv,
             _ => 1.0,
         }

@@ -39,7 +39,7 @@ mod validity;
 mod verify;
 mod window;
 
-pub use capacity::{CapacityPlan, WindowTimes};
+pub use capacity::{CapacityPlan, Varied, WindowTimes};
 pub use check::Remark;
 pub use engine::{EnginePlan, ModelPlace, VariantsAre};
 pub use error::{PlanError, Unknown};

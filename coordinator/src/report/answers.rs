@@ -4,6 +4,7 @@ mod across;
 mod build;
 mod calibrate;
 mod capacity;
+mod capacity_explained;
 mod check;
 mod doctor;
 mod explained;
@@ -19,6 +20,7 @@ mod trend;
 
 pub use across::AcrossExplained;
 pub use build::Built;
+pub use capacity_explained::CapacityExplained;
 pub use check::Checked;
 pub use doctor::Checks;
 pub use explained::Explained;

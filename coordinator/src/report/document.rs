@@ -4,6 +4,7 @@
 //! `schema/run.schema.json` is generated from these types. Times are nanoseconds and rates are per
 //! second unless a name says otherwise; log ratios are natural, and more than zero is slower.
 
+mod capacity;
 mod cell;
 mod layout;
 mod metric;
@@ -11,6 +12,11 @@ mod part;
 mod places;
 mod run;
 
+pub use capacity::{
+    Capacity, CapacityCheck, CapacityDocument, CapacityEstimate, CapacityGain, CapacityInterval,
+    CapacityLevel, CapacityOfObjective, CapacityProbe, CapacityScaling, CapacityStepLaw,
+    CapacityWindow,
+};
 pub use cell::{Cell, Check};
 pub use layout::{
     Layout, LayoutArm, LayoutEffect, LayoutLabel, LayoutMetric, LayoutNoise, LeftOut,
@@ -27,8 +33,17 @@ pub const SCHEMA_VERSION: u32 = 1;
 /// The JSON schema of [`RunDocument`], pretty-printed, with a final newline.
 #[must_use]
 pub fn run_schema() -> String {
-    let schema = schemars::schema_for!(RunDocument);
-    let mut text = serde_json::to_string_pretty(&schema).expect("a schema is plain JSON");
+    printed(&schemars::schema_for!(RunDocument))
+}
+
+/// The JSON schema of [`CapacityDocument`], printed in the same way.
+#[must_use]
+pub fn capacity_schema() -> String {
+    printed(&schemars::schema_for!(CapacityDocument))
+}
+
+fn printed(schema: &impl serde::Serialize) -> String {
+    let mut text = serde_json::to_string_pretty(schema).expect("a schema is plain JSON");
     text.push('\n');
     text
 }

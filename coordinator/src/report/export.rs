@@ -2,6 +2,7 @@
 //! names in it; each format has its own file. Derives nothing that the findings do not already
 //! have.
 
+mod capacity;
 mod csv;
 mod hgrm;
 mod hlog;
@@ -21,6 +22,8 @@ use crate::compare::{Findings, Trial};
 use crate::format::Format;
 use crate::schedule;
 use crate::store::StoreError;
+
+pub use capacity::capacity;
 
 /// A format of another tool.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -3,6 +3,7 @@
 
 pub(crate) mod across;
 pub(crate) mod builds;
+pub(crate) mod capacity;
 pub(crate) mod changes;
 pub(crate) mod doubts;
 pub(crate) mod footnotes;

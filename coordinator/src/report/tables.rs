@@ -3,6 +3,7 @@
 
 pub(crate) mod across;
 pub(crate) mod arms;
+pub(crate) mod capacity;
 pub(crate) mod checks;
 pub(crate) mod comparison;
 pub(crate) mod layouts;

@@ -3,14 +3,16 @@
 use std::path::{Path, PathBuf};
 
 use coordinator::cli::Format;
-use coordinator::report::document::{RunDocument, run_schema};
+use coordinator::report::document::{RunDocument, capacity_schema, run_schema};
 use coordinator::report::run_document;
 use serde_json::Value;
 
 use super::sample::{ROUNDS, SLOTS, Story, loss};
 
-fn schema_path() -> PathBuf {
-    Path::new(env!("CARGO_MANIFEST_DIR")).join("../schema/run.schema.json")
+fn schema_path(name: &str) -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR"))
+        .join("../schema")
+        .join(name)
 }
 
 fn printed() -> Value {
@@ -23,16 +25,21 @@ fn printed() -> Value {
 }
 
 #[test]
-fn the_published_schema_is_that_of_the_types() {
-    let (path, schema) = (schema_path(), run_schema());
-    if std::env::var_os("UPDATE_SCHEMA").is_some() {
-        std::fs::write(&path, &schema).unwrap();
+fn the_published_schemas_are_those_of_the_types() {
+    for (name, schema) in [
+        ("run.schema.json", run_schema()),
+        ("capacity.schema.json", capacity_schema()),
+    ] {
+        let path = schema_path(name);
+        if std::env::var_os("UPDATE_SCHEMA").is_some() {
+            std::fs::write(&path, &schema).unwrap();
+        }
+        let published = std::fs::read_to_string(&path).unwrap_or_default();
+        assert!(
+            published == schema,
+            "schema/{name} is not that of the types: run with UPDATE_SCHEMA=1"
+        );
     }
-    let published = std::fs::read_to_string(&path).unwrap_or_default();
-    assert!(
-        published == schema,
-        "schema/run.schema.json is not that of the types: run with UPDATE_SCHEMA=1"
-    );
 }
 
 #[test]

@@ -149,7 +149,7 @@ impl Truth {
         }
     }
 
-    fn part(&self, plan: &Plan, block: &Block, arm: Arm, run: RunId) -> Part {
+    pub(crate) fn part(&self, plan: &Plan, block: &Block, arm: Arm, run: RunId) -> Part {
         let EnginePlan::Sim(sim) = &plan.engine else {
             panic!("a simulated engine")
         };
@@ -200,7 +200,7 @@ impl Truth {
     }
 }
 
-fn header(plan: &Plan, lineup: &Lineup, run: RunId) -> RunHeader {
+pub(crate) fn header(plan: &Plan, lineup: &Lineup, run: RunId) -> RunHeader {
     let variant = |name: &str| VariantRecord {
         name: name.to_owned(),
         sha256: Sha256([7; 32]),
@@ -233,7 +233,7 @@ fn header(plan: &Plan, lineup: &Lineup, run: RunId) -> RunHeader {
     }
 }
 
-fn done(block: &Block, plan: &Plan) -> BlockDone {
+pub(crate) fn done(block: &Block, plan: &Plan) -> BlockDone {
     BlockDone {
         cell: block.cell,
         round: block.round,

@@ -5,10 +5,12 @@ use std::io;
 use serde_json::json;
 use stats::capacity::{Demand, HostCapacity, Machines, cost_per_million_tokens};
 
-use crate::capacity::CapacityAnswer;
+use crate::capacity::{CapacityAnswer, Stretch, machine_hours};
 use crate::report::Answer;
+use crate::report::phrases::capacity::figure;
 use crate::report::render::json::Json;
 use crate::report::render::text::Page;
+use crate::report::tables::table::Table;
 
 /// Machines for a load.
 pub struct MachinesPlanned<'a> {
@@ -24,14 +26,39 @@ pub struct MachinesPlanned<'a> {
     pub hosts: usize,
     /// Price of a machine and hour.
     pub price: Option<f64>,
+    /// Mean rate of the day; the target without a profile.
+    pub mean_rate: f64,
+    /// The stretches of the day; empty without a profile.
+    pub over_the_day: &'a [Stretch],
 }
 
 impl MachinesPlanned<'_> {
-    /// Cost of a million output tokens at the target rate.
+    /// Machines in use, on average over the day.
+    fn mean_machines(&self) -> f64 {
+        match self.over_the_day {
+            [] => f64::from(self.found.count),
+            stretches => machine_hours(stretches) / 24.0,
+        }
+    }
+
+    /// Cost of a million output tokens, over the day or at the target rate.
     fn cost(&self) -> Option<f64> {
-        let tokens = self.demand.rate * self.answer.tokens_per_request?;
-        let price = self.price? * f64::from(self.found.count);
+        let tokens = self.mean_rate * self.answer.tokens_per_request?;
+        let price = self.price? * self.mean_machines();
         Some(cost_per_million_tokens(price, tokens))
+    }
+
+    fn table(&self) -> Table {
+        let row = |stretch: &Stretch| {
+            [
+                format!("{} to {}", clock(stretch.from), clock(stretch.to)),
+                figure(stretch.rate),
+                stretch.machines.to_string(),
+            ]
+        };
+        Table::new("Over the day", ["", "requests/s", "machines"])
+            .words(&[0])
+            .with(self.over_the_day.iter().map(row))
     }
 }
 
@@ -40,9 +67,14 @@ impl Answer for MachinesPlanned<'_> {
         let (found, demand, host) = (self.found, self.demand, self.host);
         let machines = |n: u32| format!("{n} machine{}", if n == 1 { "" } else { "s" });
         page.say(&format!(
-            "{} for {} requests/s",
+            "{} for {} requests/s{}",
             machines(found.count),
-            demand.rate
+            figure(demand.rate),
+            if self.over_the_day.is_empty() {
+                ""
+            } else {
+                ", the peak of the day"
+            }
         ));
         page.gap();
         let headroom = format!("{:.0} % headroom", 100.0 * demand.headroom);
@@ -75,10 +107,20 @@ impl Answer for MachinesPlanned<'_> {
         if let Some(cost) = self.cost() {
             page.item(&format!(
                 "{cost:.3} for a million output tokens at {} requests/s",
-                demand.rate
+                figure(self.mean_rate)
+            ));
+        }
+        if !self.over_the_day.is_empty() {
+            let hours = machine_hours(self.over_the_day);
+            let always = 24.0 * f64::from(found.count);
+            page.item(&format!(
+                "over the day {hours:.0} machine-hours, {:.1} machines on average; {} all day long would be {always:.0}",
+                self.mean_machines(),
+                machines(found.count)
             ));
         }
         page.item(&format!("from run {}", self.answer.run));
+        page.captioned(&self.table());
     }
 
     fn json(&self, to: &mut Json<'_>) -> io::Result<()> {
@@ -98,6 +140,14 @@ impl Answer for MachinesPlanned<'_> {
                 "rate_spread": host.spread,
                 "hosts_measured": self.hosts,
                 "cost_per_million_tokens": self.cost(),
+                "mean_rate": self.mean_rate,
+                "mean_machines": self.mean_machines(),
+                "over_the_day": self.over_the_day.iter().map(|stretch| json!({
+                    "from_minute": stretch.from,
+                    "to_minute": stretch.to,
+                    "rate": stretch.rate,
+                    "machines": stretch.machines,
+                })).collect::<Vec<_>>(),
             }),
         )
     }
@@ -105,4 +155,9 @@ impl Answer for MachinesPlanned<'_> {
     fn quiet(&self) -> Vec<String> {
         vec![self.found.count.to_string()]
     }
+}
+
+/// A minute of the day as people write it.
+fn clock(minute: u32) -> String {
+    format!("{:02}:{:02}", minute / 60, minute % 60)
 }

@@ -174,9 +174,11 @@ impl Unit {
     pub(crate) fn of(measure: Measure) -> Self {
         match measure {
             Measure::Quantile(..) | Measure::CpuPerToken => Self::Time,
-            Measure::TokensPerSecond | Measure::RequestsPerSecond | Measure::GoodputPerSecond => {
-                Self::Number
-            }
+            Measure::TokensPerSecond
+            | Measure::RequestsPerSecond
+            | Measure::GoodputPerSecond
+            | Measure::Capacity
+            | Measure::Concurrency => Self::Number,
         }
     }
 

@@ -190,7 +190,7 @@ fn engine(table: &mut Table<'_>, part: &PartSummary) {
 
 /// A text field, quoted if necessary. If a spreadsheet would read it as a formula, an apostrophe
 /// precedes it, which spreadsheets read as "this is text".
-fn quoted(text: &str) -> String {
+pub(super) fn quoted(text: &str) -> String {
     let text = text::line(text, text::NAME);
     let formula = text.starts_with(['=', '+', '-', '@']);
     let text = if formula {

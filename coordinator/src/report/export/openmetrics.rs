@@ -15,7 +15,7 @@ use super::{Item, Selection};
 use crate::compare::{Cell, Findings, shown_quantile};
 
 const QUANTILES: [f64; 4] = [0.5, 0.9, 0.99, 0.999];
-const VERDICTS: [Verdict; 5] = [
+pub(super) const VERDICTS: [Verdict; 5] = [
     Verdict::Faster,
     Verdict::Slower,
     Verdict::Same,
@@ -41,10 +41,10 @@ pub(super) fn render(findings: &Findings, items: &[Item<'_>], metric: Option<Met
     text.0
 }
 
-struct Text(String);
+pub(super) struct Text(pub(super) String);
 
 impl Text {
-    fn family(&mut self, name: &str, kind: &str, unit: &str, help: &str) {
+    pub(super) fn family(&mut self, name: &str, kind: &str, unit: &str, help: &str) {
         self.0.push_str(&format!("# TYPE {name} {kind}\n"));
         if !unit.is_empty() {
             self.0.push_str(&format!("# UNIT {name} {unit}\n"));
@@ -52,7 +52,12 @@ impl Text {
         self.0.push_str(&format!("# HELP {name} {help}\n"));
     }
 
-    fn sample(&mut self, name: &str, labels: &[(&str, &str)], value: impl std::fmt::Display) {
+    pub(super) fn sample(
+        &mut self,
+        name: &str,
+        labels: &[(&str, &str)],
+        value: impl std::fmt::Display,
+    ) {
         let labels: Vec<String> = labels
             .iter()
             .map(|(name, value)| format!("{name}=\"{}\"", escaped(value)))
@@ -171,7 +176,7 @@ fn run(text: &mut Text, findings: &Findings) {
     );
 }
 
-fn states(text: &mut Text, name: &str, labels: &[(&str, &str)], all: &[&str], is: &str) {
+pub(super) fn states(text: &mut Text, name: &str, labels: &[(&str, &str)], all: &[&str], is: &str) {
     for state in all {
         let labels = [labels, &[(name, *state)]].concat();
         text.sample(name, &labels, u8::from(*state == is));

@@ -56,9 +56,11 @@ pub(crate) fn wait(seconds: f64) -> String {
 pub(crate) fn value(measure: Measure, value: f64) -> String {
     match measure {
         Measure::Quantile(..) | Measure::CpuPerToken => nanos(value),
-        Measure::TokensPerSecond | Measure::RequestsPerSecond | Measure::GoodputPerSecond => {
-            digits(value)
-        }
+        Measure::TokensPerSecond
+        | Measure::RequestsPerSecond
+        | Measure::GoodputPerSecond
+        | Measure::Capacity
+        | Measure::Concurrency => digits(value),
     }
 }
 

@@ -45,6 +45,10 @@ pub struct Estimate {
     pub slope: f64,
     /// Groups of windows used.
     pub groups: usize,
+    /// Degrees of freedom of the intervals: rounds − 1.
+    pub freedom: f64,
+    /// The quantile of Student's t by which standard errors became half widths.
+    pub t: f64,
 }
 
 /// What an estimate needs besides the windows.
@@ -103,10 +107,19 @@ pub fn estimate(groups: &[Group], question: &Question, rounds: usize) -> Option<
         binding: full.binding,
         slope: full.slope,
         groups: groups.len(),
+        freedom: rounds.saturating_sub(1) as f64,
+        t,
     })
 }
 
 impl Estimate {
+    /// Standard error of one of its intervals: half width ÷ t. Of an interval that was widened, the
+    /// error that would give its width.
+    #[must_use]
+    pub fn standard_error(&self, interval: Interval) -> f64 {
+        interval.half / self.t
+    }
+
     /// The estimate with intervals of at least this half width. A search that stops once its
     /// intervals are narrow stops sooner where windows happen to be alike, so that an interval
     /// narrower than asked covers less than it says; one of the width asked does not (Chow, Robbins

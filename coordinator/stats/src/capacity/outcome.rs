@@ -1,5 +1,6 @@
 //! How a search ends. Must not know how it got there, nor the words in which a report says it.
 
+use super::confirm::Confirmation;
 use super::estimate::{Estimate, Interval};
 
 /// The end of a search. Rungs are indices into [`super::Rungs`].
@@ -61,25 +62,6 @@ pub enum Limit {
     Range,
     /// The load generator was late.
     Generator,
-}
-
-/// Windows at the lower end of the interval, apart from those of the estimate.
-#[derive(Debug, Clone, Copy, PartialEq)]
-pub struct Confirmation {
-    /// The rung.
-    pub rung: u32,
-    /// Windows measured.
-    pub windows: u32,
-    /// Greatest share of violations ÷ allowed share, over the objectives.
-    pub used: f64,
-}
-
-impl Confirmation {
-    /// Whether the objectives held in all of these windows together.
-    #[must_use]
-    pub fn holds(&self) -> bool {
-        self.used <= 1.0
-    }
 }
 
 impl Outcome {

@@ -27,17 +27,22 @@ const NEIGHBOURHOOD: f64 = 0.05;
 /// Probes of navigation at most.
 const MOST_NAVIGATION: usize = 20;
 
+/// Version of the method. It rises when the same results would give other probes or another outcome,
+/// because a stored search is computed again from its results. 2: the confirmation is a test.
+pub const METHOD: u32 = 2;
+
 /// What a search is for.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Settings {
-    /// The rates.
+    /// What may be probed: rates, or numbers in flight.
     pub rungs: Rungs,
     /// Numbers in flight of the closed loops that come first, ascending; may be empty.
     pub levels: Vec<u32>,
     /// The objectives, the kind of traffic, and the error of the intervals.
     pub question: Question,
-    /// Whether rounds compare a candidate with the baseline, which runs twice.
-    pub compares: bool,
+    /// Windows of a round: one of the baseline alone, two with a candidate, three if the baseline
+    /// runs again as a control.
+    pub arms: u32,
     /// Half width of the intervals to reach, in ln rate.
     pub precision: f64,
     /// Windows at most.
@@ -146,7 +151,7 @@ impl Search {
     #[must_use]
     pub fn size(&self, probe: &Probe) -> u32 {
         match probe.purpose {
-            Purpose::Round if self.settings.compares => 3,
+            Purpose::Round => self.settings.arms.max(1),
             _ => 1,
         }
     }
@@ -186,7 +191,8 @@ impl Search {
         for seen in &probes {
             posterior.update(seen.probe.at, self.margin(seen));
         }
-        let width = (2.0 * NEIGHBOURHOOD / rungs.step()).round().max(2.0) as u32;
+        let gap = rungs.gap(posterior.best());
+        let width = (2.0 * NEIGHBOURHOOD / gap).round().max(2.0) as u32;
         let found = match posterior.bearing(width) {
             Bearing::Probe(rung) if probes.len() < MOST_NAVIGATION => {
                 return Err(Box::new(self.probe(Purpose::Navigate, rung)));
@@ -238,8 +244,10 @@ impl Search {
         self.seen.iter().filter(right).collect()
     }
 
-    /// The baseline's margin in a probe: the mean over its windows.
-    fn margin(&self, seen: &Seen) -> f64 {
+    /// The baseline's margin in a probe: the mean over its windows. It passed if that is negative;
+    /// infinite without a window.
+    #[must_use]
+    pub fn margin(&self, seen: &Seen) -> f64 {
         let margins: Vec<f64> = baseline(&seen.windows)
             .map(|window| window.margin(&self.settings.question.allowed))
             .collect();

@@ -17,17 +17,30 @@ pub(crate) fn settings(low: f64, high: f64) -> Settings {
             dispersion: 1.0,
             error: 0.05,
         },
-        compares: true,
+        arms: 3,
         precision: 0.05,
         windows: 400,
         least_rounds: 8,
     }
 }
 
+/// The same over numbers in flight, which nothing arrives at.
+pub(crate) fn in_flight(low: u32, high: u32) -> Settings {
+    let rates = settings(1.0, 2.0);
+    Settings {
+        rungs: Rungs::whole(low, high, 1.03).expect("a range"),
+        question: Question {
+            dispersion: 0.0,
+            ..rates.question
+        },
+        ..rates
+    }
+}
+
 /// The results of a probe.
 pub(crate) fn measured(search: &Search, probe: Probe, bench: &mut Bench, seed: Seed) -> Seen {
     let x = search.settings().rungs.x(probe.at);
-    let arms = if probe.purpose == Purpose::Round && search.settings().compares {
+    let arms = if probe.purpose == Purpose::Round && search.settings().arms == 3 {
         ArmOrder::balanced(
             ArmSet::Three,
             1,

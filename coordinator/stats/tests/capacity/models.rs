@@ -28,6 +28,9 @@ pub(crate) enum Model {
     },
     /// Every request above this rate fails, with half of them already at it.
     Cliff { at: f64 },
+    /// A closed loop: with N in flight a request takes base + each · N, with log-normal noise of 10 %,
+    /// and the speed differs by 2 % between windows.
+    Closed { base: f64, each: f64, limit: f64 },
     /// M/M/1 that also violates its objective between two rates.
     Bump {
         mu: f64,
@@ -80,6 +83,9 @@ impl Bench {
 
     /// One window at a rate; `arrivals` is the same for all arms of a round.
     pub(crate) fn window(&mut self, rate: f64, arm: Arm, arrivals: Seed) -> Count {
+        if let Model::Closed { base, each, limit } = self.model {
+            return self.closed(rate, arm, base, each, limit);
+        }
         let due = due(rate, self.times, self.free, arrivals);
         let speed = if arm == Arm::B { self.ratio } else { 1.0 };
         let own = Seed(self.rng.next_u64());
@@ -134,6 +140,7 @@ impl Bench {
                 }
                 count
             }
+            Model::Closed { .. } => unreachable!("it has no arrivals"),
             Model::Cliff { at } => {
                 let of = due.len() as u64;
                 let violated = if rate * speed.recip() > at {
@@ -144,6 +151,18 @@ impl Bench {
                 Count { violated, of }
             }
         }
+    }
+}
+
+impl Bench {
+    fn closed(&mut self, in_flight: f64, arm: Arm, base: f64, each: f64, limit: f64) -> Count {
+        let speed = if arm == Arm::B { self.ratio } else { 1.0 };
+        let drift = (0.02 * normal(&mut self.rng)).exp();
+        let time = (base + each * in_flight) * drift / speed;
+        let of = (in_flight * self.times.window / time) as u64;
+        let late = |rng: &mut Rng| time * (0.1 * normal(rng)).exp() > limit;
+        let violated = (0..of).filter(|_| late(&mut self.rng)).count() as u64;
+        Count { violated, of }
     }
 }
 

@@ -29,8 +29,9 @@ impl Search {
             .iter()
             .map(|seen| seen.throughput)
             .fold(0.0, f64::max);
-        // A generator that was late says nothing of the rates above.
-        if most <= 0.0 || levels.iter().any(|seen| seen.limited) {
+        // Throughput bounds rates, and not numbers in flight. A generator that was late says nothing
+        // of the rates above.
+        if rungs.are_whole() || most <= 0.0 || levels.iter().any(|seen| seen.limited) {
             return (0, rungs.count());
         }
         (

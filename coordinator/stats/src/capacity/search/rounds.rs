@@ -2,8 +2,9 @@
 //! or the budget ends; then a confirmation.
 
 use super::{Limit, Outcome, Purpose, Search, Seen, Step, baseline, end};
-use crate::capacity::estimate::{Estimate, Group, Interval, centres, estimate};
-use crate::capacity::outcome::Confirmation;
+use crate::capacity::confirm::confirm;
+use crate::capacity::estimate::{Estimate, Group, Interval, Question, centres, estimate};
+use crate::capacity::violations::Window;
 use crate::order::Arm;
 
 /// Rungs from the centre, in turns.
@@ -13,7 +14,7 @@ const MOST_MOVE: u32 = 6;
 /// Windows of navigation count if they are this near to the centre, in ln rate.
 const NEAR: f64 = 0.125;
 /// Windows of the confirmation.
-const CONFIRMING: usize = 4;
+const CONFIRMING: usize = 6;
 /// Both halves of the rounds must agree within this many of their joint half widths,
 const APART: f64 = 1.5;
 /// and differ by this many times the precision, to be unsteady.
@@ -50,6 +51,31 @@ impl Search {
         estimate(&self.groups(rounds), &self.settings.question, rounds)
     }
 
+    /// The estimate of each objective alone, in their order: an arm's capacity is the least of them.
+    #[must_use]
+    pub fn by_objective(&self) -> Vec<Option<Estimate>> {
+        let rounds = self.of(Purpose::Round).len();
+        let groups = self.groups(rounds);
+        let question = &self.settings.question;
+        let alone = |(objective, allowed): (usize, &f64)| {
+            let only = |window: &Window| Window {
+                counts: window.counts.get(objective).copied().into_iter().collect(),
+                ..window.clone()
+            };
+            let groups: Vec<Group> = groups
+                .iter()
+                .map(|group| group.iter().map(only).collect())
+                .collect();
+            let question = Question {
+                allowed: vec![*allowed],
+                ..question.clone()
+            };
+            estimate(&groups, &question, rounds)
+                .map(|estimate| estimate.at_least_as_wide_as(self.settings.precision))
+        };
+        question.allowed.iter().enumerate().map(alone).collect()
+    }
+
     /// The first rounds, and the probes of navigation near them.
     fn groups(&self, rounds: usize) -> Vec<Group> {
         let of_rounds: Vec<&Seen> = self.of(Purpose::Round).into_iter().take(rounds).collect();
@@ -66,28 +92,26 @@ impl Search {
     }
 
     /// Where a cycle of rounds is centred: at the estimate so far. With a candidate that carries
-    /// clearly more or less, cycles are centred at the baseline's and the candidate's in turns.
+    /// clearly more or less, cycles are centred at the baseline's and the candidate's in turns. Each
+    /// of both moves by few rungs at once, because an early estimate may be far off.
     fn centre(&self, start: u32, cycle: usize) -> u32 {
         let rungs = &self.settings.rungs;
-        let mut centre = start;
+        let (mut centre, mut places) = (start, [start; 2]);
         for done in 1..=cycle {
             let groups = self.groups(done * DITHER.len());
             let Some((own, other)) = centres(&groups, &self.settings.question) else {
                 break;
             };
-            let x = match other {
-                Some(other) if (other - own).abs() > 2.0 * rungs.step() => {
-                    if done % 2 == 1 {
-                        other
-                    } else {
-                        own
-                    }
-                }
-                Some(other) => f64::midpoint(other, own),
-                None => own,
+            let far = |other: f64| (other - own).abs() > 2.0 * rungs.gap(rungs.nearest(own));
+            let (x, place) = match other {
+                Some(other) if far(other) && done % 2 == 1 => (other, 1),
+                Some(other) if !far(other) => (f64::midpoint(other, own), done % 2),
+                _ => (own, 0),
             };
+            let last = places[place];
             let wanted = rungs.nearest(x);
-            centre = wanted.clamp(centre.saturating_sub(MOST_MOVE), centre + MOST_MOVE);
+            centre = wanted.clamp(last.saturating_sub(MOST_MOVE), last + MOST_MOVE);
+            places[place] = centre;
         }
         centre
     }
@@ -112,7 +136,7 @@ impl Search {
             };
             of(1.0) && of(-1.0)
         };
-        both(false) && (!self.settings.compares || both(true))
+        both(false) && (self.settings.arms < 2 || both(true))
     }
 
     fn precise(&self, estimate: &Estimate) -> bool {
@@ -135,27 +159,15 @@ impl Search {
         if held.len() < CONFIRMING {
             return self.probe(Purpose::Confirm, rung);
         }
-        let used = self.used(&held);
+        let windows: Vec<&Window> = held
+            .iter()
+            .flat_map(|seen| baseline(&seen.windows))
+            .collect();
+        let confirmation = confirm(rung, &windows, &self.settings.question.allowed);
         *end(Outcome::Found {
             estimate,
-            confirmation: Confirmation {
-                rung,
-                windows: u32::try_from(held.len()).unwrap_or(u32::MAX),
-                used,
-            },
+            confirmation,
         })
-    }
-
-    /// Greatest share of violations ÷ allowed share.
-    fn used(&self, held: &[&Seen]) -> f64 {
-        let windows = || held.iter().flat_map(|seen| baseline(&seen.windows));
-        let one = |(objective, allowed): (usize, &f64)| {
-            let counts = windows().filter_map(|window| window.counts.get(objective));
-            let (k, n) = counts.fold((0, 0), |(k, n), c| (k + c.violated, n + c.of));
-            k as f64 / n.max(1) as f64 / allowed
-        };
-        let allowed = &self.settings.question.allowed;
-        allowed.iter().enumerate().map(one).fold(0.0, f64::max)
     }
 
     /// Whether the capacity of the first half of the rounds and that of the second differ by more
@@ -184,7 +196,7 @@ impl Search {
                 .map_or(0.0, |r| r.half)
                 .max(estimate.baseline.half);
             let factor = (half / self.settings.precision).powi(2);
-            let size = if self.settings.compares { 3.0 } else { 1.0 };
+            let size = f64::from(self.settings.arms.max(1));
             let more = (factor * rounds as f64 - rounds as f64).max(0.0) * size;
             let sum = f64::from(self.spent()) + more.ceil() + CONFIRMING as f64;
             (sum.is_finite() && sum < 1e6).then_some(sum as u32)
