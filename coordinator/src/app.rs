@@ -22,6 +22,7 @@ mod search;
 mod serve;
 mod servers;
 mod signals;
+mod soak;
 mod store_journal;
 mod stored;
 mod train;
@@ -68,6 +69,7 @@ pub fn carry_out(cli: Cli, reporter: Reporter<'_>) -> Result<u8, AppError> {
         Command::Trend(args) => history::trend(&mut app, args),
         Command::Calibrate(args) => calibrate::calibrate(&mut app, args),
         Command::Capacity(args) => capacity::capacity(&mut app, args),
+        Command::Soak(args) => soak::soak(&mut app, args),
         Command::Runs(command) => stored::runs(&mut app, command),
         Command::Plan(PlanCommand::Show(args)) => {
             app.reporter

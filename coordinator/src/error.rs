@@ -4,7 +4,7 @@
 //! | code | meaning |
 //! |---|---|
 //! | 0 | done; with `--gate`: not slower |
-//! | 1 | with `--gate`: SLOWER |
+//! | 1 | with `--gate`: SLOWER; `soak`: something changed |
 //! | 2 | wrong usage, missing prerequisites, or the operating system refused |
 //! | 3 | INCONCLUSIVE or unfinished; with `--gate`: UNDECIDED |
 //! | 4 | INVALID: the measurement is wrong, or nothing could be measured |
@@ -106,6 +106,9 @@ pub enum AppError {
         /// Its outcome.
         outcome: &'static str,
     },
+    /// A run that is no soak.
+    #[error("failed to read a soak: this run held no load; `coordinator soak PLAN` does")]
+    NoSoak,
     /// A file that is no load of a day.
     #[error("failed to read the load of a day in {}: {source}", path.display())]
     Profile {
@@ -114,12 +117,14 @@ pub enum AppError {
         /// Why.
         source: ProfileError,
     },
-    /// Machines are planned for a rate.
+    /// What follows takes a rate.
     #[error(
-        "failed to plan machines: the search {run} varied the requests in flight, and --target is a rate; \
-         search without --concurrency"
+        "failed to {what}: the search {run} varied the requests in flight, and this takes a rate; search \
+         without --concurrency"
     )]
     NoRate {
+        /// What would have followed.
+        what: &'static str,
         /// The run, as given.
         run: String,
     },

@@ -43,6 +43,8 @@ mod replaced;
 mod resume;
 #[path = "processes/servers.rs"]
 mod servers;
+#[path = "processes/soak.rs"]
+mod soak;
 #[path = "processes/variants.rs"]
 mod variants;
 #[path = "processes/windows.rs"]

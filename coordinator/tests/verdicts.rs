@@ -21,6 +21,8 @@ mod lab;
 mod saturation;
 #[path = "verdicts/searches.rs"]
 mod searches;
+#[path = "verdicts/soak.rs"]
+mod soak;
 #[path = "verdicts/windows.rs"]
 mod windows;
 #[path = "verdicts/zero.rs"]

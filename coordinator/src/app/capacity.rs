@@ -177,7 +177,7 @@ fn begun(args: &CapacityArgs) -> Result<Prepared, AppError> {
 }
 
 /// The scenario whose requests are sent.
-fn scenario(plan: &Plan, wanted: Option<&str>) -> Result<Scenario, AppError> {
+pub(super) fn scenario(plan: &Plan, wanted: Option<&str>) -> Result<Scenario, AppError> {
     let names = || plan.scenarios.iter().map(|s| s.name.as_str());
     let found = match (wanted, &plan.scenarios[..]) {
         (None, [only]) => Some(only),
@@ -203,11 +203,13 @@ fn wanted(args: &CapacityArgs, scenario: &Scenario) -> CapacityPlan {
         }
     };
     let each = (search.run_in + search.window).as_secs_f64();
+    let most = search.concurrency.map_or(u32::MAX, |(_, most)| most);
+    let levels = search.levels().into_iter().filter(|level| *level <= most);
     CapacityPlan {
         method: METHOD,
         varied,
         objectives: args.objectives.clone(),
-        levels: search.levels(),
+        levels: levels.collect(),
         lowest,
         highest,
         ratio: RATIO,

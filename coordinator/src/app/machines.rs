@@ -18,6 +18,7 @@ pub(super) fn planned(app: &mut App<'_>, args: &MachinesArgs) -> Result<ExitCode
     let answer = found(&store, run)?;
     if answer.capacity.varied == Varied::Concurrency {
         return Err(AppError::NoRate {
+            what: "plan machines",
             run: args.run.clone(),
         });
     }

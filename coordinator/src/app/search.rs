@@ -25,10 +25,14 @@ pub(super) fn restored(store: &Store, run: RunId) -> Result<CapacitySearch, AppE
 
 /// What a stored search found so far.
 pub(super) fn found(store: &Store, run: RunId) -> Result<CapacityAnswer, AppError> {
-    let header = store.header(run)?;
-    let simulated = header.simulated.then(|| SIMULATED.to_owned());
-    let labels = simulated.into_iter().chain(header.labels).collect();
+    let labels = labels(&store.header(run)?);
     Ok(restored(store, run)?.answer(run.to_string(), labels))
+}
+
+/// The labels of every figure of a run.
+pub(super) fn labels(header: &RunHeader) -> Vec<String> {
+    let simulated = header.simulated.then(|| SIMULATED.to_owned());
+    simulated.into_iter().chain(header.labels.clone()).collect()
 }
 
 /// What a run compares.

@@ -175,7 +175,7 @@ impl SearchArgs {
 }
 
 /// A share such as `5%`.
-fn share(text: &str) -> Result<f64, String> {
+pub(super) fn share(text: &str) -> Result<f64, String> {
     let number = text
         .strip_suffix('%')
         .and_then(|number| number.trim().parse::<f64>().ok());
@@ -186,7 +186,7 @@ fn share(text: &str) -> Result<f64, String> {
 }
 
 /// A rate such as `300rps` or `300`.
-fn rate(text: &str) -> Result<f64, String> {
+pub(super) fn rate(text: &str) -> Result<f64, String> {
     let number = text.trim_end_matches("rps").trim().parse::<f64>().ok();
     number
         .filter(|rate| (0.001..=1e6).contains(rate))

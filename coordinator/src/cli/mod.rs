@@ -14,6 +14,7 @@ mod history;
 mod init;
 mod run;
 mod runs;
+mod soak;
 mod values;
 
 pub use crate::format::Format;
@@ -29,6 +30,7 @@ pub use runs::{
     CompareArgs, FilterArgs, ReportArgs, RunRef, RunsCommand, RunsExport, RunsImport, RunsList,
     RunsNote, RunsPrune, RunsRm, RunsShow, RunsTag, RunsVerify, SelectionArgs,
 };
+pub use soak::SoakArgs;
 pub use values::{ComparisonOutputArgs, GateArgs, Inconclusive, OutputArgs, ReportOutputArgs};
 
 /// Is the profile-guided build faster? Runs stress tests on builds of the inference worker, stores
@@ -70,6 +72,8 @@ pub enum Command {
     Calibrate(CalibrateArgs),
     /// Find the highest rate at which the objectives hold, with an interval
     Capacity(Box<CapacityArgs>),
+    /// Hold a share of the capacity for hours, and say what drifts, grows or fails in bursts
+    Soak(Box<SoakArgs>),
     /// List, show, tag and move stored runs
     #[command(subcommand)]
     Runs(RunsCommand),
@@ -112,6 +116,7 @@ impl Cli {
             Command::Calibrate(args) => args.output.format,
             Command::Doctor(args) => args.output.format,
             Command::Capacity(args) => args.format(),
+            Command::Soak(args) => args.output.format,
             Command::Runs(RunsCommand::List(args)) => args.output.format,
             Command::Runs(RunsCommand::Show(args)) => args.output.format,
             Command::Plan(PlanCommand::Check(args)) => args.output.format,

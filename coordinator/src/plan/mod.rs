@@ -33,6 +33,7 @@ mod problem;
 mod server;
 mod server_problem;
 mod sim;
+mod soak;
 mod texts;
 mod timeouts;
 mod validity;

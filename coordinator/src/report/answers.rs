@@ -15,6 +15,7 @@ mod next;
 mod noise;
 mod origin;
 mod runs;
+mod soak;
 mod store;
 mod trend;
 

@@ -16,6 +16,7 @@
 //! | secondary views | [`resample::jackknife`], [`resample::bootstrap_pooled`], [`resample::bootstrap_mean`] |
 //! | steps in a history, and how large one is | [`drift::change_points`], [`drift::step_interval`] |
 //! | drift banner, first round | [`drift::mann_kendall`], [`drift::first_round_outlier`] |
+//! | a load held for hours: drift, growth, bursts | [`soak::soaked`] |
 //! | movement inside a window, independent values in it | [`series::movement`], [`series::effective_size`] |
 //!
 //! Signs: every value enters as a cost in which more is worse, so δ > 0 is SLOWER always; rates are
@@ -61,6 +62,7 @@ pub mod order;
 pub mod resample;
 pub mod rng;
 pub mod series;
+pub mod soak;
 mod student;
 pub mod summary;
 pub mod validity;

@@ -35,7 +35,7 @@ with=()
 [[ " $* " == *" --engine "* ]] || with+=(--engine sim)
 [[ " $* " == *" --rounds "* ]] || with+=(--rounds 2)
 case " $* " in
-  *" --launcher "* | *" --slots 100 "* | " build "* | *" --layout-arms "* | *" --handicap "* | *" --engine linked "* | " capacity "*) exit 0 ;;
+  *" --launcher "* | *" --slots 100 "* | " build "* | *" --layout-arms "* | *" --handicap "* | *" --engine linked "* | " capacity "* | " soak "*) exit 0 ;;
   " calibrate "*) "$REAL" "${words[@]/#20/1}" "${with[@]}"; code=$? ;;
   *" --resume "*) "$REAL" "${words[@]}"; code=$? ;;
   " run "*) "$REAL" "${words[@]}" "${with[@]}"; code=$? ;;
