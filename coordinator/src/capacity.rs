@@ -77,6 +77,8 @@ pub struct CapacitySearch {
     orders: Vec<ArmOrder>,
     tallies: BTreeMap<(u32, u32, Attempt, Arm), Tally>,
     levels: Vec<LevelSeen>,
+    /// Of each probe but the levels, in order: by arm, then by objective.
+    quantiles: Vec<Vec<Vec<Option<f64>>>>,
 }
 
 impl CapacitySearch {
@@ -122,6 +124,7 @@ impl CapacitySearch {
             search: Search::new(settings),
             tallies: BTreeMap::new(),
             levels: Vec::new(),
+            quantiles: Vec::new(),
         })
     }
 
@@ -231,6 +234,11 @@ impl CapacitySearch {
                 self.capacity.levels[probe.at as usize],
                 &first,
             ));
+        } else {
+            let mut by_arm: Vec<_> = tallies.iter().collect();
+            by_arm.sort_by_key(|(arm, _)| schedule::arm_of(*arm));
+            let quantiles = by_arm.into_iter().map(|(_, tally)| tally.quantiles.clone());
+            self.quantiles.push(quantiles.collect());
         }
         let windows = match probe.purpose {
             Purpose::Level => Vec::new(),

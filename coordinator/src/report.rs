@@ -28,6 +28,7 @@ use crate::format::Format;
 use crate::plan::Plan;
 
 pub use json::{document as run_document, search_summary_json, summary_json};
+pub use pages::capacity::capacity_page;
 pub use pages::html::{is_page, page};
 pub use progress::{BuildSteps, Progress};
 pub use render::json::Json;

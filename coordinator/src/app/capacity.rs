@@ -8,7 +8,7 @@ use stats::compare::Verdict;
 
 use super::prepare::Prepared;
 use super::search::found;
-use super::{App, ExitCode, run};
+use super::{App, ExitCode, run, stored};
 use crate::capacity::CapacityAnswer;
 use crate::cli::{CapacityArgs, CapacityCommand, Format, GateArgs, Inconclusive, SearchArgs};
 use crate::dispatch::event::Cause;
@@ -38,6 +38,11 @@ pub(super) fn capacity(app: &mut App<'_>, args: &CapacityArgs) -> Result<ExitCod
             let answer = found(&store, run)?;
             if args.gate.gate && answer.candidate.is_none() {
                 return Err(AppError::NothingToGate);
+            }
+            if let Some(path) = &args.html {
+                stored::write_page(path, args.force, &report::capacity_page(&answer))?;
+                app.reporter.line(&path.display().to_string())?;
+                return Ok(code(&answer, args.gate));
             }
             say(app, &answer, args)
         }

@@ -91,12 +91,7 @@ pub(super) fn report(app: &mut App<'_>, args: &ReportArgs) -> Result<ExitCode, A
         metric,
     };
     if let Some(path) = &args.html {
-        free(path, args.force, report::is_page)?;
-        let write = |source| AppError::Write {
-            path: path.clone(),
-            source,
-        };
-        std::fs::write(path, report::page(&findings)).map_err(write)?;
+        write_page(path, args.force, &report::page(&findings))?;
         app.reporter.line(&path.display().to_string())?;
         return Ok(exit::OK);
     }
@@ -111,6 +106,15 @@ pub(super) fn report(app: &mut App<'_>, args: &ReportArgs) -> Result<ExitCode, A
         None => app.reporter.say(&answers::Full(&findings))?,
     }
     Ok(exit::OK)
+}
+
+/// Writes a page, in place of none or of another page of this program.
+pub(super) fn write_page(path: &Path, force: bool, page: &str) -> Result<(), AppError> {
+    free(path, force, report::is_page)?;
+    std::fs::write(path, page).map_err(|source| AppError::Write {
+        path: path.to_owned(),
+        source,
+    })
 }
 
 /// Allows a file to be written if none exists, or one of the same kind.

@@ -82,6 +82,8 @@ pub struct ProbeSeen {
     pub rate: f64,
     /// Violations of each objective, for each arm, in order of the arms' names.
     pub arms: Vec<(&'static str, Vec<Count>)>,
+    /// For each arm, the quantile that each objective of a time limits, nanoseconds.
+    pub quantiles: Vec<Vec<Option<f64>>>,
     /// Requests answered a second in its first window.
     pub requests_per_second: f64,
     /// The baseline's margin: negative if it passed.
@@ -180,7 +182,8 @@ impl CapacitySearch {
         let seen = self.search.seen().iter();
         let probes = seen
             .filter(|seen| seen.probe.purpose != Purpose::Level)
-            .map(|seen| {
+            .zip(&self.quantiles)
+            .map(|(seen, quantiles)| {
                 let windows = seen.windows.iter();
                 let mut arms: Vec<_> = windows.map(|w| (w.arm, w.counts.clone())).collect();
                 arms.sort_by_key(|(arm, _)| *arm);
@@ -188,6 +191,7 @@ impl CapacitySearch {
                     purpose: seen.probe.purpose,
                     rate: rungs.rate(seen.probe.at),
                     arms: arms.into_iter().map(|(arm, c)| (arm.name(), c)).collect(),
+                    quantiles: quantiles.clone(),
                     requests_per_second: seen.throughput,
                     margin: self.search.margin(seen),
                     limited: seen.limited,

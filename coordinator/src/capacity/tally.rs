@@ -20,6 +20,8 @@ const LATE_FLOOR_NS: u64 = 1_000_000;
 pub(super) struct Tally {
     /// One count for each objective.
     pub(super) counts: Vec<Count>,
+    /// The quantile that each objective of a time limits, nanoseconds; the greatest over the slots.
+    pub(super) quantiles: Vec<Option<f64>>,
     /// Requests answered in full.
     pub(super) ok: u64,
     /// Their output tokens.
@@ -46,6 +48,13 @@ impl Tally {
             },
             of: part.outcomes.ended(),
         };
+        let limited = |objective: &Objective| match objective.of {
+            Limited::Time { metric, .. } => quantile(
+                part.histograms.get(metric).buckets(),
+                1.0 - objective.allowed,
+            ),
+            Limited::Errors => None,
+        };
         let least = objectives
             .iter()
             .filter_map(|objective| match objective.of {
@@ -58,6 +67,7 @@ impl Tally {
         let lateness = part.histograms.get(Metric::Lateness).buckets();
         Self {
             counts: objectives.iter().map(count).collect(),
+            quantiles: objectives.iter().map(limited).collect(),
             ok: part.outcomes.ok,
             tokens: part.output_tokens,
             wall: part.usage.wall,
@@ -72,6 +82,10 @@ impl Tally {
         for (mine, theirs) in self.counts.iter_mut().zip(&other.counts) {
             mine.violated += theirs.violated;
             mine.of += theirs.of;
+        }
+        self.quantiles.resize(other.quantiles.len(), None);
+        for (mine, theirs) in self.quantiles.iter_mut().zip(&other.quantiles) {
+            *mine = mine.map_or(*theirs, |mine| Some(mine.max(theirs.unwrap_or(mine))));
         }
         self.ok += other.ok;
         self.tokens += other.tokens;

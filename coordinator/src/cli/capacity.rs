@@ -45,6 +45,12 @@ pub struct CapacityArgs {
     /// check, the path through the decision table
     #[arg(long, conflicts_with = "against")]
     pub explain: bool,
+    /// Write a self-contained page with charts to this file instead
+    #[arg(long, value_name = "FILE", requires = "show", conflicts_with_all = ["format", "explain", "against"])]
+    pub html: Option<PathBuf>,
+    /// Replace a file that this program did not write
+    #[arg(long, requires = "html")]
+    pub force: bool,
     /// How the answer becomes an exit code.
     #[command(flatten)]
     pub gate: GateArgs,

@@ -1,6 +1,7 @@
 //! Charts for the page: what each shows, with its figures as a table below. They derive nothing;
 //! their data come from [`compare::pictures`](crate::compare::pictures).
 
+pub(crate) mod capacity;
 mod chart;
 pub(crate) mod cold;
 pub(crate) mod curves;

@@ -257,6 +257,40 @@ fn a_search_is_exported_and_explained() {
     }
 }
 
+/// A page of its own with every chart, each with the figures that it draws; no script and no request.
+#[test]
+fn a_search_has_a_page_with_charts() {
+    let (dir, kept) = stored(&[Wanted {
+        ratio: Some(0.75),
+        ..RATES
+    }]);
+    let path = dir.path().join("page.html");
+    let page = path.to_str().unwrap();
+    let write = ["capacity", "--show", "latest", "--html", page];
+    assert_eq!(code(&dir, &write), Some(0));
+    let text = std::fs::read_to_string(&path).unwrap();
+    for id in ["v0-violations", "l0-latency", "p-probes", "s-scaling"] {
+        assert!(text.contains(&format!("id=\"{id}\"")), "{id}");
+    }
+    let windows: usize = kept[0].1.probes.iter().map(|probe| probe.arms.len()).sum();
+    let chart = text.split("id=\"v0-violations\"").nth(1).unwrap();
+    let chart = chart.split("class=\"plot\"").nth(1).unwrap();
+    let chart = chart.split("</svg>").next().unwrap();
+    assert_eq!(
+        chart.matches("class=\"dot ").count(),
+        windows,
+        "one dot for each window"
+    );
+    assert!(text.contains("pgo is FASTER") && text.contains("default-src 'none'"));
+    for wrong in ["<script", "http://", "https://", "NaN", "inf"] {
+        let inside = text.split("</style>").nth(1).unwrap();
+        assert!(!inside.contains(wrong), "{wrong}");
+    }
+    assert_eq!(code(&dir, &write), Some(0), "its own page is replaced");
+    std::fs::write(&path, "somebody's file").unwrap();
+    assert!(refusal(&dir, &write).contains("--force"));
+}
+
 #[test]
 fn what_has_no_capacity_is_not_gone_on_with() {
     let (dir, kept) = stored(&[Wanted {

@@ -6,7 +6,7 @@ use std::io;
 use stats::capacity::Outcome;
 
 use crate::capacity::CapacityAnswer;
-use crate::report::phrases::capacity::{advice, gained, headline, scaling};
+use crate::report::phrases::capacity::{advice, gained, headline, scaling, step_law};
 use crate::report::render::json::Json;
 use crate::report::render::text::Page;
 use crate::report::tables::capacity as tables;
@@ -83,16 +83,4 @@ pub(super) fn title(page: &mut Page, answer: &CapacityAnswer) {
     if !answer.labels.is_empty() {
         page.say(&answer.labels.join(", "));
     }
-}
-
-fn step_law(answer: &CapacityAnswer) -> Option<String> {
-    let law = answer.step_law.filter(|law| law.errors.0.is_finite())?;
-    let ms = |seconds: f64| format!("{:.3}", 1e3 * seconds);
-    Some(format!(
-        "Step time with N in flight: a + bN with a = {} ± {} ms, b = {} ± {} ms (standard errors).",
-        ms(law.base),
-        ms(law.errors.0),
-        ms(law.each),
-        ms(law.errors.1)
-    ))
 }

@@ -54,6 +54,11 @@ pub fn page(findings: &Findings) -> String {
         .map(|(cell, picture)| Scene { cell, picture })
         .collect();
     let title = format!("{} · {}", findings.plan.name, findings.record.header.run);
+    document(&title, &body(findings, &scenes))
+}
+
+/// A page with this title and body.
+pub(super) fn document(title: &str, body: &Markup) -> String {
     let page = html! {
         (DOCTYPE)
         html lang="en" {
@@ -65,7 +70,7 @@ pub fn page(findings: &Findings) -> String {
                 title { (title) }
                 style { (PreEscaped(STYLE)) }
             }
-            body { (body(findings, &scenes)) }
+            body { (body) }
         }
     };
     // Markup is escaped above; characters that change the text direction are not markup.

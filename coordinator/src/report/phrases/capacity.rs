@@ -176,6 +176,19 @@ pub(crate) fn gained(answer: &CapacityAnswer, gain: &Gain) -> String {
     }
 }
 
+/// The law of a step's time; `None` with fewer than three levels.
+pub(crate) fn step_law(answer: &CapacityAnswer) -> Option<String> {
+    let law = answer.step_law.filter(|law| law.errors.0.is_finite())?;
+    let ms = |seconds: f64| format!("{:.3}", 1e3 * seconds);
+    Some(format!(
+        "Step time with N in flight: a + bN with a = {} ± {} ms, b = {} ± {} ms (standard errors).",
+        ms(law.base),
+        ms(law.errors.0),
+        ms(law.each),
+        ms(law.errors.1)
+    ))
+}
+
 /// The scaling law and what it predicts for twice the greatest level; `None` where the levels carry
 /// no law because they are too few.
 pub(crate) fn scaling(answer: &CapacityAnswer) -> Option<String> {
