@@ -6,6 +6,7 @@
 //! resumed by asking it again with the results of the stored blocks.
 
 mod answer;
+mod hosts;
 mod profile;
 mod tally;
 
@@ -19,6 +20,8 @@ use stats::order::{ArmOrder, ArmSet};
 use stats::rng::Seed;
 
 pub use answer::{CapacityAnswer, LevelSeen, OfObjective, ProbeSeen};
+use hosts::HostCounts;
+pub use hosts::HostSeen;
 pub use profile::{DayProfile, ProfileError, Stretch, machine_hours};
 use tally::Tally;
 
@@ -76,6 +79,7 @@ pub struct CapacitySearch {
     search: Search,
     orders: Vec<ArmOrder>,
     tallies: BTreeMap<(u32, u32, Attempt, Arm), Tally>,
+    hosts: HostCounts,
     levels: Vec<LevelSeen>,
     /// Of each probe but the levels, in order: by arm, then by objective.
     quantiles: Vec<Vec<Vec<Option<f64>>>>,
@@ -123,6 +127,7 @@ impl CapacitySearch {
             lineup: lineup.clone(),
             search: Search::new(settings),
             tallies: BTreeMap::new(),
+            hosts: HostCounts::default(),
             levels: Vec::new(),
             quantiles: Vec::new(),
         })
@@ -139,6 +144,7 @@ impl CapacitySearch {
 
     /// Takes in a part of any attempt.
     pub fn note(&mut self, part: &Part) {
+        self.hosts.note(part, &self.capacity.objectives);
         let key = part.place.key;
         let tally = Tally::of(part, &self.capacity.objectives);
         self.tallies
@@ -159,6 +165,7 @@ impl CapacitySearch {
         if (wanted.cell, wanted.round) != (block.cell, block.round) {
             return Err(CapacityError::OtherBlocks);
         }
+        self.hosts.done(block);
         let seen = self.seen(probe, block);
         self.search.take(seen);
         Ok(())

@@ -8,7 +8,7 @@ use stats::capacity::{
 use stats::compare::holm;
 use stats::rng::Seed;
 
-use super::{CapacitySearch, Tally};
+use super::{CapacitySearch, HostSeen, Tally};
 use crate::plan::{CapacityPlan, Objective};
 
 /// Assumed relative deviation of a level's throughput, for the weights of the step law.
@@ -37,6 +37,8 @@ pub struct CapacityAnswer {
     pub gain: Option<Gain>,
     /// The capacities of each objective alone; only if there are several.
     pub by_objective: Vec<OfObjective>,
+    /// Each host of a fleet; empty with one host, or without an estimate.
+    pub hosts: Vec<HostSeen>,
     /// The closed loops.
     pub levels: Vec<LevelSeen>,
     /// Time of a step with N sequences, a + bN, seconds.
@@ -221,6 +223,7 @@ impl CapacitySearch {
             outcome,
             gain: None,
             by_objective: Vec::new(),
+            hosts: Vec::new(),
             levels: self.levels.clone(),
             step_law: step_law(&levels),
             scaling: scaling(&levels, Seed(self.plan.seed).child("scaling")),
@@ -229,6 +232,10 @@ impl CapacitySearch {
             tokens_per_request: (ok > 0).then(|| tokens as f64 / ok as f64),
         };
         self.decide(&mut answer);
+        if answer.estimate().is_some() {
+            let tolerance = self.plan.tolerance.throughput;
+            answer.hosts = self.hosts.hosts(&self.search, tolerance);
+        }
         answer
     }
 

@@ -13,9 +13,9 @@ mod places;
 mod run;
 
 pub use capacity::{
-    Capacity, CapacityCheck, CapacityDocument, CapacityEstimate, CapacityGain, CapacityInterval,
-    CapacityLevel, CapacityOfObjective, CapacityProbe, CapacityScaling, CapacityStepLaw,
-    CapacityWindow,
+    Capacity, CapacityCheck, CapacityDocument, CapacityEstimate, CapacityGain, CapacityHost,
+    CapacityInterval, CapacityLevel, CapacityOfObjective, CapacityProbe, CapacityScaling,
+    CapacityStepLaw, CapacityWindow,
 };
 pub use cell::{Cell, Check};
 pub use layout::{

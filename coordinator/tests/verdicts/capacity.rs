@@ -9,8 +9,8 @@ use coordinator::report::document::CapacityDocument;
 use coordinator::store::Store;
 use stats::capacity::Outcome;
 
-use crate::lab::{QUIET, done, header, program, said};
-use crate::searches::{RATES, Wanted, code, refusal, stored};
+use crate::lab::{QUIET, done, each, header, program, said};
+use crate::searches::{RATES, Wanted, code, on_two_hosts, refusal, stored};
 
 #[test]
 fn a_candidate_that_carries_more_or_less_is_told_and_gated() {
@@ -289,6 +289,22 @@ fn a_search_has_a_page_with_charts() {
     assert_eq!(code(&dir, &write), Some(0), "its own page is replaced");
     std::fs::write(&path, "somebody's file").unwrap();
     assert!(refusal(&dir, &write).contains("--force"));
+}
+
+#[test]
+fn the_odd_host_of_a_fleet_is_named() {
+    let odd = |slower: f64, seed: u64| -> Vec<String> {
+        let answer = on_two_hosts(slower, seed);
+        assert_eq!(answer.hosts.len(), 2, "{:?}", answer.outcome);
+        let odd = answer.hosts.into_iter().filter(|host| host.odd);
+        odd.map(|host| host.name).collect()
+    };
+    let found = each(6, |seed| odd(1.3, seed));
+    let right = found.iter().filter(|names| *names == &["second"]).count();
+    assert!(right >= 5, "{found:?}");
+    let alike = each(6, |seed| odd(1.0, seed));
+    let none = alike.iter().filter(|names| names.is_empty()).count();
+    assert!(none >= 5, "the twin: {alike:?}");
 }
 
 #[test]

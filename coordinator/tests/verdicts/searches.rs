@@ -121,6 +121,30 @@ impl Wanted {
     }
 }
 
+/// A search over two hosts that take a load each; the second takes `slower` times as long.
+pub(crate) fn on_two_hosts(slower: f64, seed: u64) -> CapacityAnswer {
+    let wanted = Wanted { seed, ..RATES };
+    let (plan, lineup) = (wanted.plan(), wanted.lineup());
+    let slow = Wanted {
+        speed: slower,
+        ..wanted
+    };
+    let slow = slow.plan();
+    let run = RunId::new(1_700_000_000_000 + seed, [7; 10]);
+    let mut search = CapacitySearch::new(&plan, &lineup).unwrap();
+    while let Some(block) = search.next_block() {
+        for arm in &block.order {
+            let mut part = QUIET.part(&plan, &block, *arm, run);
+            search.note(&part);
+            part = QUIET.part(&slow, &block, *arm, run);
+            part.origin.hostname = "second".to_owned();
+            search.note(&part);
+        }
+        search.done(&done(&block, &plan)).unwrap();
+    }
+    search.answer(run.to_string(), Vec::new())
+}
+
 /// Stores these searches, one after the other, in a directory of their own.
 pub(crate) fn stored(searches: &[Wanted]) -> (tempfile::TempDir, Vec<(RunId, CapacityAnswer)>) {
     let dir = tempfile::tempdir().unwrap();

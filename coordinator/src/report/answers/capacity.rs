@@ -6,7 +6,7 @@ use std::io;
 use stats::capacity::Outcome;
 
 use crate::capacity::CapacityAnswer;
-use crate::report::phrases::capacity::{advice, gained, headline, scaling, step_law};
+use crate::report::phrases::capacity::{advice, gained, headline, odd_hosts, scaling, step_law};
 use crate::report::render::json::Json;
 use crate::report::render::text::Page;
 use crate::report::tables::capacity as tables;
@@ -27,6 +27,8 @@ impl Answer for CapacityAnswer {
             page.table(&tables::capacities(self, estimate));
         }
         page.captioned(&tables::objectives(self));
+        page.captioned(&tables::hosts(self));
+        page.notes(&odd_hosts(self).into_iter().collect::<Vec<_>>());
         if !self.levels.is_empty() {
             page.gap();
             page.table(&tables::levels(self));

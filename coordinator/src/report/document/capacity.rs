@@ -59,6 +59,8 @@ pub struct Capacity {
     pub gain: Option<CapacityGain>,
     /// The capacity of each objective alone; empty with one objective.
     pub by_objective: Vec<CapacityOfObjective>,
+    /// Each host of a fleet; empty with one host.
+    pub hosts: Vec<CapacityHost>,
     /// The closed loops that came first.
     pub levels: Vec<CapacityLevel>,
     /// Time of a step with N sequences, a + bN.
@@ -158,6 +160,22 @@ pub struct CapacityOfObjective {
     pub estimate: CapacityEstimate,
     /// The decision about the candidate.
     pub gain: Option<CapacityGain>,
+}
+
+/// One host of a fleet.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct CapacityHost {
+    /// Its name.
+    pub name: String,
+    /// The load of the whole fleet at which the requests of this host reach the limit.
+    pub baseline: CapacityInterval,
+    /// This host ÷ the others together, in the same windows.
+    pub over_others: CapacityInterval,
+    /// p of no difference; over more than two hosts after Holm's correction.
+    pub adjusted_p: f64,
+    /// Whether it differs from the others, by more than the tolerance.
+    pub odd: bool,
 }
 
 /// One level of the closed loop.

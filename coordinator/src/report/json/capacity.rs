@@ -2,12 +2,12 @@
 
 use stats::capacity::{Confirmation, Count, Estimate, Gain, Interval, Model, Outcome, Scaling};
 
-use crate::capacity::{CapacityAnswer, OfObjective, ProbeSeen};
+use crate::capacity::{CapacityAnswer, HostSeen, OfObjective, ProbeSeen};
 use crate::plan::{Objective, Varied};
 use crate::report::document::{
-    Capacity, CapacityCheck, CapacityDocument, CapacityEstimate, CapacityGain, CapacityInterval,
-    CapacityLevel, CapacityOfObjective, CapacityProbe, CapacityScaling, CapacityStepLaw,
-    CapacityWindow, SCHEMA_VERSION,
+    Capacity, CapacityCheck, CapacityDocument, CapacityEstimate, CapacityGain, CapacityHost,
+    CapacityInterval, CapacityLevel, CapacityOfObjective, CapacityProbe, CapacityScaling,
+    CapacityStepLaw, CapacityWindow, SCHEMA_VERSION,
 };
 use crate::report::phrases::capacity::{advice, headline, purpose};
 
@@ -57,6 +57,7 @@ fn capacity(answer: &CapacityAnswer) -> Capacity {
         confirmation: confirmation.map(|held| check(answer, held)),
         gain: answer.gain.as_ref().map(gain),
         by_objective: answer.by_objective.iter().map(of_objective).collect(),
+        hosts: answer.hosts.iter().map(host).collect(),
         levels: levels.collect(),
         step_law: answer.step_law.map(|law| CapacityStepLaw {
             base_ms: 1e3 * law.base,
@@ -132,6 +133,16 @@ fn gain(gain: &Gain) -> CapacityGain {
         adjusted_p: gain.adjusted_p,
         mde: gain.mde.exp_m1(),
         path: gain.path.iter().map(row).collect(),
+    }
+}
+
+fn host(host: &HostSeen) -> CapacityHost {
+    CapacityHost {
+        name: host.name.clone(),
+        baseline: interval(host.estimate),
+        over_others: interval(host.over_others),
+        adjusted_p: host.p,
+        odd: host.odd,
     }
 }
 

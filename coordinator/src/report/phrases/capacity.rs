@@ -226,6 +226,18 @@ pub(crate) fn scaling(answer: &CapacityAnswer) -> Option<String> {
     Some(format!("Scaling law: {form}; {peak}{ahead}."))
 }
 
+/// The hosts that differ from the others; `None` if none does.
+pub(crate) fn odd_hosts(answer: &CapacityAnswer) -> Option<String> {
+    let odd = answer.hosts.iter().filter(|host| host.odd);
+    let names: Vec<&str> = odd.map(|host| host.name.as_str()).collect();
+    (!names.is_empty()).then(|| {
+        format!(
+            "ODD: {} differs from the other hosts, by more than the tolerance. The fleet's              capacity is that of all hosts together.",
+            names.join(", ")
+        )
+    })
+}
+
 /// A log ratio as a signed percentage.
 pub(crate) fn change(ln: f64) -> String {
     format!("{:+.1} %", 100.0 * ln.exp_m1())

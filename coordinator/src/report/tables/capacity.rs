@@ -3,7 +3,7 @@
 use stats::capacity::{Estimate, Interval};
 
 use super::table::Table;
-use crate::capacity::{CapacityAnswer, LevelSeen, OfObjective, ProbeSeen};
+use crate::capacity::{CapacityAnswer, HostSeen, LevelSeen, OfObjective, ProbeSeen};
 use crate::report::phrases::capacity::{change, figure, probed, purpose, range, unit};
 
 /// The capacity of each build, and their ratio.
@@ -63,6 +63,33 @@ pub(crate) fn objectives(answer: &CapacityAnswer) -> Table {
     Table::new("Each objective alone", headings)
         .words(&[0, 5])
         .with(answer.by_objective.iter().map(row))
+}
+
+/// The load of the whole fleet at which the requests of each host reach the limit.
+pub(crate) fn hosts(answer: &CapacityAnswer) -> Table {
+    let row = |host: &HostSeen| {
+        [
+            host.name.clone(),
+            figure(host.estimate.centre.exp()),
+            range(host.estimate),
+            change(host.over_others.centre),
+            format!("{:.3}", host.p),
+            if host.odd { "odd" } else { "" }.to_owned(),
+        ]
+    };
+    Table::new(
+        "Each host alone, as a load of the whole fleet",
+        [
+            "host",
+            unit(answer),
+            "95 % interval",
+            "to others",
+            "p (Holm)",
+            "",
+        ],
+    )
+    .words(&[0, 5])
+    .with(answer.hosts.iter().map(row))
 }
 
 /// The closed loops that came first.

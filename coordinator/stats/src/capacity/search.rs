@@ -130,6 +130,24 @@ impl Search {
         &self.seen
     }
 
+    /// The same search with other windows in place of each of its own, given the index of their
+    /// probe. For what parts of the requests say; the probes stay those of the whole.
+    #[must_use]
+    pub fn with_windows(&self, others: impl Fn(usize, &Window) -> Vec<Window>) -> Self {
+        let seen = |(at, seen): (usize, &Seen)| Seen {
+            windows: seen
+                .windows
+                .iter()
+                .flat_map(|window| others(at, window))
+                .collect(),
+            ..seen.clone()
+        };
+        Self {
+            settings: self.settings.clone(),
+            seen: self.seen.iter().enumerate().map(seen).collect(),
+        }
+    }
+
     /// Takes in the results of the probe that [`Self::next`] asked for.
     pub fn take(&mut self, seen: Seen) {
         self.seen.push(seen);
