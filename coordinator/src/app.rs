@@ -5,6 +5,7 @@ mod builds;
 mod calibrate;
 mod capacity;
 mod certs;
+mod courtesy;
 mod deploy;
 mod entropy;
 mod execute;
@@ -27,6 +28,7 @@ mod train;
 
 use std::path::PathBuf;
 use std::sync::Arc;
+use std::time::Duration;
 
 use stats::validity::Validity;
 
@@ -36,7 +38,11 @@ use crate::error::{AppError, exit};
 use crate::history::Across;
 use crate::plan::{self, Overrides, Source};
 use crate::report::{Reporter, answers};
-use crate::store::Store;
+use crate::store::{Store, StoreError};
+
+/// How long a command that only reads waits for another one that has the store open, before it reads
+/// a snapshot. Most commands take less.
+const READERS_PATIENCE: Duration = Duration::from_millis(200);
 
 /// The exit code of a command that has an answer.
 type ExitCode = u8;
@@ -103,6 +109,28 @@ impl App<'_> {
             return Ok(Arc::clone(store));
         }
         let store = Arc::new(Store::open(&self.store_dir()?)?);
+        self.store = Some(Arc::clone(&store));
+        Ok(store)
+    }
+
+    /// The store for a command that only reads: a snapshot of it if another process has it open,
+    /// which a line on stderr says.
+    fn reading(&mut self) -> Result<Arc<Store>, AppError> {
+        if let Some(store) = &self.store {
+            return Ok(Arc::clone(store));
+        }
+        let dir = self.store_dir()?;
+        let store = match Store::open_within(&dir, READERS_PATIENCE) {
+            Err(StoreError::InUse { .. }) => {
+                courtesy::step_back();
+                Store::open_snapshot(&dir)?
+            }
+            opened => opened?,
+        };
+        if let Some(snapshot) = store.snapshot() {
+            self.reporter.beside(snapshot);
+        }
+        let store = Arc::new(store);
         self.store = Some(Arc::clone(&store));
         Ok(store)
     }

@@ -26,6 +26,7 @@ use contract::text;
 use crate::error::AppError;
 use crate::format::Format;
 use crate::plan::Plan;
+use crate::store::Snapshot;
 
 pub use json::{document as run_document, summary_json};
 pub use pages::html::{is_page, page};
@@ -130,6 +131,11 @@ impl<'a> Reporter<'a> {
     /// Prints a warning before anything is done, on stderr.
     pub fn warn(&mut self, warning: &str) {
         progress::say(&format!("warning: {}", text::message(warning)));
+    }
+
+    /// Says that what follows is read from a snapshot of the store, on stderr.
+    pub fn beside(&mut self, snapshot: Snapshot) {
+        progress::say(&phrases::beside::beside(snapshot));
     }
 
     /// Live progress of a run, on stderr.

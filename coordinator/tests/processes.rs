@@ -13,6 +13,8 @@ mod sandbox;
 #[path = "processes/tally.rs"]
 mod tally;
 
+#[path = "processes/beside.rs"]
+mod beside;
 #[path = "processes/capacity.rs"]
 mod capacity;
 #[path = "processes/doubts.rs"]

@@ -11,6 +11,8 @@ mod sample;
 mod addenda;
 #[path = "store/archives.rs"]
 mod archives;
+#[path = "store/beside.rs"]
+mod beside;
 #[path = "store/crash.rs"]
 mod crash;
 #[path = "store/damage.rs"]

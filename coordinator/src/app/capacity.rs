@@ -32,7 +32,7 @@ pub(super) fn capacity(app: &mut App<'_>, args: &CapacityArgs) -> Result<ExitCod
     match (&args.plan_for, &args.resume, &args.show) {
         (Some(CapacityCommand::Plan(args)), ..) => plan_machines(app, args),
         (None, _, Some(wanted)) => {
-            let store = app.store()?;
+            let store = app.reading()?;
             let run = store.find(wanted)?;
             say(app, &found(&store, run)?)
         }
@@ -148,7 +148,7 @@ fn found(store: &Arc<Store>, run: RunId) -> Result<CapacityAnswer, AppError> {
 }
 
 fn plan_machines(app: &mut App<'_>, args: &MachinesArgs) -> Result<ExitCode, AppError> {
-    let store = app.store()?;
+    let store = app.reading()?;
     let run = store.find(&args.run)?;
     let answer = found(&store, run)?;
     let refused = |outcome| AppError::NoCapacity {

@@ -2,6 +2,7 @@
 //! their text from here. Must not know of any layout.
 
 pub(crate) mod across;
+pub(crate) mod beside;
 pub(crate) mod builds;
 pub(crate) mod changes;
 pub(crate) mod doubts;

@@ -41,6 +41,7 @@ mod readonly;
 mod rebuild;
 mod rows;
 mod salvage;
+mod snapshot;
 mod transfer;
 mod witness;
 mod wreck;
@@ -58,6 +59,7 @@ pub use index::{EndSummary, RunSummary};
 pub use raw::{Addenda, Resume, RunRecord};
 pub use rebuild::{Brought, Lost, Rebuilt};
 pub use salvage::Source;
+pub use snapshot::Snapshot;
 pub use transfer::{Imported, Verified};
 
 /// Directory of the database within the store's.
@@ -65,7 +67,7 @@ const DB_DIR: &str = "db";
 /// Directory of the export files within the store's.
 const RUNS_DIR: &str = "runs";
 
-/// An open store. Only one process at a time has it open.
+/// An open store. Only one process at a time has it open; others may read snapshots of it.
 #[derive(Debug)]
 pub struct Store {
     dir: PathBuf,
@@ -74,8 +76,10 @@ pub struct Store {
     ledger: Mutex<Ledger>,
     // Dropped after the handles that it closes.
     closing: database::Closing,
-    /// The temporary copy of a store that cannot be written.
+    /// The temporary copy of a store that cannot be written, or that another process has open.
     scratch: Option<readonly::Scratch>,
+    /// Of which moment that copy is, in the second case.
+    snapshot: Option<Snapshot>,
     // Dropped last: the next process must not enter while sled still writes.
     _lock: lock::Lock,
 }
