@@ -5,6 +5,8 @@ mod builds;
 mod calibrate;
 mod capacity;
 mod certs;
+mod clients;
+mod control;
 mod courtesy;
 mod deploy;
 mod entropy;
@@ -20,8 +22,10 @@ mod prepare;
 mod run;
 mod search;
 mod serve;
+mod server;
 mod servers;
 mod signals;
+mod stage;
 mod store_journal;
 mod stored;
 mod train;
@@ -74,6 +78,12 @@ pub fn carry_out(cli: Cli, reporter: Reporter<'_>) -> Result<u8, AppError> {
         Command::Calibrate(args) => calibrate::calibrate(&mut app, args),
         Command::Capacity(args) => capacity::capacity(&mut app, args),
         Command::Runs(command) => stored::runs(&mut app, command),
+        Command::Serve(args) => server::serve(&mut app, args),
+        Command::Submit(args) => clients::submit(&mut app, args),
+        Command::Queue(args) => clients::queue(&mut app, args),
+        Command::Cancel(args) => clients::cancel(&mut app, args),
+        Command::Watch(args) => clients::watch(&mut app, args),
+        Command::Schedule(command) => clients::schedule(&mut app, command),
         Command::Plan(PlanCommand::Show(args)) => {
             app.reporter
                 .line(plan::preset::toml(&args.preset)?.trim_end())?;

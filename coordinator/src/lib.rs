@@ -24,4 +24,5 @@ pub mod plan;
 pub mod record;
 pub mod report;
 pub mod schedule;
+pub mod serve;
 pub mod store;

@@ -43,6 +43,8 @@ mod outputs;
 mod replaced;
 #[path = "processes/resume.rs"]
 mod resume;
+#[path = "processes/server.rs"]
+mod server;
 #[path = "processes/servers.rs"]
 mod servers;
 #[path = "processes/variants.rs"]

@@ -8,12 +8,13 @@ use stats::capacity::{Demand, HostCapacity, Outcome, machines};
 
 use super::prepare::Prepared;
 use super::search::restored;
+use super::stage::Stage;
 use super::{App, ExitCode, run};
 use crate::capacity::CapacityAnswer;
 use crate::cli::{CapacityArgs, CapacityCommand, MachinesArgs, SearchArgs};
 use crate::dispatch::event::Cause;
 use crate::error::{AppError, exit};
-use crate::plan::{self, CapacityPlan, Plan, WindowTimes};
+use crate::plan::{self, CapacityPlan, Objective, Plan, Source, WindowTimes};
 use crate::report::answers;
 use crate::store::Store;
 
@@ -55,28 +56,39 @@ pub(super) fn carried_out(app: &mut App<'_>, prepared: Prepared) -> Result<ExitC
     if let Some(warning) = &prepared.target.door.warning {
         app.reporter.warn(warning);
     }
-    let (store, run) = (app.store()?, prepared.run);
-    if !prepared.job.script.blocks.is_empty() {
-        let ending = run::carried_out(app, prepared, &store)?;
-        if let Some(error) = run::cannot_be(&store, run, &ending) {
-            return Err(error);
-        }
-        let answer = match found(&store, run) {
-            Err(AppError::Store(crate::store::StoreError::NoSuchRun { .. })) => {
-                return Err(run::never_began(&ending));
-            }
-            answer => answer?,
-        };
-        run::end_search(&store, run, &ending, is_found(&answer))?;
-        let code = say(app, &answer)?;
-        // The search decided nothing if the run was stopped or failed.
-        return Ok(if ending.cause == Cause::Done {
-            code
-        } else {
-            exit::INCONCLUSIVE
-        });
+    let store = app.store()?;
+    let (answer, cause) = searched(&mut app.reporter, prepared, &store)?;
+    let code = say(app, &answer)?;
+    // The search decided nothing if the run was stopped or failed.
+    Ok(if cause == Cause::Done {
+        code
+    } else {
+        exit::INCONCLUSIVE
+    })
+}
+
+/// Carries out the rest of a search and stores its end. Returns what it found and how it ended.
+pub(super) fn searched(
+    stage: &mut dyn Stage,
+    prepared: Prepared,
+    store: &Arc<Store>,
+) -> Result<(CapacityAnswer, Cause), AppError> {
+    let run = prepared.run;
+    if prepared.job.script.blocks.is_empty() {
+        return Ok((found(store, run)?, Cause::Done));
     }
-    say(app, &found(&store, run)?)
+    let ending = run::carried_out(stage, prepared, store)?;
+    if let Some(error) = run::cannot_be(store, run, &ending) {
+        return Err(error);
+    }
+    let answer = match found(store, run) {
+        Err(AppError::Store(crate::store::StoreError::NoSuchRun { .. })) => {
+            return Err(run::never_began(&ending));
+        }
+        answer => answer?,
+    };
+    run::end_search(store, run, &ending, is_found(&answer))?;
+    Ok((answer, ending.cause))
 }
 
 fn say(app: &mut App<'_>, answer: &CapacityAnswer) -> Result<ExitCode, AppError> {
@@ -88,22 +100,31 @@ fn say(app: &mut App<'_>, answer: &CapacityAnswer) -> Result<ExitCode, AppError>
     })
 }
 
-fn is_found(answer: &CapacityAnswer) -> bool {
+pub(super) fn is_found(answer: &CapacityAnswer) -> bool {
     matches!(answer.outcome, Some(Outcome::Found { confirmation, .. }) if confirmation.holds())
 }
 
 fn begun(args: &CapacityArgs) -> Result<Prepared, AppError> {
+    let (plan, variants) = planned(&args.source(), &args.objectives, &args.search)?;
+    run::of_plan(plan, &variants, args.search.a_a, Some(&args.fleet))
+}
+
+/// The plan of a search, and its variants.
+pub(super) fn planned(
+    source: &Source,
+    objectives: &[Objective],
+    search: &SearchArgs,
+) -> Result<(Plan, Vec<String>), AppError> {
     let fresh = u64::from_le_bytes(super::entropy::entropy());
-    let plan = plan::resolve(&args.source(), &args.search.overrides(), fresh)?;
-    let scenario = scenario(&plan, args.search.scenario.as_deref())?;
-    let (search, capacity) = (&args.search, wanted(args, &scenario));
+    let plan = plan::resolve(source, &search.overrides(), fresh)?;
+    let scenario = scenario(&plan, search.scenario.as_deref())?;
+    let capacity = wanted(objectives, search, &scenario);
     let times = WindowTimes {
         run_in: search.run_in,
         window: search.window,
     };
     let variants = search.names(&plan.engine.variants());
-    let plan = plan.searching(&scenario, capacity, times)?;
-    run::of_plan(plan, &variants, search.a_a, Some(&args.fleet))
+    Ok((plan.searching(&scenario, capacity, times)?, variants))
 }
 
 /// The scenario whose requests are sent.
@@ -119,8 +140,7 @@ fn scenario(plan: &Plan, wanted: Option<&str>) -> Result<Scenario, AppError> {
     })
 }
 
-fn wanted(args: &CapacityArgs, scenario: &Scenario) -> CapacityPlan {
-    let search: &SearchArgs = &args.search;
+fn wanted(objectives: &[Objective], search: &SearchArgs, scenario: &Scenario) -> CapacityPlan {
     let own = match scenario.shape {
         Shape::Constant { rate } | Shape::Poisson { rate } | Shape::Gamma { rate, .. } => rate,
         _ => USUAL_RATE,
@@ -128,7 +148,7 @@ fn wanted(args: &CapacityArgs, scenario: &Scenario) -> CapacityPlan {
     let (lowest, highest) = search.rates.unwrap_or((own / RANGE, own * RANGE));
     let each = (search.run_in + search.window).as_secs_f64();
     CapacityPlan {
-        objectives: args.objectives.clone(),
+        objectives: objectives.to_vec(),
         levels: search.levels(),
         lowest,
         highest,

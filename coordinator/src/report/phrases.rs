@@ -8,6 +8,7 @@ pub(crate) mod changes;
 pub(crate) mod doubts;
 pub(crate) mod footnotes;
 pub(crate) mod interim;
+pub(crate) mod jobs;
 pub(crate) mod layouts;
 pub(crate) mod load;
 pub(crate) mod notes;

@@ -24,6 +24,7 @@ mod change;
 mod compact;
 mod copies;
 mod database;
+mod desk;
 mod digest;
 mod durable;
 mod error;
@@ -54,6 +55,7 @@ use contract::id::RunId;
 
 pub use archive::{check_archive, decode_archive, is_archive, read_archive};
 pub use compact::Compacted;
+pub use desk::DeskChange;
 pub use error::{Damage, StoreError};
 pub use index::{EndSummary, RunSummary};
 pub use raw::{Addenda, Resume, RunRecord};
@@ -94,6 +96,8 @@ struct Trees {
     parts: sled::Tree,
     /// The tally.
     meta: sled::Tree,
+    /// Records of the server.
+    desk: sled::Tree,
 }
 
 /// State of the writer.

@@ -88,6 +88,12 @@ impl Store {
         })
     }
 
+    /// The process that has this store open, if there is one and its number can be read.
+    #[must_use]
+    pub fn holder(dir: &Path) -> Option<u32> {
+        lock::is_held(dir).then(|| lock::holder(dir)).flatten()
+    }
+
     /// Of which moment this is, if it is a copy of a store that another process has open.
     #[must_use]
     pub fn snapshot(&self) -> Option<Snapshot> {
