@@ -36,7 +36,9 @@ use std::time::Duration;
 
 use stats::validity::Validity;
 
-use crate::cli::{Cli, Command, DeployCommand, GateArgs, Inconclusive, InitCommand, PlanCommand};
+use crate::cli::{
+    Cli, Command, DeployCommand, GateArgs, Inconclusive, InitCommand, PlanCommand, RunsCommand,
+};
 use crate::compare::{self, Findings};
 use crate::error::{AppError, exit};
 use crate::history::Across;
@@ -56,6 +58,10 @@ struct App<'a> {
     reporter: Reporter<'a>,
     store_dir: Option<PathBuf>,
     store: Option<Arc<Store>>,
+    /// The address of a server, if one was given.
+    server: Option<String>,
+    /// Whether this process is a server that reads for a client, which says so itself.
+    for_client: bool,
 }
 
 /// Runs a command and returns its exit code.
@@ -68,22 +74,43 @@ pub fn carry_out(cli: Cli, reporter: Reporter<'_>) -> Result<u8, AppError> {
         reporter,
         store_dir: cli.store,
         store: None,
+        server: cli.server,
+        for_client: false,
     };
-    match &cli.command {
-        Command::Run(args) => run::run(&mut app, args),
-        Command::Build(args) => builds::build(&mut app, args),
-        Command::Compare(args) => stored::compare(&mut app, args),
-        Command::Report(args) => stored::report(&mut app, args),
-        Command::Trend(args) => history::trend(&mut app, args),
-        Command::Calibrate(args) => calibrate::calibrate(&mut app, args),
-        Command::Capacity(args) => capacity::capacity(&mut app, args),
-        Command::Runs(command) => stored::runs(&mut app, command),
-        Command::Serve(args) => server::serve(&mut app, args),
-        Command::Submit(args) => clients::submit(&mut app, args),
-        Command::Queue(args) => clients::queue(&mut app, args),
-        Command::Cancel(args) => clients::cancel(&mut app, args),
-        Command::Watch(args) => clients::watch(&mut app, args),
-        Command::Schedule(command) => clients::schedule(&mut app, command),
+    if app.server.is_some() && reads(&cli.command) {
+        return clients::read(&mut app);
+    }
+    dispatch(&mut app, &cli.command)
+}
+
+/// Whether a command only reads stored runs, and writes nothing but its output.
+fn reads(command: &Command) -> bool {
+    match command {
+        Command::Compare(_) | Command::Trend(_) => true,
+        Command::Report(args) => args.html.is_none(),
+        Command::Capacity(args) => args.show.is_some() || args.plan_for.is_some(),
+        Command::Runs(RunsCommand::List(_) | RunsCommand::Show(_)) => true,
+        Command::Runs(RunsCommand::Verify(args)) => args.run.is_some(),
+        _ => false,
+    }
+}
+
+fn dispatch(app: &mut App<'_>, command: &Command) -> Result<ExitCode, AppError> {
+    match command {
+        Command::Run(args) => run::run(app, args),
+        Command::Build(args) => builds::build(app, args),
+        Command::Compare(args) => stored::compare(app, args),
+        Command::Report(args) => stored::report(app, args),
+        Command::Trend(args) => history::trend(app, args),
+        Command::Calibrate(args) => calibrate::calibrate(app, args),
+        Command::Capacity(args) => capacity::capacity(app, args),
+        Command::Runs(command) => stored::runs(app, command),
+        Command::Serve(args) => server::serve(app, args),
+        Command::Submit(args) => clients::submit(app, args),
+        Command::Queue(args) => clients::queue(app, args),
+        Command::Cancel(args) => clients::cancel(app, args),
+        Command::Watch(args) => clients::watch(app, args),
+        Command::Schedule(command) => clients::schedule(app, command),
         Command::Plan(PlanCommand::Show(args)) => {
             app.reporter
                 .line(plan::preset::toml(&args.preset)?.trim_end())?;
@@ -103,12 +130,12 @@ pub fn carry_out(cli: Cli, reporter: Reporter<'_>) -> Result<u8, AppError> {
             })?;
             Ok(exit::OK)
         }
-        Command::Certs(command) => certs::certs(&mut app, command),
-        Command::Init(InitCommand::Engine(args)) => init::engine(&mut app, args),
-        Command::Deploy(DeployCommand::Kubernetes(args)) => deploy::kubernetes(&mut app, args),
-        Command::Doctor(args) => builds::doctor(&mut app, args),
-        Command::Completions(args) => manual::completions(&mut app, args),
-        Command::Man(args) => manual::man(&mut app, args),
+        Command::Certs(command) => certs::certs(app, command),
+        Command::Init(InitCommand::Engine(args)) => init::engine(app, args),
+        Command::Deploy(DeployCommand::Kubernetes(args)) => deploy::kubernetes(app, args),
+        Command::Doctor(args) => builds::doctor(app, args),
+        Command::Completions(args) => manual::completions(app, args),
+        Command::Man(args) => manual::man(app, args),
     }
 }
 
@@ -137,7 +164,7 @@ impl App<'_> {
             }
             opened => opened?,
         };
-        if let Some(snapshot) = store.snapshot() {
+        if let Some(snapshot) = store.snapshot().filter(|_| !self.for_client) {
             self.reporter.beside(snapshot);
         }
         let store = Arc::new(store);

@@ -281,7 +281,7 @@ pub enum AppError {
 /// What a server refused is a sentence already.
 fn told(error: &ServeError) -> String {
     match error {
-        ServeError::Refused(sentence) => sentence.clone(),
+        ServeError::Refused(sentence) | ServeError::Answered { sentence, .. } => sentence.clone(),
         other => format!("failed to {other}"),
     }
 }
@@ -314,6 +314,7 @@ impl AppError {
             | Self::SameServer { .. }
             | Self::NeverBegan { .. } => exit::INVALID,
             Self::StoppedAtOnce | Self::NotCompared(_) => exit::INCONCLUSIVE,
+            Self::Serve(ServeError::Answered { code, .. }) => *code,
             Self::Store(StoreError::Damaged { .. } | StoreError::RunDamaged { .. }) => {
                 exit::INVALID
             }

@@ -121,6 +121,12 @@ impl<'a> Reporter<'a> {
         }
     }
 
+    /// Whether the output may be coloured.
+    #[must_use]
+    pub fn colours(&self) -> bool {
+        self.streams.colour
+    }
+
     /// Prints a file's bytes unchanged.
     ///
     /// # Errors

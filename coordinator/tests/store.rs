@@ -17,6 +17,8 @@ mod beside;
 mod crash;
 #[path = "store/damage.rs"]
 mod damage;
+#[path = "store/desk.rs"]
+mod desk;
 #[path = "store/faults.rs"]
 mod faults;
 #[path = "store/full.rs"]

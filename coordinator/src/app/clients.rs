@@ -1,5 +1,7 @@
 //! The commands that speak to a server: `submit`, `queue`, `cancel`, `watch`, `schedule`.
 
+use std::path::PathBuf;
+
 use super::control::{Client, Where};
 use super::{App, ExitCode, capacity};
 use crate::cli::{
@@ -153,9 +155,20 @@ fn add_schedule(app: &mut App<'_>, args: &ScheduleAdd) -> Result<(), AppError> {
     Ok(())
 }
 
+/// Has the server carry out the command of this process, which only reads.
+pub(super) fn read(app: &mut App<'_>) -> Result<ExitCode, AppError> {
+    let credentials = std::env::var_os("PGO_BENCH_CREDENTIALS").map(PathBuf::from);
+    let mut client = client(app, &ServerArgs { credentials })?;
+    // The server parses the same words.
+    let words = std::env::args().skip(1).collect();
+    let (output, code) = client.read(words, app.reporter.colours())?;
+    app.reporter.bytes(&output)?;
+    Ok(code)
+}
+
 fn client(app: &App<'_>, args: &ServerArgs) -> Result<Client, AppError> {
     Ok(Client::connect(&Where {
-        server: args.server.as_deref(),
+        server: app.server.as_deref(),
         credentials: args.credentials.as_deref(),
         store: &app.store_dir()?,
     })?)

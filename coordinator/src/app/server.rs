@@ -5,6 +5,7 @@ mod attempt;
 mod desk;
 mod handle;
 mod observed;
+mod reader;
 mod records;
 
 use std::sync::Arc;
@@ -25,6 +26,7 @@ use crate::store::Store;
 use desk::DeskLoop;
 
 pub(super) use handle::{Handle, Line};
+pub(super) use reader::Reader;
 
 /// Lines about refused callers that may wait.
 const REFUSALS: usize = 64;
@@ -67,7 +69,8 @@ pub(super) fn serve(app: &mut App<'_>, args: &ServeArgs) -> Result<ExitCode, App
         let (events, refused) = mpsc::channel(REFUSALS);
         tokio::spawn(show_refusals(refused));
         let refusals = Refusals::new(events);
-        let service = ControlService::new(desk.handle(), access, refusals.clone(), about);
+        let reader = Reader::new(store.dir().to_owned());
+        let service = ControlService::new(desk.handle(), reader, access, refusals.clone(), about);
         let control = ControlServer::new(service).max_decoding_message_size(REQUEST);
         let (health, health_service) = tonic_health::server::health_reporter();
         health.set_serving::<ControlServer<ControlService>>().await;

@@ -50,6 +50,17 @@ pub struct Cli {
         hide_env_values = true
     )]
     pub store: Option<PathBuf>,
+    /// Address of a server, such as https://bench.example:4180, for commands that read and for those
+    /// that speak to one; its token is in $PGO_BENCH_CONTROL_TOKEN [default: the server that has the
+    /// store open]
+    #[arg(
+        long,
+        global = true,
+        env = "PGO_BENCH_SERVER",
+        value_name = "ADDRESS",
+        hide_env_values = true
+    )]
+    pub server: Option<String>,
     /// No progress on stderr, only warnings and losses
     #[arg(long, short = 'q', global = true)]
     pub quiet: bool,

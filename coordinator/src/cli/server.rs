@@ -26,15 +26,6 @@ pub struct ServeArgs {
 #[derive(Debug, Clone, Args)]
 #[command(next_help_heading = "Server")]
 pub struct ServerArgs {
-    /// The server's address, such as https://bench.example:4180; its token is in
-    /// $PGO_BENCH_CONTROL_TOKEN [default: the server that has the store open]
-    #[arg(
-        long,
-        value_name = "ADDRESS",
-        env = "PGO_BENCH_SERVER",
-        hide_env_values = true
-    )]
-    pub server: Option<String>,
     /// A directory with ca.pem, cert.pem and key.pem, for https
     #[arg(long, env = "PGO_BENCH_CREDENTIALS", value_name = "DIR")]
     pub credentials: Option<PathBuf>,

@@ -64,6 +64,14 @@ pub enum ServeError {
         /// Why.
         reason: String,
     },
+    /// A command that the server carried out has failed there.
+    #[error("{sentence}")]
+    Answered {
+        /// Its exit code.
+        code: u8,
+        /// Why.
+        sentence: String,
+    },
     /// The server refused.
     #[error("{0}")]
     Refused(String),

@@ -20,8 +20,8 @@ use crate::serve::{JobView, Order, ScheduleView};
 const TOKEN_VARIABLE: &str = "PGO_BENCH_CONTROL_TOKEN";
 /// Time to connect.
 const CONNECT: Duration = Duration::from_secs(10);
-/// Greatest size of an answer, bytes: a thousand jobs.
-const ANSWER: usize = 16 * 1024 * 1024;
+/// Greatest size of an answer, bytes: a report with all its requests.
+const ANSWER: usize = 256 * 1024 * 1024;
 
 /// A connection to a server.
 pub(in crate::app) struct Client {
@@ -131,6 +131,23 @@ impl Client {
             |mut control, request| async move { control.list(request).await },
         )?;
         Ok(reply.jobs.into_iter().map(convert::job).collect())
+    }
+
+    /// Has a command that reads carried out. Returns its output and its exit code.
+    pub(in crate::app) fn read(
+        &mut self,
+        arguments: Vec<String>,
+        colour: bool,
+    ) -> Result<(Vec<u8>, u8), ServeError> {
+        let message = wire::ReadRequest { arguments, colour };
+        let reply = self.call(message, |mut control, request| async move {
+            control.read(request).await
+        })?;
+        let code = u8::try_from(reply.exit_code).unwrap_or(crate::error::exit::USAGE);
+        match reply.error {
+            error if error.is_empty() => Ok((reply.output, code)),
+            sentence => Err(ServeError::Answered { code, sentence }),
+        }
     }
 
     pub(in crate::app) fn schedules(&mut self) -> Result<Vec<ScheduleView>, ServeError> {

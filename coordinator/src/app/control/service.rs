@@ -13,7 +13,7 @@ use tokio_stream::Stream;
 use tokio_stream::wrappers::ReceiverStream;
 use tonic::{Request, Response, Status};
 
-use super::super::server::{Handle, Line};
+use super::super::server::{Handle, Line, Reader};
 use super::access::{Access, Role};
 use super::convert;
 use crate::error::ServeError;
@@ -38,6 +38,7 @@ pub(in crate::app) struct About {
 #[derive(Clone)]
 pub(in crate::app) struct ControlService {
     handle: Handle,
+    reader: Reader,
     access: Access,
     refusals: Refusals,
     about: About,
@@ -47,12 +48,14 @@ pub(in crate::app) struct ControlService {
 impl ControlService {
     pub(in crate::app) fn new(
         handle: Handle,
+        reader: Reader,
         access: Access,
         refusals: Refusals,
         about: About,
     ) -> Self {
         Self {
             handle,
+            reader,
             access,
             refusals,
             about,
@@ -187,6 +190,22 @@ impl Control for ControlService {
         };
         tokio::spawn(follower.follow(first, lines));
         Ok(Response::new(Box::pin(ReceiverStream::new(stream))))
+    }
+
+    async fn read(
+        &self,
+        request: Request<wire::ReadRequest>,
+    ) -> Result<Response<wire::ReadReply>, Status> {
+        self.allow(&request, Role::Read)?;
+        let wire::ReadRequest { arguments, colour } = request.into_inner();
+        let answered = self.reader.read(arguments, colour).await;
+        let answered =
+            answered.map_err(|error| Status::unavailable(format!("failed to {error}")))?;
+        Ok(Response::new(wire::ReadReply {
+            output: answered.output,
+            exit_code: answered.code.into(),
+            error: answered.error,
+        }))
     }
 
     async fn list_schedules(

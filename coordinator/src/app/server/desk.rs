@@ -52,6 +52,8 @@ impl DeskLoop {
             stop: None,
             broken: None,
         };
+        // Before any client is answered.
+        desk_loop.show();
         Ok((desk_loop, effects))
     }
 
@@ -69,7 +71,6 @@ impl DeskLoop {
         mut signals: mpsc::Receiver<()>,
     ) -> Result<(), AppError> {
         self.perform(restored).await;
-        self.show();
         while !(self.desk.is_draining() && self.stop.is_none()) {
             let pause = self.pause();
             tokio::select! {
