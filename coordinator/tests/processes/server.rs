@@ -205,28 +205,37 @@ fn over_tls_a_client_needs_a_certificate_of_the_fleet() {
 
 #[test]
 fn whenever_the_server_is_killed_no_job_is_lost_or_measured_twice() {
-    const JOBS: u64 = 3;
-    const ROUNDS: u32 = 3;
+    killed(4, 3, 3);
+}
+
+#[test]
+#[ignore = "takes minutes"]
+fn a_hundred_kills_lose_and_double_nothing() {
+    killed(100, 12, 6);
+}
+
+/// Kills a server this often while it carries out this many jobs, and checks all runs at the end.
+fn killed(kills: u64, count: u64, rounds: u32) {
     let sandbox = Sandbox::new();
-    let path = sandbox.plan(&plan(ROUNDS, 10, 8, 5));
+    let path = sandbox.plan(&plan(rounds, 10, 8, 5));
     let mut server = serve(&sandbox);
-    for _ in 0..JOBS {
+    for _ in 0..count {
         submit(&sandbox, &path);
     }
-    for kill in 0..4_u64 {
+    for kill in 0..kills {
         let mut seen = std::collections::BTreeSet::new();
         eventually("some workers have come and gone", || {
             seen.extend(sandbox.workers());
             (seen.len() as u64 > kill * 3 % 8).then_some(())
         });
-        std::thread::sleep(std::time::Duration::from_millis(37 * kill));
+        std::thread::sleep(std::time::Duration::from_millis(37 * (kill % 5)));
         server.kill();
         sandbox.deserted();
         server = serve(&sandbox);
     }
     eventually("all jobs have ended", || {
         let all = jobs(&sandbox);
-        assert_eq!(all.len() as u64, JOBS, "none lost, none doubled");
+        assert_eq!(all.len() as u64, count, "none lost, none doubled");
         let ended = |job: &Value| job["state"] == "done";
         all.iter().all(ended).then_some(())
     });
@@ -245,7 +254,7 @@ fn whenever_the_server_is_killed_no_job_is_lost_or_measured_twice() {
     for run in stored {
         let record = store.read_run(run.run).unwrap();
         assert_eq!(state(&record), Some(RunState::Complete));
-        assert_eq!(requests(&record), u64::from(ROUNDS) * 3 * 10);
+        assert_eq!(requests(&record), u64::from(rounds) * 3 * 10);
     }
     store.close().unwrap();
     assert_eq!(sandbox.run(&["runs", "verify"]).code, Some(0));
