@@ -65,6 +65,7 @@ fn compile_protos() {
         "bench/v1/session.proto",
         "bench/record/v1/record.proto",
         "bench/engine/v1/engine.proto",
+        "bench/control/v1/control.proto",
     ];
     let set = protox::compile(files, ["proto"]).expect("the protos of this repository compile");
     let out = std::env::var("OUT_DIR").expect("cargo sets OUT_DIR for build scripts");

@@ -5,6 +5,9 @@ mod builds;
 mod calibrate;
 mod capacity;
 mod certs;
+mod clients;
+mod control;
+mod courtesy;
 mod deploy;
 mod entropy;
 mod execute;
@@ -20,25 +23,34 @@ mod prepare;
 mod run;
 mod search;
 mod serve;
+mod server;
 mod servers;
 mod signals;
 mod soak;
+mod stage;
 mod store_journal;
 mod stored;
 mod train;
 
 use std::path::PathBuf;
 use std::sync::Arc;
+use std::time::Duration;
 
 use stats::validity::Validity;
 
-use crate::cli::{Cli, Command, DeployCommand, GateArgs, Inconclusive, InitCommand, PlanCommand};
+use crate::cli::{
+    Cli, Command, DeployCommand, GateArgs, Inconclusive, InitCommand, PlanCommand, RunsCommand,
+};
 use crate::compare::{self, Findings};
 use crate::error::{AppError, exit};
 use crate::history::Across;
 use crate::plan::{self, Overrides, Source};
 use crate::report::{Reporter, answers};
-use crate::store::Store;
+use crate::store::{Store, StoreError};
+
+/// How long a command that only reads waits for another one that has the store open, before it reads
+/// a snapshot. Most commands take less.
+const READERS_PATIENCE: Duration = Duration::from_millis(200);
 
 /// The exit code of a command that has an answer.
 type ExitCode = u8;
@@ -48,6 +60,10 @@ struct App<'a> {
     reporter: Reporter<'a>,
     store_dir: Option<PathBuf>,
     store: Option<Arc<Store>>,
+    /// The address of a server, if one was given.
+    server: Option<String>,
+    /// Whether this process is a server that reads for a client, which says so itself.
+    for_client: bool,
 }
 
 /// Runs a command and returns its exit code.
@@ -60,17 +76,47 @@ pub fn carry_out(cli: Cli, reporter: Reporter<'_>) -> Result<u8, AppError> {
         reporter,
         store_dir: cli.store,
         store: None,
+        server: cli.server,
+        for_client: false,
     };
-    match &cli.command {
-        Command::Run(args) => run::run(&mut app, args),
-        Command::Build(args) => builds::build(&mut app, args),
-        Command::Compare(args) => stored::compare(&mut app, args),
-        Command::Report(args) => stored::report(&mut app, args),
-        Command::Trend(args) => history::trend(&mut app, args),
-        Command::Calibrate(args) => calibrate::calibrate(&mut app, args),
-        Command::Capacity(args) => capacity::capacity(&mut app, args),
-        Command::Soak(args) => soak::soak(&mut app, args),
-        Command::Runs(command) => stored::runs(&mut app, command),
+    if app.server.is_some() && reads(&cli.command) {
+        return clients::read(&mut app);
+    }
+    dispatch(&mut app, &cli.command)
+}
+
+/// Whether a command only reads stored runs, and writes nothing but its output.
+fn reads(command: &Command) -> bool {
+    match command {
+        Command::Compare(_) | Command::Trend(_) => true,
+        Command::Report(args) => args.html.is_none(),
+        Command::Capacity(args) => {
+            args.plan_for.is_some() || (args.show.is_some() && args.html.is_none())
+        }
+        Command::Soak(args) => args.show.is_some(),
+        Command::Runs(RunsCommand::List(_) | RunsCommand::Show(_)) => true,
+        Command::Runs(RunsCommand::Verify(args)) => args.run.is_some(),
+        _ => false,
+    }
+}
+
+fn dispatch(app: &mut App<'_>, command: &Command) -> Result<ExitCode, AppError> {
+    match command {
+        Command::Run(args) => run::run(app, args),
+        Command::Build(args) => builds::build(app, args),
+        Command::Compare(args) => stored::compare(app, args),
+        Command::Report(args) => stored::report(app, args),
+        Command::Trend(args) => history::trend(app, args),
+        Command::Calibrate(args) => calibrate::calibrate(app, args),
+        Command::Capacity(args) => capacity::capacity(app, args),
+        Command::Soak(args) => soak::soak(app, args),
+        Command::Runs(command) => stored::runs(app, command),
+        Command::Serve(args) => server::serve(app, args),
+        Command::Submit(args) => clients::submit(app, args),
+        Command::Queue(args) => clients::queue(app, args),
+        Command::Cancel(args) => clients::cancel(app, args),
+        Command::Watch(args) => clients::watch(app, args),
+        Command::Schedule(command) => clients::schedule(app, command),
         Command::Plan(PlanCommand::Show(args)) => {
             app.reporter
                 .line(plan::preset::toml(&args.preset)?.trim_end())?;
@@ -90,12 +136,12 @@ pub fn carry_out(cli: Cli, reporter: Reporter<'_>) -> Result<u8, AppError> {
             })?;
             Ok(exit::OK)
         }
-        Command::Certs(command) => certs::certs(&mut app, command),
-        Command::Init(InitCommand::Engine(args)) => init::engine(&mut app, args),
-        Command::Deploy(DeployCommand::Kubernetes(args)) => deploy::kubernetes(&mut app, args),
-        Command::Doctor(args) => builds::doctor(&mut app, args),
-        Command::Completions(args) => manual::completions(&mut app, args),
-        Command::Man(args) => manual::man(&mut app, args),
+        Command::Certs(command) => certs::certs(app, command),
+        Command::Init(InitCommand::Engine(args)) => init::engine(app, args),
+        Command::Deploy(DeployCommand::Kubernetes(args)) => deploy::kubernetes(app, args),
+        Command::Doctor(args) => builds::doctor(app, args),
+        Command::Completions(args) => manual::completions(app, args),
+        Command::Man(args) => manual::man(app, args),
     }
 }
 
@@ -106,6 +152,28 @@ impl App<'_> {
             return Ok(Arc::clone(store));
         }
         let store = Arc::new(Store::open(&self.store_dir()?)?);
+        self.store = Some(Arc::clone(&store));
+        Ok(store)
+    }
+
+    /// The store for a command that only reads: a snapshot of it if another process has it open,
+    /// which a line on stderr says.
+    fn reading(&mut self) -> Result<Arc<Store>, AppError> {
+        if let Some(store) = &self.store {
+            return Ok(Arc::clone(store));
+        }
+        let dir = self.store_dir()?;
+        let store = match Store::open_within(&dir, READERS_PATIENCE) {
+            Err(StoreError::InUse { .. }) => {
+                courtesy::step_back();
+                Store::open_snapshot(&dir)?
+            }
+            opened => opened?,
+        };
+        if let Some(snapshot) = store.snapshot().filter(|_| !self.for_client) {
+            self.reporter.beside(snapshot);
+        }
+        let store = Arc::new(store);
         self.store = Some(Arc::clone(&store));
         Ok(store)
     }

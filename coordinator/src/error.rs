@@ -12,10 +12,12 @@
 
 mod execute;
 mod listen;
+mod serve;
 mod train;
 
 pub use execute::ExecuteError;
 pub use listen::ListenError;
+pub use serve::ServeError;
 pub use train::TrainError;
 
 use std::path::PathBuf;
@@ -62,6 +64,9 @@ pub enum AppError {
     /// An error of the fleet's address.
     #[error("failed to {0}")]
     Listen(#[from] ListenError),
+    /// An error of a server, or of speaking to one.
+    #[error("{}", told(.0))]
+    Serve(#[from] ServeError),
     /// An error of the certificates.
     #[error("failed to {0}")]
     Certs(#[from] CertsError),
@@ -303,6 +308,14 @@ pub enum AppError {
     Print(#[from] std::io::Error),
 }
 
+/// What a server refused is a sentence already.
+fn told(error: &ServeError) -> String {
+    match error {
+        ServeError::Refused(sentence) | ServeError::Answered { sentence, .. } => sentence.clone(),
+        other => format!("failed to {other}"),
+    }
+}
+
 /// The exit codes.
 pub mod exit {
     /// Done.
@@ -331,6 +344,7 @@ impl AppError {
             | Self::SameServer { .. }
             | Self::NeverBegan { .. } => exit::INVALID,
             Self::StoppedAtOnce | Self::NotCompared(_) => exit::INCONCLUSIVE,
+            Self::Serve(ServeError::Answered { code, .. }) => *code,
             Self::Store(StoreError::Damaged { .. } | StoreError::RunDamaged { .. }) => {
                 exit::INVALID
             }

@@ -24,5 +24,6 @@ pub mod plan;
 pub mod record;
 pub mod report;
 pub mod schedule;
+pub mod serve;
 pub mod soak;
 pub mod store;

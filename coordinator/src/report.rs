@@ -26,11 +26,13 @@ use contract::text;
 use crate::error::AppError;
 use crate::format::Format;
 use crate::plan::Plan;
+use crate::serve::JobView;
+use crate::store::Snapshot;
 
 pub use json::{document as run_document, search_summary_json, summary_json};
 pub use pages::capacity::capacity_page;
 pub use pages::html::{is_page, page};
-pub use progress::{BuildSteps, Progress};
+pub use progress::{BuildSteps, Lines, Progress};
 pub use render::json::Json;
 pub use render::text::Page;
 
@@ -120,6 +122,12 @@ impl<'a> Reporter<'a> {
         }
     }
 
+    /// Whether the output may be coloured.
+    #[must_use]
+    pub fn colours(&self) -> bool {
+        self.streams.colour
+    }
+
     /// Prints a file's bytes unchanged.
     ///
     /// # Errors
@@ -133,6 +141,25 @@ impl<'a> Reporter<'a> {
         progress::say(&format!("warning: {}", text::message(warning)));
     }
 
+    /// Says that what follows is read from a snapshot of the store, on stderr.
+    pub fn beside(&mut self, snapshot: Snapshot) {
+        progress::say(&phrases::beside::beside(snapshot));
+    }
+
+    /// Says what became of a job that is watched, on stderr.
+    pub fn follow_job(&self, job: &JobView) {
+        if self.format != Format::Quiet && !self.streams.quiet {
+            progress::say(&phrases::jobs::job(job));
+        }
+    }
+
+    /// Shows a line of progress of a job that is watched, on stderr.
+    pub fn follow_line(&self, line: &str) {
+        if self.format != Format::Quiet && !self.streams.quiet {
+            progress::say(&text::message(line));
+        }
+    }
+
     /// Live progress of a run, on stderr.
     pub fn progress(&mut self, plan: &Plan) -> Box<dyn Progress> {
         let quiet = self.streams.quiet || self.format == Format::Quiet;
@@ -143,6 +170,20 @@ impl<'a> Reporter<'a> {
     pub fn build_progress(&mut self) -> Box<dyn BuildSteps> {
         progress::of_build(self.format == Format::Quiet)
     }
+}
+
+/// Prints a line of a server on stderr.
+pub fn tell(line: &str) {
+    progress::say(&text::message(line));
+}
+
+/// Prints what became of jobs on the server's stderr: one line for each whose state has changed.
+pub fn changed_jobs(before: &[JobView], now: &[JobView]) {
+    let changed = now.iter().filter(|job| {
+        let old = before.iter().find(|old| old.id == job.id);
+        old.is_none_or(|old| (&old.state, &old.reason) != (&job.state, &job.reason))
+    });
+    changed.for_each(|job| tell(&phrases::jobs::job(job)));
 }
 
 /// Prints why a command failed, in one sentence.

@@ -13,6 +13,8 @@ mod sandbox;
 #[path = "processes/tally.rs"]
 mod tally;
 
+#[path = "processes/beside.rs"]
+mod beside;
 #[path = "processes/capacity.rs"]
 mod capacity;
 #[path = "processes/doubts.rs"]
@@ -41,6 +43,8 @@ mod outputs;
 mod replaced;
 #[path = "processes/resume.rs"]
 mod resume;
+#[path = "processes/server.rs"]
+mod server;
 #[path = "processes/servers.rs"]
 mod servers;
 #[path = "processes/soak.rs"]

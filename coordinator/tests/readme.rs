@@ -8,11 +8,12 @@ use coordinator::error::exit;
 const README: &str = include_str!("../../README.md");
 const FLEET: &str = include_str!("../../docs/fleet.md");
 /// Other pages whose commands are checked.
-const PAGES: [(&str, &str); 6] = [
+const PAGES: [(&str, &str); 7] = [
     ("ci.md", include_str!("../../docs/ci.md")),
     ("fleet.md", FLEET),
     ("exports.md", include_str!("../../docs/exports.md")),
     ("pgo.md", include_str!("../../docs/pgo.md")),
+    ("serve.md", include_str!("../../docs/serve.md")),
     ("store.md", include_str!("../../docs/store.md")),
     ("report.md", include_str!("../../docs/report.md")),
 ];
@@ -57,7 +58,9 @@ fn every_coordinator_command_parses() {
 fn parse(page: &str, lines: &[String]) {
     for line in lines {
         let line = line.replace(['"', '\''], "");
-        let line = line.replace("new kernel", "new-kernel");
+        let line = line
+            .replace("new kernel", "new-kernel")
+            .replace("30 2 * * *", "30-2-*-*-*");
         let words = line
             .split(['>', '|'])
             .next()

@@ -11,10 +11,14 @@ mod sample;
 mod addenda;
 #[path = "store/archives.rs"]
 mod archives;
+#[path = "store/beside.rs"]
+mod beside;
 #[path = "store/crash.rs"]
 mod crash;
 #[path = "store/damage.rs"]
 mod damage;
+#[path = "store/desk.rs"]
+mod desk;
 #[path = "store/faults.rs"]
 mod faults;
 #[path = "store/full.rs"]

@@ -27,6 +27,8 @@ pub enum Kind {
     Annotation,
     /// Noise floors.
     NoiseFloors,
+    /// A record of the server's queue or of its schedules.
+    Desk,
 }
 
 /// Why bytes are not a record.
@@ -75,6 +77,7 @@ impl Kind {
             Self::RunEnd => 5,
             Self::Annotation => 6,
             Self::NoiseFloors => 7,
+            Self::Desk => 8,
         }
     }
 }

@@ -2,6 +2,7 @@
 //! messages and the project's own. Generated types leave this module only as the opaque items of
 //! the streams.
 
+pub mod control;
 pub mod engine;
 mod hello;
 mod load;

@@ -8,14 +8,16 @@ use stats::compare::Verdict;
 
 use super::prepare::Prepared;
 use super::search::found;
+use super::stage::Stage;
 use super::{App, ExitCode, run, stored};
 use crate::capacity::CapacityAnswer;
 use crate::cli::{CapacityArgs, CapacityCommand, Format, GateArgs, Inconclusive, SearchArgs};
 use crate::dispatch::event::Cause;
 use crate::error::{AppError, exit};
 use crate::history::{self, RunHistory, RunMeans};
-use crate::plan::{self, CapacityPlan, Plan, Varied, WindowTimes};
+use crate::plan::{self, CapacityPlan, Objective, Overrides, Plan, Source, Varied, WindowTimes};
 use crate::report::{self, answers, export};
+use crate::store::Store;
 
 /// Each rung is this much above the one below.
 const RATIO: f64 = 1.03;
@@ -33,7 +35,7 @@ pub(super) fn capacity(app: &mut App<'_>, args: &CapacityArgs) -> Result<ExitCod
     has_form(args)?;
     match (&args.resume, &args.show) {
         (_, Some(wanted)) if args.against.is_empty() => {
-            let store = app.store()?;
+            let store = app.reading()?;
             let run = store.find(wanted)?;
             let answer = found(&store, run)?;
             if args.gate.gate && answer.candidate.is_none() {
@@ -81,16 +83,33 @@ fn carried_out(
     if let Some(warning) = &prepared.target.door.warning {
         app.reporter.warn(warning);
     }
-    let (store, run) = (app.store()?, prepared.run);
+    let store = app.store()?;
+    let (answer, cause) = searched(&mut app.reporter, prepared, &store)?;
+    let code = say(app, &answer, args)?;
+    // The search decided nothing if the run was stopped or failed.
+    Ok(if cause == Cause::Done {
+        code
+    } else {
+        exit::INCONCLUSIVE
+    })
+}
+
+/// Carries out the rest of a search and stores its end. Returns what it found and how it ended.
+pub(super) fn searched(
+    stage: &mut dyn Stage,
+    prepared: Prepared,
+    store: &Arc<Store>,
+) -> Result<(CapacityAnswer, Cause), AppError> {
+    let run = prepared.run;
     if prepared.job.script.blocks.is_empty() {
-        return say(app, &found(&store, run)?, args);
+        return Ok((found(store, run)?, Cause::Done));
     }
     let plan = Arc::clone(&prepared.job.orders.plan);
-    let ending = run::carried_out(app, prepared, &store)?;
-    if let Some(error) = run::cannot_be(&store, run, &ending) {
+    let ending = run::carried_out(stage, prepared, store)?;
+    if let Some(error) = run::cannot_be(store, run, &ending) {
         return Err(error);
     }
-    let answer = match found(&store, run) {
+    let answer = match found(store, run) {
         Err(AppError::Store(crate::store::StoreError::NoSuchRun { .. })) => {
             return Err(run::never_began(&ending));
         }
@@ -98,14 +117,8 @@ fn carried_out(
     };
     let history = RunHistory::of_search(&store.header(run)?, &plan, &answer);
     let summary = report::search_summary_json(&answer, history.as_ref());
-    run::end_search(&store, run, &ending, standing(&answer), summary)?;
-    let code = say(app, &answer, args)?;
-    // The search decided nothing if the run was stopped or failed.
-    Ok(if ending.cause == Cause::Done {
-        code
-    } else {
-        exit::INCONCLUSIVE
-    })
+    run::end_search(store, run, &ending, standing(&answer), summary)?;
+    Ok((answer, ending.cause))
 }
 
 fn say(
@@ -135,7 +148,7 @@ fn code(answer: &CapacityAnswer, gate: GateArgs) -> ExitCode {
 }
 
 /// The validity that is recorded with a search.
-fn standing(answer: &CapacityAnswer) -> &'static str {
+pub(super) fn standing(answer: &CapacityAnswer) -> &'static str {
     match &answer.gain {
         Some(gain) if gain.verdict == Verdict::Invalid => "INVALID",
         _ if answer.is_found() => "VALID",
@@ -145,7 +158,7 @@ fn standing(answer: &CapacityAnswer) -> &'static str {
 
 /// Compares the capacities of searches of different times.
 fn across(app: &mut App<'_>, args: &CapacityArgs, shown: &str) -> Result<ExitCode, AppError> {
-    let store = app.store()?;
+    let store = app.reading()?;
     let means = |wanted: &str| -> Result<RunMeans, AppError> {
         let run = store.find(wanted)?;
         let (header, answer) = (store.header(run)?, found(&store, run)?);
@@ -165,20 +178,31 @@ fn across(app: &mut App<'_>, args: &CapacityArgs, shown: &str) -> Result<ExitCod
 }
 
 fn begun(args: &CapacityArgs) -> Result<Prepared, AppError> {
+    let overrides = args.bench.overrides();
+    let (plan, variants) = planned(&args.source(), &args.objectives, &args.search, &overrides)?;
+    if args.gate.gate && variants.len() < 2 && !args.search.a_a {
+        return Err(AppError::NothingToGate);
+    }
+    run::of_plan(plan, &variants, args.search.a_a, Some(&args.fleet))
+}
+
+/// The plan of a search, and its variants.
+pub(super) fn planned(
+    source: &Source,
+    objectives: &[Objective],
+    search: &SearchArgs,
+    overrides: &Overrides,
+) -> Result<(Plan, Vec<String>), AppError> {
     let fresh = u64::from_le_bytes(super::entropy::entropy());
-    let plan = plan::resolve(&args.source(), &args.bench.overrides(), fresh)?;
-    let scenario = scenario(&plan, args.search.scenario.as_deref())?;
-    let (search, capacity) = (&args.search, wanted(args, &scenario));
+    let plan = plan::resolve(source, overrides, fresh)?;
+    let scenario = scenario(&plan, search.scenario.as_deref())?;
+    let capacity = wanted(objectives, search, &scenario);
     let times = WindowTimes {
         run_in: search.run_in,
         window: search.window,
     };
     let variants = search.names(&plan.engine.variants());
-    if args.gate.gate && variants.len() < 2 && !search.a_a {
-        return Err(AppError::NothingToGate);
-    }
-    let plan = plan.searching(&scenario, capacity, times)?;
-    run::of_plan(plan, &variants, search.a_a, Some(&args.fleet))
+    Ok((plan.searching(&scenario, capacity, times)?, variants))
 }
 
 /// The scenario whose requests are sent.
@@ -194,8 +218,7 @@ pub(super) fn scenario(plan: &Plan, wanted: Option<&str>) -> Result<Scenario, Ap
     })
 }
 
-fn wanted(args: &CapacityArgs, scenario: &Scenario) -> CapacityPlan {
-    let search: &SearchArgs = &args.search;
+fn wanted(objectives: &[Objective], search: &SearchArgs, scenario: &Scenario) -> CapacityPlan {
     let own = match scenario.shape {
         Shape::Constant { rate } | Shape::Poisson { rate } | Shape::Gamma { rate, .. } => rate,
         _ => USUAL_RATE,
@@ -213,7 +236,7 @@ fn wanted(args: &CapacityArgs, scenario: &Scenario) -> CapacityPlan {
     CapacityPlan {
         method: METHOD,
         varied,
-        objectives: args.objectives.clone(),
+        objectives: objectives.to_vec(),
         levels: levels.collect(),
         lowest,
         highest,

@@ -82,7 +82,7 @@ impl FleetTarget {
     }
 }
 
-/// Runs a job and returns its ending. Blocks.
+/// Runs a job and returns its ending. Blocks. Ctrl-C, SIGTERM and SIGHUP stop it.
 ///
 /// # Errors
 /// When it could not begin, or the store failed.
@@ -92,20 +92,34 @@ pub(super) fn on_fleet(
     journal: Arc<dyn Journal>,
     show: &mut (dyn FnMut(ProgressEvent) + Send),
 ) -> Result<Ending, ExecuteError> {
+    let ending = on_fleet_until(job, target, journal, interrupts, show);
+    signals::restore();
+    ending
+}
+
+/// The same, stopped by messages instead of signals. `interrupts` is called within the runtime.
+///
+/// # Errors
+/// As [`on_fleet`].
+pub(super) fn on_fleet_until(
+    job: Job,
+    target: &FleetTarget,
+    journal: Arc<dyn Journal>,
+    interrupts: impl FnOnce() -> mpsc::Receiver<()>,
+    show: &mut (dyn FnMut(ProgressEvent) + Send),
+) -> Result<Ending, ExecuteError> {
     let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_all()
         .build()
         .map_err(ExecuteError::Runtime)?;
-    let ending = runtime.block_on(execute(job, target, journal, show));
-    drop(runtime);
-    signals::restore();
-    ending
+    runtime.block_on(async { execute(job, target, journal, interrupts(), show).await })
 }
 
 async fn execute(
     job: Job,
     target: &FleetTarget,
     journal: Arc<dyn Journal>,
+    interrupts: mpsc::Receiver<()>,
     show: &mut (dyn FnMut(ProgressEvent) + Send),
 ) -> Result<Ending, ExecuteError> {
     // One for each agent and each worker.
@@ -127,7 +141,7 @@ async fn execute(
     let (lost, agents) = mpsc::channel(1);
     let sources = Sources {
         incoming,
-        interrupts: interrupts(),
+        interrupts,
         agents,
         epoch,
     };

@@ -18,7 +18,7 @@ pub(super) fn trend(app: &mut App<'_>, args: &TrendArgs) -> Result<ExitCode, App
         host_class: args.host_class.clone(),
         since: args.since,
     };
-    let runs = digests(&*app.store()?)?;
+    let runs = digests(&*app.reading()?)?;
     let trend = history::trend(&runs, &query)?;
     app.reporter.say(&trend)?;
     Ok(exit::OK)

@@ -13,7 +13,7 @@ use crate::plan::Varied;
 use crate::report::answers;
 
 pub(super) fn planned(app: &mut App<'_>, args: &MachinesArgs) -> Result<ExitCode, AppError> {
-    let store = app.store()?;
+    let store = app.reading()?;
     let run = store.find(&args.run)?;
     let answer = found(&store, run)?;
     if answer.capacity.varied == Varied::Concurrency {

@@ -5,11 +5,12 @@ use std::sync::{Arc, Mutex};
 use contract::id::{Attempt, RunId};
 use contract::run::{Notice, NoticeKind, RunEnd};
 
-use super::execute::{FleetTarget, on_fleet};
+use super::execute::FleetTarget;
 use super::fleet_target;
-use super::forecast::{self, Forecast};
+use super::forecast;
 use super::prepare::{self, Prepared};
 use super::search::{lineup, restored};
+use super::stage::Stage;
 use super::store_journal::StoreJournal;
 use super::{App, ExitCode, interim, stored};
 use crate::capacity::{CapacityError, CapacitySearch};
@@ -61,7 +62,7 @@ pub(super) fn run(app: &mut App<'_>, args: &RunArgs) -> Result<ExitCode, AppErro
     }
     let store = app.store()?;
     let run = prepared.run;
-    let measured = measured(app, prepared, &store)?;
+    let measured = measured(&mut app.reporter, prepared, &store)?;
     app.reporter.say(&answers::Short(&measured.findings))?;
     keep(&store, run, &measured)?;
     super::verdict(&measured.findings, args.gate)
@@ -69,7 +70,7 @@ pub(super) fn run(app: &mut App<'_>, args: &RunArgs) -> Result<ExitCode, AppErro
 
 /// Runs a prepared job and derives its findings; [`keep`] must follow.
 pub(super) fn measured(
-    app: &mut App<'_>,
+    stage: &mut dyn Stage,
     prepared: Prepared,
     store: &Arc<Store>,
 ) -> Result<Measured, AppError> {
@@ -81,7 +82,7 @@ pub(super) fn measured(
             reason,
         }
     } else {
-        carried_out(app, prepared, store)?
+        carried_out(stage, prepared, store)?
     };
     if let Some(error) = cannot_be(store, run, &ending) {
         return Err(error);
@@ -92,8 +93,9 @@ pub(super) fn measured(
     })
 }
 
+/// Carries out the blocks of a prepared job.
 pub(super) fn carried_out(
-    app: &mut App<'_>,
+    stage: &mut dyn Stage,
     prepared: Prepared,
     store: &Arc<Store>,
 ) -> Result<Ending, AppError> {
@@ -128,18 +130,8 @@ pub(super) fn carried_out(
     let forecast = forecast.and_then(|header| {
         forecast::of(store, header, &plan.name, prepared.job.script.blocks.len())
     });
-    let mut progress = app.reporter.progress(&plan);
-    if let Some(Forecast { run, takes }) = forecast {
-        progress.forecast(takes, &run);
-    }
-    let ending = on_fleet(
-        prepared.job,
-        &prepared.target,
-        Arc::new(keeper),
-        &mut |event| progress.show(&event),
-    );
-    progress.finish();
-    Ok(ending?)
+    let journal = Arc::new(keeper);
+    Ok(stage.carry_out(prepared.job, &prepared.target, journal, forecast)?)
 }
 
 /// A run of the chosen variants, baseline first; on this host if no fleet is given.

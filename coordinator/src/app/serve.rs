@@ -11,11 +11,12 @@ use tokio::net::{TcpListener, TcpSocket};
 use tokio::sync::oneshot;
 use tokio::task::JoinHandle;
 use tonic::transport::Server;
+use tonic::transport::server::Router;
 
 use super::entropy::entropy;
 use crate::certs;
 use crate::error::{ExecuteError, ListenError};
-use crate::fleet::session::{self, AcceptLimits, SessionService};
+use crate::fleet::session::{self, AcceptLimits, Refusals, SessionService};
 
 /// Connections that the system queues until they are accepted. Beyond this it drops the attempt,
 /// and the caller tries again after a second.
@@ -35,7 +36,7 @@ const STREAMS: u32 = 128;
 /// Bytes that a peer may send before they are read, for each stream and connection.
 const WINDOW: u32 = 1024 * 1024;
 /// Greatest size of a health or reflection request, bytes.
-const QUESTION: usize = 16 * 1024;
+pub(super) const QUESTION: usize = 16 * 1024;
 /// Greatest size of headers, bytes.
 const HEADERS: u32 = 16 * 1024;
 
@@ -224,12 +225,39 @@ impl Service {
     }
 }
 
-/// Serves until the returned service is closed, and returns the port. `expected` is the number of
-/// sessions.
+/// Serves sessions until the returned service is closed, and returns the port. `expected` is the
+/// number of sessions.
 pub(super) async fn serve(
     sessions: SessionService,
     door: &ListenConfig,
     expected: usize,
+) -> Result<(u16, Service), ExecuteError> {
+    let refusals = sessions.refusals();
+    let bench = BenchServer::new(sessions).max_decoding_message_size(MESSAGE_LIMIT);
+    let (health, health_service) = tonic_health::server::health_reporter();
+    health.set_serving::<BenchServer<SessionService>>().await;
+    let router = server()
+        .add_service(bench)
+        .add_service(health_service.max_decoding_message_size(QUESTION));
+    open(router, door, expected, refusals).await
+}
+
+/// A server with the limits on every connection.
+pub(super) fn server() -> Server {
+    Server::builder()
+        .max_concurrent_streams(STREAMS)
+        .initial_stream_window_size(WINDOW)
+        .initial_connection_window_size(WINDOW)
+        .http2_max_header_list_size(HEADERS)
+}
+
+/// Serves these services and reflection until the returned service is closed, and returns the port.
+/// A connection is closed unless the service admits it in time.
+pub(super) async fn open(
+    router: Router,
+    door: &ListenConfig,
+    expected: usize,
+    refusals: Refusals,
 ) -> Result<(u16, Service), ExecuteError> {
     let bind = |source| ExecuteError::Bind {
         address: door.listen,
@@ -249,10 +277,7 @@ pub(super) async fn serve(
         waiting,
         connections: CONNECTIONS + expected,
     };
-    let connections = session::open(listener, tls, limits, sessions.refusals());
-    let (health, health_service) = tonic_health::server::health_reporter();
-    let bench = BenchServer::new(sessions).max_decoding_message_size(MESSAGE_LIMIT);
-    health.set_serving::<BenchServer<SessionService>>().await;
+    let connections = session::open(listener, tls, limits, refusals);
     let reflect = || {
         tonic_reflection::server::Builder::configure()
             .register_encoded_file_descriptor_set(DESCRIPTORS)
@@ -260,13 +285,7 @@ pub(super) async fn serve(
     // Supports old and new reflection clients: the older protocol differs only in its name.
     let (reflection, older) = (reflect().build_v1()?, reflect().build_v1alpha()?);
     let (guard, ended) = oneshot::channel::<()>();
-    let server = Server::builder()
-        .max_concurrent_streams(STREAMS)
-        .initial_stream_window_size(WINDOW)
-        .initial_connection_window_size(WINDOW)
-        .http2_max_header_list_size(HEADERS)
-        .add_service(bench)
-        .add_service(health_service.max_decoding_message_size(QUESTION))
+    let server = router
         .add_service(reflection.max_decoding_message_size(QUESTION))
         .add_service(older.max_decoding_message_size(QUESTION))
         .serve_with_incoming_shutdown(connections, async {

@@ -16,11 +16,12 @@ use crate::soak::{SoakAnswer, SoakReader};
 use crate::store::Store;
 
 pub(super) fn soak(app: &mut App<'_>, args: &SoakArgs) -> Result<ExitCode, AppError> {
-    let store = app.store()?;
     if let Some(wanted) = &args.show {
+        let store = app.reading()?;
         let run = store.find(wanted)?;
         return say(app, &answer(&store, run)?);
     }
+    let store = app.store()?;
     let prepared = match &args.resume {
         Some(wanted) => {
             let prepared = run::resumed(&store, wanted, &args.fleet)?;
@@ -46,7 +47,7 @@ fn carried_out(
     if prepared.job.script.blocks.is_empty() {
         return say(app, &answer(store, run)?);
     }
-    let ending = run::carried_out(app, prepared, store)?;
+    let ending = run::carried_out(&mut app.reporter, prepared, store)?;
     if let Some(error) = run::cannot_be(store, run, &ending) {
         return Err(error);
     }

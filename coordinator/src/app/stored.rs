@@ -97,7 +97,7 @@ pub(super) fn report(app: &mut App<'_>, args: &ReportArgs) -> Result<ExitCode, A
     }
     match export::Kind::of(args.output.format) {
         Some(kind) => {
-            let (store, run) = (app.store()?, findings.record.header.run);
+            let (store, run) = (app.reading()?, findings.record.header.run);
             let whole = |trial| whole_parts(&store, run, trial);
             app.reporter
                 .bytes(&export::render(kind, &findings, &selection, &whole)?)?;
@@ -131,7 +131,7 @@ fn free(path: &Path, force: bool, is_ours: impl FnOnce(&[u8]) -> bool) -> Result
 }
 
 fn findings(app: &mut App<'_>, wanted: &RunRef) -> Result<Findings, AppError> {
-    let store = app.store()?;
+    let store = app.reading()?;
     let outline = store.read_outline(store.find(&wanted.run)?)?;
     derived(&store, outline)
 }
@@ -157,7 +157,7 @@ fn whole_parts(store: &Store, run: RunId, trial: TrialKey) -> Result<Vec<Part>, 
 pub(super) fn runs(app: &mut App<'_>, command: &RunsCommand) -> Result<ExitCode, AppError> {
     match command {
         RunsCommand::List(args) => {
-            let mut runs = app.store()?.runs()?;
+            let mut runs = app.reading()?.runs()?;
             let filter = filter(&args.filter);
             runs.retain(|run| filter.takes(run));
             runs.reverse();
@@ -165,7 +165,7 @@ pub(super) fn runs(app: &mut App<'_>, command: &RunsCommand) -> Result<ExitCode,
             app.reporter.say(&answers::Runs(&runs))?;
         }
         RunsCommand::Show(args) => {
-            let store = app.store()?;
+            let store = app.reading()?;
             let run = store.find(&args.run.run)?;
             // Without the parts: they are large, and only reports need them.
             let (record, summary) = (store.read_outline(run)?, store.summary(run)?);
@@ -222,7 +222,11 @@ fn filter(args: &FilterArgs) -> Filter {
 }
 
 fn prune(app: &mut App<'_>, args: &RunsPrune) -> Result<(), AppError> {
-    let store = app.store()?;
+    let store = if args.yes {
+        app.store()?
+    } else {
+        app.reading()?
+    };
     let runs = store.runs()?;
     let retention = Retention {
         newest: args.keep,
@@ -300,7 +304,7 @@ fn annotate(
 }
 
 fn export(app: &mut App<'_>, args: &RunsExport) -> Result<(), AppError> {
-    let store = app.store()?;
+    let store = app.reading()?;
     let run = store.find(&args.run.run)?;
     let path = args
         .to
@@ -357,14 +361,16 @@ fn not_understood(error: &PlanError) -> String {
 }
 
 fn verify(app: &mut App<'_>, args: &RunsVerify) -> Result<ExitCode, AppError> {
-    let store = app.store()?;
     if let Some(wanted) = &args.run {
+        let store = app.reading()?;
         let run = store.find(wanted)?;
         store.prove(run)?;
         app.reporter.line(&format!("{run} sound"))?;
         return Ok(exit::OK);
     }
-    let verified = store.verify()?;
+    // The copies beside the database go on during a run, so they are compared with the database
+    // itself, not with a snapshot.
+    let verified = app.store()?.verify()?;
     app.reporter.say(&verified)?;
     Ok(if verified.is_sound() {
         exit::OK

@@ -14,6 +14,7 @@ mod history;
 mod init;
 mod run;
 mod runs;
+mod server;
 mod soak;
 mod values;
 
@@ -25,10 +26,14 @@ pub use deploy::{DeployCommand, KubernetesArgs};
 pub use fleet::{FleetArgs, LauncherName};
 pub use history::{CalibrateArgs, TrendArgs};
 pub use init::{InitCommand, InitEngine};
-pub use run::RunArgs;
+pub use run::{Changes, LineupArgs, RunArgs};
 pub use runs::{
     CompareArgs, FilterArgs, ReportArgs, RunRef, RunsCommand, RunsExport, RunsImport, RunsList,
     RunsNote, RunsPrune, RunsRm, RunsShow, RunsTag, RunsVerify, SelectionArgs,
+};
+pub use server::{
+    JobArgs, PlanArgs, QueueArgs, ScheduleAdd, ScheduleCommand, ScheduleList, ScheduleRm,
+    ServeArgs, ServerArgs, SubmitArgs, SubmitCalibration, SubmitCommand, SubmitSearch,
 };
 pub use soak::SoakArgs;
 pub use values::{ComparisonOutputArgs, GateArgs, Inconclusive, OutputArgs, ReportOutputArgs};
@@ -47,6 +52,17 @@ pub struct Cli {
         hide_env_values = true
     )]
     pub store: Option<PathBuf>,
+    /// Address of a server, such as https://bench.example:4180, for commands that read and for those
+    /// that speak to one; its token is in $PGO_BENCH_CONTROL_TOKEN [default: the server that has the
+    /// store open]
+    #[arg(
+        long,
+        global = true,
+        env = "PGO_BENCH_SERVER",
+        value_name = "ADDRESS",
+        hide_env_values = true
+    )]
+    pub server: Option<String>,
     /// No progress on stderr, only warnings and losses
     #[arg(long, short = 'q', global = true)]
     pub quiet: bool,
@@ -77,6 +93,19 @@ pub enum Command {
     /// List, show, tag and move stored runs
     #[command(subcommand)]
     Runs(RunsCommand),
+    /// Stay: keep a queue and schedules, and measure one job after the other
+    Serve(ServeArgs),
+    /// Add a measurement to a server's queue
+    Submit(Box<SubmitArgs>),
+    /// List the jobs of a server
+    Queue(QueueArgs),
+    /// End a job of a server, waiting or measured
+    Cancel(JobArgs),
+    /// Follow a job of a server to its end
+    Watch(JobArgs),
+    /// Add, list and remove the schedules of a server
+    #[command(subcommand)]
+    Schedule(ScheduleCommand),
     /// Print and check plans
     #[command(subcommand)]
     Plan(PlanCommand),
@@ -117,6 +146,11 @@ impl Cli {
             Command::Doctor(args) => args.output.format,
             Command::Capacity(args) => args.format(),
             Command::Soak(args) => args.output.format,
+            Command::Submit(args) => args.format(),
+            Command::Queue(args) => args.output.format,
+            Command::Cancel(args) | Command::Watch(args) => args.output.format,
+            Command::Schedule(ScheduleCommand::Add(args)) => args.output.format,
+            Command::Schedule(ScheduleCommand::List(args)) => args.output.format,
             Command::Runs(RunsCommand::List(args)) => args.output.format,
             Command::Runs(RunsCommand::Show(args)) => args.output.format,
             Command::Plan(PlanCommand::Check(args)) => args.output.format,
@@ -130,6 +164,8 @@ impl Cli {
                 | RunsCommand::Verify(_)
                 | RunsCommand::Compact,
             )
+            | Command::Serve(_)
+            | Command::Schedule(ScheduleCommand::Rm(_))
             | Command::Plan(PlanCommand::Show(_))
             | Command::Certs(_)
             | Command::Init(_)

@@ -13,6 +13,7 @@ mod task;
 mod tls;
 
 pub use accept::{AcceptLimits, open};
+pub use conn::Admission;
 pub use refusal::{Refusal, Refusals};
 pub use service::{SessionLimits, SessionService};
 pub use tls::{TlsError, acceptor};

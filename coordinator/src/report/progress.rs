@@ -36,9 +36,8 @@ pub(crate) fn of_run(plan: &Plan, quiet: bool, terminal: bool) -> Box<dyn Progre
     let (formatter, begun) = (ProgressFormatter::new(plan.clone()), Instant::now());
     if quiet || !terminal {
         let trials = !quiet;
-        return Box::new(Lines {
-            formatter,
-            begun,
+        return Box::new(Printed {
+            lines: Lines { formatter, begun },
             trials,
         });
     }
@@ -55,17 +54,42 @@ pub(crate) fn of_build(quiet: bool) -> Box<dyn BuildSteps> {
     Box::new(Steps { quiet })
 }
 
-/// One line for each trial.
-struct Lines {
+/// Progress of a run as lines of text: one for each trial, and one for each problem.
+pub struct Lines {
     formatter: ProgressFormatter,
     begun: Instant,
+}
+
+impl Lines {
+    /// For a run that begins now.
+    #[must_use]
+    pub fn new(plan: &Plan) -> Self {
+        Self {
+            formatter: ProgressFormatter::new(plan.clone()),
+            begun: Instant::now(),
+        }
+    }
+
+    /// The line for an event, if it has one.
+    pub fn line(&mut self, event: &ProgressEvent) -> Option<String> {
+        let at = self.begun.elapsed();
+        let text = self.formatter.line(event, at)?;
+        let seconds = at.as_secs_f64();
+        Some(format!("[{seconds:>4.0} s] {}", text::message(&text)))
+    }
+}
+
+/// Lines on stderr.
+struct Printed {
+    lines: Lines,
+    /// Whether trials are shown, not only problems.
     trials: bool,
 }
 
-impl Progress for Lines {
+impl Progress for Printed {
     fn forecast(&mut self, takes: Duration, run: &str) {
         if self.trials {
-            say(&self.formatter.forecast(takes, run));
+            say(&self.lines.formatter.forecast(takes, run));
         }
     }
 
@@ -73,10 +97,8 @@ impl Progress for Lines {
         if !self.trials && !event.is_urgent() {
             return;
         }
-        let at = self.begun.elapsed();
-        if let Some(text) = self.formatter.line(event, at) {
-            let seconds = at.as_secs_f64();
-            say(&format!("[{seconds:>4.0} s] {}", text::message(&text)));
+        if let Some(line) = self.lines.line(event) {
+            say(&line);
         }
     }
 

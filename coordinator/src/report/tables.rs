@@ -9,5 +9,6 @@ pub(crate) mod comparison;
 pub(crate) mod layouts;
 pub(crate) mod origin;
 pub(crate) mod places;
+pub(crate) mod queue;
 pub(crate) mod runs;
 pub(crate) mod table;

@@ -82,6 +82,7 @@ impl Store {
             copy(&self.trees.entries, &trees.entries, known)?;
             copy(&self.trees.index, &trees.index, known)?;
             copy(&self.trees.meta, &trees.meta, |_| true)?;
+            copy(&self.trees.desk, &trees.desk, |_| true)?;
             db.flush().map_err(Damage::Engine)?;
             trees.tally()
         });

@@ -107,6 +107,7 @@ fn opened(dir: &Path) -> Opened {
         entries: tree("entries")?,
         parts: tree("parts")?,
         meta: tree("meta")?,
+        desk: tree("desk")?,
     };
     let closing = Closing::new(&db);
     Ok((db, trees, closing))

@@ -23,6 +23,18 @@ pub enum StoreError {
         /// Process id of the other, if it could be read.
         holder: Option<u32>,
     },
+    /// The files of a store that another process has open never stood still.
+    #[error(
+        "read the store {} beside {}: its files changed all the time, so no copy of one moment could be \
+         taken; try again, or wait until that process ends",
+        dir.display(), holder_name(*.holder)
+    )]
+    Unsettled {
+        /// The store.
+        dir: PathBuf,
+        /// Process id of the other, if it could be read.
+        holder: Option<u32>,
+    },
     /// The device is full.
     #[error(
         "write to the store {dir}: no space is left on its device; committed blocks are safe: free some \

@@ -51,6 +51,17 @@ pub(super) fn take(dir: &Path, patience: Duration) -> Result<Lock, StoreError> {
     Ok(Lock(file))
 }
 
+/// Whether a process has the lock.
+pub(super) fn is_held(dir: &Path) -> bool {
+    let file = File::open(dir.join(FILE));
+    file.is_ok_and(|file| matches!(file.try_lock_shared(), Err(TryLockError::WouldBlock)))
+}
+
+/// The process that has the lock, or had it last, if it can be read.
+pub(super) fn holder(dir: &Path) -> Option<u32> {
+    read_holder(&mut File::open(dir.join(FILE)).ok()?)
+}
+
 /// Locks out writers of a read-only store, if there is a lock file.
 pub(super) fn share(dir: &Path) -> Result<Option<Lock>, StoreError> {
     let path = dir.join(FILE);

@@ -24,6 +24,7 @@ mod change;
 mod compact;
 mod copies;
 mod database;
+mod desk;
 mod digest;
 mod durable;
 mod error;
@@ -41,6 +42,7 @@ mod readonly;
 mod rebuild;
 mod rows;
 mod salvage;
+mod snapshot;
 mod transfer;
 mod witness;
 mod wreck;
@@ -53,11 +55,13 @@ use contract::id::RunId;
 
 pub use archive::{check_archive, decode_archive, is_archive, read_archive};
 pub use compact::Compacted;
+pub use desk::DeskChange;
 pub use error::{Damage, StoreError};
 pub use index::{EndSummary, RunSummary};
 pub use raw::{Addenda, Resume, RunRecord};
 pub use rebuild::{Brought, Lost, Rebuilt};
 pub use salvage::Source;
+pub use snapshot::Snapshot;
 pub use transfer::{Imported, Verified};
 
 /// Directory of the database within the store's.
@@ -65,7 +69,7 @@ const DB_DIR: &str = "db";
 /// Directory of the export files within the store's.
 const RUNS_DIR: &str = "runs";
 
-/// An open store. Only one process at a time has it open.
+/// An open store. Only one process at a time has it open; others may read snapshots of it.
 #[derive(Debug)]
 pub struct Store {
     dir: PathBuf,
@@ -74,8 +78,10 @@ pub struct Store {
     ledger: Mutex<Ledger>,
     // Dropped after the handles that it closes.
     closing: database::Closing,
-    /// The temporary copy of a store that cannot be written.
+    /// The temporary copy of a store that cannot be written, or that another process has open.
     scratch: Option<readonly::Scratch>,
+    /// Of which moment that copy is, in the second case.
+    snapshot: Option<Snapshot>,
     // Dropped last: the next process must not enter while sled still writes.
     _lock: lock::Lock,
 }
@@ -90,6 +96,8 @@ struct Trees {
     parts: sled::Tree,
     /// The tally.
     meta: sled::Tree,
+    /// Records of the server.
+    desk: sled::Tree,
 }
 
 /// State of the writer.

@@ -3,6 +3,7 @@
 
 use std::path::Path;
 use std::sync::Mutex;
+use std::time::Duration;
 
 use contract::envelope;
 
@@ -12,10 +13,14 @@ use super::error::{Damage, StoreError};
 use super::guard::guarded;
 use super::lock::{self, Lock, PATIENCE};
 use super::readonly::Scratch;
+use super::snapshot::{self, Snapshot};
 use super::witness::{self, TALLY, Tally, Witness, count};
 use super::{
     DB_DIR, Ledger, RUNS_DIR, Store, Trees, compact, copies, durable, inspect, rebuild, rows,
 };
+
+/// How often a snapshot is taken again if it does not open.
+const TRIES: u32 = 3;
 
 impl Store {
     /// Opens the store in a directory, creating both if necessary. A store that cannot be written
@@ -25,19 +30,74 @@ impl Store {
     /// When another process has it open for longer than a second, when it is damaged or from a
     /// newer program, when the device is full or cannot be read.
     pub fn open(dir: &Path) -> Result<Self, StoreError> {
+        Self::open_within(dir, PATIENCE)
+    }
+
+    /// The same, but waits this long for another process that has it open.
+    ///
+    /// # Errors
+    /// As [`Self::open`].
+    pub fn open_within(dir: &Path, patience: Duration) -> Result<Self, StoreError> {
         inspect::surroundings()?;
         let is_new = !dir.exists();
         std::fs::create_dir_all(dir).map_err(|source| StoreError::io("create", dir, source))?;
         if is_new && let Some(parent) = dir.canonicalize().ok().as_deref().and_then(Path::parent) {
             durable::sync_dir(parent)?;
         }
-        match lock::take(dir, PATIENCE) {
+        match lock::take(dir, patience) {
             Ok(lock) => Self::open_locked(dir, lock),
             Err(error) if lock::forbids(&error) && dir.join(DB_DIR).exists() => {
                 Self::open_copy(dir)
             }
             Err(error) => Err(error),
         }
+    }
+
+    /// Opens a copy of a store that another process has open, for reading. The copy is that of one
+    /// moment: everything committed by then is in it. The other process is not slowed down by any
+    /// lock.
+    ///
+    /// # Errors
+    /// When its files change all the time, when it is being rebuilt, or cannot be copied.
+    pub fn open_snapshot(dir: &Path) -> Result<Self, StoreError> {
+        inspect::surroundings()?;
+        let holder = lock::holder(dir);
+        for _ in 0..TRIES {
+            let taken = snapshot::take(dir, holder)?;
+            if taken.scratch.dir().join(rebuild::MARK).exists() {
+                return Err(StoreError::InUse {
+                    dir: dir.to_owned(),
+                    holder,
+                });
+            }
+            match Self::open_scratch(dir, taken.scratch) {
+                // Its writer knows the state of a store that it has open, so the copy is to blame.
+                Err(StoreError::Damaged { .. }) => {}
+                opened => {
+                    let unix_ms = taken.unix_ms;
+                    return Ok(Self {
+                        snapshot: Some(Snapshot { holder, unix_ms }),
+                        ..opened?
+                    });
+                }
+            }
+        }
+        Err(StoreError::Unsettled {
+            dir: dir.to_owned(),
+            holder,
+        })
+    }
+
+    /// The process that has this store open, if there is one and its number can be read.
+    #[must_use]
+    pub fn holder(dir: &Path) -> Option<u32> {
+        lock::is_held(dir).then(|| lock::holder(dir)).flatten()
+    }
+
+    /// Of which moment this is, if it is a copy of a store that another process has open.
+    #[must_use]
+    pub fn snapshot(&self) -> Option<Snapshot> {
+        self.snapshot
     }
 
     /// Closes the store. The same as dropping it, but reports errors.
@@ -112,7 +172,11 @@ impl Store {
     /// Opens a copy of a store that cannot be written.
     fn open_copy(dir: &Path) -> Result<Self, StoreError> {
         let _shared = lock::share(dir)?;
-        let scratch = Scratch::copy_of(dir)?;
+        Self::open_scratch(dir, Scratch::copy_of(dir)?)
+    }
+
+    /// Opens a copy of this store.
+    fn open_scratch(dir: &Path, scratch: Scratch) -> Result<Self, StoreError> {
         if scratch.dir().join(rebuild::MARK).exists() {
             return Err(StoreError::Damaged {
                 dir: dir.to_owned(),
@@ -178,6 +242,7 @@ impl Store {
             ledger,
             closing,
             scratch: None,
+            snapshot: None,
             _lock: lock,
         })
     }

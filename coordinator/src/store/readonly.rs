@@ -1,6 +1,6 @@
-//! Stores in read-only places, such as a mounted snapshot or another user's directory. sled writes
-//! whenever it opens, so a copy in the temporary directory is opened for reading. Owns the copy and
-//! its removal.
+//! Stores in read-only places, such as a mounted snapshot or another user's directory, and stores
+//! that another process has open. sled writes whenever it opens, so a copy in the temporary
+//! directory is opened for reading. Owns the copy and its removal.
 
 use std::fs::{DirBuilder, File};
 use std::os::unix::fs::DirBuilderExt;

@@ -14,6 +14,7 @@ use contract::id::RunId;
 use super::error::{Damage, StoreError};
 use super::journal;
 use super::lock;
+use super::rows::Row;
 use super::salvage::{Pieces, Salvaged, Source};
 use super::witness::{self, Tally};
 use super::wreck::Wreck;
@@ -111,6 +112,7 @@ impl Store {
             rebuilt.take_in(run, salvaged)?;
         }
         rebuilt.account(expected);
+        rebuilt.store.restore_desk(sources.desk())?;
         remove_mark(dir)?;
         Ok(rebuilt)
     }
@@ -228,6 +230,11 @@ impl Sources {
             .copied()
             .chain(old)
             .collect()
+    }
+
+    /// The records of the server, from the oldest database to the newest.
+    fn desk(&self) -> impl Iterator<Item = Row> {
+        self.wrecks.iter().flat_map(Wreck::desk)
     }
 
     /// Assembles one run, and reports which of its files were incomplete.

@@ -71,6 +71,11 @@ impl Wreck {
         runs
     }
 
+    /// The readable records of the server.
+    pub(super) fn desk(&self) -> Vec<rows::Row> {
+        left(rows::scan(&self.trees.desk, b""))
+    }
+
     /// Adds the readable records of a run to its pieces.
     pub(super) fn give(&self, run: RunId, pieces: &mut Pieces) {
         let prefix = key::run(run);

@@ -253,6 +253,12 @@ impl Store {
     }
 
     pub(super) fn writable(&self) -> Result<MutexGuard<'_, Ledger>, StoreError> {
+        if let Some(snapshot) = self.snapshot {
+            return Err(StoreError::InUse {
+                dir: self.dir.clone(),
+                holder: snapshot.holder,
+            });
+        }
         if self.scratch.is_some() {
             return Err(StoreError::ReadOnly {
                 dir: self.dir.clone(),

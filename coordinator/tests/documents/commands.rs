@@ -146,9 +146,14 @@ fn the_page_on_linked_engines_can_be_typed() {
 
 #[test]
 fn the_pages_on_keeping_and_hosts_can_be_typed() {
-    ["docs/store.md", "docs/fleet.md", "CONTRIBUTING.md"]
-        .iter()
-        .for_each(|page| holds(page));
+    [
+        "docs/store.md",
+        "docs/fleet.md",
+        "docs/serve.md",
+        "CONTRIBUTING.md",
+    ]
+    .iter()
+    .for_each(|page| holds(page));
 }
 
 #[test]

@@ -22,7 +22,8 @@ pub(crate) struct Done {
     pub(crate) stderr: String,
 }
 
-/// Runs the simulated engine with few rounds instead of built variants, and contacts no other host.
+/// Runs the simulated engine with few rounds instead of built variants, and contacts no other host
+/// and no server.
 /// A measurement's exit code depends on how quiet the machine is: 1, 3 and 4 are answers, 2 never
 /// is.
 const COORDINATOR_SHIM: &str = r#"#!/bin/bash
@@ -36,6 +37,7 @@ with=()
 [[ " $* " == *" --rounds "* ]] || with+=(--rounds 2)
 case " $* " in
   *" --launcher "* | *" --slots 100 "* | " build "* | *" --layout-arms "* | *" --handicap "* | *" --engine linked "* | " capacity "* | " soak "*) exit 0 ;;
+  " serve "* | " submit "* | " queue "* | " watch "* | " cancel "* | " schedule "*) exit 0 ;;
   " calibrate "*) "$REAL" "${words[@]/#20/1}" "${with[@]}"; code=$? ;;
   *" --resume "*) "$REAL" "${words[@]}"; code=$? ;;
   " run "*) "$REAL" "${words[@]}" "${with[@]}"; code=$? ;;

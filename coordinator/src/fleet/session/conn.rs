@@ -1,7 +1,7 @@
 //! The state of one connection: whether its session is admitted, and which reader waits for that.
 //! Must not know what a hello says.
 
-use std::net::SocketAddr;
+use std::net::{IpAddr, SocketAddr};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::task::Waker;
@@ -26,6 +26,19 @@ pub(super) struct Greeting(Option<Arc<ConnState>>);
 /// The service's handle on the connection that a session came over.
 #[derive(Clone, Debug)]
 pub struct Admission(pub(super) Arc<ConnState>);
+
+impl Admission {
+    /// The peer has introduced itself: the limits on strangers end.
+    pub fn admit(&self) {
+        self.0.admit();
+    }
+
+    /// Its address.
+    #[must_use]
+    pub fn from(&self) -> IpAddr {
+        self.0.from.ip()
+    }
+}
 
 impl Drop for Greeting {
     fn drop(&mut self) {

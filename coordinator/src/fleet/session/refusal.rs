@@ -123,7 +123,8 @@ impl Refusals {
         }
     }
 
-    pub(super) fn count(&self, why: Refusal, from: Option<IpAddr>) {
+    /// Counts a refused caller.
+    pub fn count(&self, why: Refusal, from: Option<IpAddr>) {
         let count = {
             let mut counts = self.counts.lock().expect("no one panics while counting");
             let count = counts.entry(why).or_insert(0);
