@@ -45,6 +45,8 @@ mod replaced;
 mod resume;
 #[path = "processes/server.rs"]
 mod server;
+#[path = "processes/server_access.rs"]
+mod server_access;
 #[path = "processes/servers.rs"]
 mod servers;
 #[path = "processes/soak.rs"]

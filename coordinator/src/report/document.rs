@@ -8,6 +8,7 @@ mod capacity;
 mod cell;
 mod layout;
 mod metric;
+mod older;
 mod part;
 mod places;
 mod run;
@@ -22,6 +23,7 @@ pub use layout::{
     Layout, LayoutArm, LayoutEffect, LayoutLabel, LayoutMetric, LayoutNoise, LeftOut,
 };
 pub use metric::{Bootstrap, Estimate, Exact, Interval, Metric, Pooled, Round, Value};
+pub use older::read;
 pub use part::{Histogram, Part};
 pub use places::{HostSample, Odd, Signals, SlotEffect, SlotEffects};
 pub use run::{Host, Interim, Measurement, Notice, Reason, Run, RunDocument, Settings, Variant};

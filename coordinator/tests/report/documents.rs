@@ -3,7 +3,7 @@
 use std::path::{Path, PathBuf};
 
 use coordinator::cli::Format;
-use coordinator::report::document::{RunDocument, capacity_schema, run_schema};
+use coordinator::report::document::{RunDocument, capacity_schema, read, run_schema};
 use coordinator::report::run_document;
 use serde_json::Value;
 
@@ -56,6 +56,31 @@ fn a_document_comes_back_as_it_was() {
         serde_json::from_str::<RunDocument>(&text).unwrap(),
         document
     );
+}
+
+/// The file was written by the program of commit 8354747.
+#[test]
+fn a_document_of_an_older_program_is_read() {
+    let text = include_str!("run-by-8354747.json");
+    assert!(
+        serde_json::from_str::<RunDocument>(text).is_err(),
+        "the counter-check: it has another form"
+    );
+    let document = read(text).unwrap();
+    assert_eq!(document.run.tool_git_sha, "83547474a98e");
+    let effect = document.cells[0].metrics[0].effect.unwrap();
+    assert_eq!((effect.ci.level, effect.tost.level), (0.95, 0.9));
+    assert_eq!(Some(effect.ci), effect.ci95);
+    assert_eq!(document.parts.len(), 12);
+
+    let today = printed();
+    let text = serde_json::to_string(&today).unwrap();
+    assert_eq!(
+        serde_json::to_value(read(&text).unwrap()).unwrap(),
+        today,
+        "a document of today is not changed"
+    );
+    assert!(read("{}").is_err());
 }
 
 #[test]
