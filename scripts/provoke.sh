@@ -72,6 +72,11 @@ burn() {
   done
 }
 
+# The first child of a process.
+child() {
+  cat "/proc/$1/task/"*/children 2>/dev/null | awk 'NF && !found { print $1; found = 1 }'
+}
+
 # Kills the worker by its process ID, which is found below the coordinator that this script started.
 kill_worker() {
   local reason=$1 wanted=$2 code=0 coordinator agent worker=''
@@ -80,8 +85,9 @@ kill_worker() {
     >"$ground/out.json" 2>"$ground/err" &
   coordinator=$!
   for _ in $(seq 2000); do
-    agent=$(cat "/proc/$coordinator/task/"*/children 2>/dev/null | awk '{ print $1; exit }')
-    [ -n "$agent" ] && worker=$(cat "/proc/$agent/task/"*/children 2>/dev/null | awk '{ print $1; exit }')
+    # A thread may end between the listing and the reading; the next turn looks again.
+    agent=$(child "$coordinator") || true
+    worker=$(child "${agent:-none}") || true
     # In the middle of the worker's window. On a busy machine that worker may have ended by then;
     # the next one will do.
     if [ -n "$worker" ] && grep -qs '^engine$' "/proc/$worker/task/"*/comm; then
